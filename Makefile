@@ -1,0 +1,28 @@
+# `make demo` and `make test` do everything on a new machine with Python 3.11 or later.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check format clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m msformer demo
+
+test: check
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/.installed
+	PYTHON="$(BIN)/python" scripts/check
+
+format: $(VENV)/.installed
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+# Versions that were tested together come from constraints.txt; pyproject.toml has loose lower bounds.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-output
