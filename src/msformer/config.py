@@ -1,0 +1,213 @@
+"""The settings of a run: validated once, frozen, and written beside every result.
+
+Each group of settings belongs to the stage of the same name. Presets are TOML files in ``presets/``: data, not code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from msformer.errors import ConfigError
+
+DEFAULT_PRESET = "default"
+MIN_SIDE = 33
+"""Smallest side in px of an image and of the network's input: one 32-px patch and its shift by one pixel."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PrepareSettings(_Settings):
+    """How an image becomes the network's input (``prepare.py``)."""
+
+    working_size: int = Field(
+        97, ge=MIN_SIDE, le=2049, description="Side in px of the square that has as many pixels as the input."
+    )
+    keep_aspect: bool = Field(True, description="Keep the aspect ratio; otherwise squash to a square.")
+    interpolation: Literal["area", "bilinear"] = Field(
+        "area", description="Resampling to the working size: mean over areas, or bilinear as released."
+    )
+    colour: Literal["whitened", "rgb", "bgr"] = Field(
+        "whitened",
+        description="Channels: decorrelated Lab (grey stays one channel), RGB, or BGR as released (grey repeated).",
+    )
+    padding: int = Field(
+        4, ge=0, le=16, description="Reflected border in px around the input; cut off again after the fit."
+    )
+
+
+class NetworkSettings(_Settings):
+    """Size of the network (``network/``)."""
+
+    embed_dim: int = Field(48, ge=2, le=512, description="Channels; also the number of clusters at the start.")
+    depth: int = Field(2, ge=1, le=8, description="Transformer blocks in each branch.")
+    patch_size: int = Field(12, ge=2, le=32, description="Side in px of the patches whose affinity is stabilised.")
+
+
+class LossWeights(_Settings):
+    """Weights of the three losses (``objective.py``)."""
+
+    cluster: float = Field(1.0, ge=0, description="Weight of the cross-entropy on the network's own clusters.")
+    inter_scale: float = Field(2.0, ge=0, description="Weight of the consistency between the two scales.")
+    intra_scale: float = Field(1.2, ge=0, description="Weight of the spatial stability within a scale.")
+
+
+class FitSettings(_Settings):
+    """The optimisation (``fit.py``)."""
+
+    max_iter: int = Field(4, ge=0, le=1000, description="Most updates of the parameters; 0 leaves them untrained.")
+    min_clusters: int = Field(
+        3, ge=1, description="Stop after the update that started from this many clusters or fewer."
+    )
+    learning_rate: float = Field(0.1, gt=0, le=10, description="Step size of stochastic gradient descent.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of stochastic gradient descent.")
+    loss_weights: LossWeights = LossWeights()
+    precision: Literal["float32", "float64", "bfloat16"] = Field(
+        "float32", description="Arithmetic; bfloat16 keeps float32 parameters and rounds the products."
+    )
+    device: str = Field("cpu", description="Where the network runs, as PyTorch names it: cpu, cuda:0, mps.")
+
+
+class RefineSettings(_Settings):
+    """The way back to the native grid (``refine.py``)."""
+
+    logit_smoothing: int = Field(
+        3,
+        ge=1,
+        le=15,
+        description="Side in px of the mean over neighbouring logits before the argmax; 1 is off.",
+    )
+
+
+class ForegroundSettings(_Settings):
+    """Which clusters are the object (``foreground.py``)."""
+
+    polarity: Literal["either", "darker", "brighter"] = Field(
+        "either", description="Whether the object is darker or brighter than its surroundings."
+    )
+    max_objects: int | None = Field(None, ge=1, description="Keep at most this many components; none: all.")
+    min_area: float = Field(0.002, ge=0, lt=1, description="Smallest component, as a share of the image's area.")
+    touches_frame: bool = Field(True, description="Whether a component may touch the frame of the image.")
+
+
+class Config(_Settings):
+    """All settings of one run. ``Config.preset(name)`` gives a named set of them."""
+
+    preset: str = Field(DEFAULT_PRESET, description="The preset that the settings started from.")
+    random_state: int = Field(0, ge=0, lt=2**63, description="Seed of every random draw of a case.")
+    prepare: PrepareSettings = PrepareSettings()
+    network: NetworkSettings = NetworkSettings()
+    fit: FitSettings = FitSettings()
+    refine: RefineSettings = RefineSettings()
+    foreground: ForegroundSettings = ForegroundSettings()
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
+        """Take nested settings over the preset they name (key ``preset``; the default one if they name none).
+
+        Raises:
+            ConfigError: A setting is unknown or out of range; the message names each.
+        """
+        base = _preset_mapping(str(settings.get("preset", DEFAULT_PRESET)))
+        try:
+            return cls.model_validate(merge(base, settings))
+        except ValidationError as error:
+            raise ConfigError(_describe(error)) from error
+
+    @classmethod
+    def from_preset(cls, name: str = DEFAULT_PRESET) -> Self:
+        """The settings of a preset that the package ships.
+
+        Raises:
+            ConfigError: There is no preset of that name.
+        """
+        return cls.from_mapping({"preset": name})
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Read settings from a TOML file; what it leaves out comes from the preset that it names.
+
+        Raises:
+            ConfigError: The file cannot be read or parsed, or a setting is wrong.
+        """
+        return cls.from_mapping(read_toml(path))
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other values; nested groups take mappings: ``replace(fit={"max_iter": 8})``.
+
+        Raises:
+            ConfigError: A setting is unknown or out of range.
+        """
+        return self.from_mapping(merge(self.model_dump(), changes))
+
+    @property
+    def digest(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the settings; equal settings have equal digests."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def preset_names() -> list[str]:
+    """List the names of the presets that the package ships, in alphabetical order."""
+    folder = resources.files("msformer") / "presets"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file as nested mappings.
+
+    Raises:
+        ConfigError: The file is missing, unreadable or no TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"config file {str(path)!r}: {error}") from error
+
+
+def nest(assignments: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted names into nested mappings: ``{"fit.max_iter": 8}`` → ``{"fit": {"max_iter": 8}}``."""
+    nested: dict[str, Any] = {}
+    for name, value in assignments.items():
+        *groups, leaf = name.split(".")
+        target = nested
+        for group in groups:
+            target = target.setdefault(group, {})
+            if not isinstance(target, dict):
+                raise ConfigError(f"{name}: {group!r} is a setting, not a group of settings")
+        target[leaf] = value
+    return nested
+
+
+def _preset_mapping(name: str) -> dict[str, Any]:
+    names = preset_names()
+    if name not in names:
+        raise ConfigError(f"preset must be one of {', '.join(names)}; got {name!r}")
+    text = (resources.files("msformer") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings ``base`` with those of ``over`` put over them."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _describe(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        lines.append(f"{name}: {item['msg']}, got {item['input']!r}")
+    return "; ".join(lines)

@@ -1,0 +1,47 @@
+"""Every error that msformer raises on purpose.
+
+The tree::
+
+    MSFormerError
+    ├── ConfigError          a setting is unknown, of the wrong type or out of range     (also ValueError)
+    ├── ImageError           an image cannot be segmented as given                       (also ValueError)
+    │   ├── ImageShapeError      too small, too many axes, too large
+    │   └── NonFiniteImageError  NaN or infinite values
+    ├── ReadError            a file cannot be read as an image
+    ├── WeightsError         a state dict does not fit the released classes              (also ValueError)
+    └── FitDivergedError     the objective became NaN or infinite
+
+Each message names the argument, the limit and the value that was received.
+"""
+
+
+class MSFormerError(Exception):
+    """Base of all errors of this package; catch it to catch them all."""
+
+
+class ConfigError(MSFormerError, ValueError):
+    """A setting is unknown, of the wrong type or out of its range."""
+
+
+class ImageError(MSFormerError, ValueError):
+    """An image cannot be segmented as it was given."""
+
+
+class ImageShapeError(ImageError):
+    """The image has too few or too many axes, or is too small or too large."""
+
+
+class NonFiniteImageError(ImageError):
+    """The image holds NaN or infinite values."""
+
+
+class ReadError(MSFormerError):
+    """A file cannot be read as an image."""
+
+
+class WeightsError(MSFormerError, ValueError):
+    """A state dict does not have the names or shapes of the released classes."""
+
+
+class FitDivergedError(MSFormerError):
+    """The objective became NaN or infinite while the network was optimised."""

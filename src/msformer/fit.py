@@ -1,0 +1,178 @@
+"""The loop: optimise a network on one image until its own clusters settle (paper algorithm 1).
+
+This is the only optimisation loop of the project. It yields an event before each update, so progress bars, batch
+records and live pages all watch the same run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from msformer.config import FitSettings
+from msformer.errors import FitDivergedError
+from msformer.network import MSFormerNet
+from msformer.objective import objective
+
+StopReason = Literal["max_iter", "min_clusters", "cancelled"]
+
+
+class CancelToken(Protocol):
+    """Anything with ``is_set``, such as ``threading.Event``; the loop looks at it before each update."""
+
+    def is_set(self) -> bool:
+        """Whether the loop shall stop."""
+
+
+@dataclass(frozen=True)
+class FitStep:
+    """One line of the loss history: the state *before* an update.
+
+    Attributes:
+        step: 0 for the first update.
+        n_labels: Number of distinct labels in the argmax of the logits.
+        losses: ``total`` (weighted) and the unweighted ``cluster``, ``inter_scale``, ``intra_scale``.
+    """
+
+    step: int
+    n_labels: int
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FitEvent:
+    """A step as the loop announces it, with the labels at hand for whoever wants to draw them."""
+
+    record: FitStep
+    pseudo_labels: Tensor
+
+    def label_map(self) -> NDArray[np.intp]:
+        """The current labels ``(H, W)``, 0 to K − 1; copied only when asked for."""
+        return self.pseudo_labels[0].cpu().numpy().astype(np.intp)
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What the loop leaves.
+
+    Attributes:
+        logits: ``(K, H, W)`` of the final parameters, float64 if the loop ran in that precision, else float32.
+        n_iter: Number of updates done.
+        stop_reason: Why the loop ended.
+        history: One entry an update.
+    """
+
+    logits: NDArray[np.floating]
+    n_iter: int
+    stop_reason: StopReason
+    history: tuple[FitStep, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the loop ended by itself, with few clusters, and not at a limit or by a cancel."""
+        return self.stop_reason == "min_clusters"
+
+
+def fit(
+    network: MSFormerNet,
+    image: NDArray[np.floating],
+    settings: FitSettings,
+    *,
+    on_event: Callable[[FitEvent], None] | None = None,
+    cancel: CancelToken | None = None,
+) -> FitResult:
+    """Run the loop to its end.
+
+    Args:
+        network: Optimised in place, on the device and in the precision of the settings.
+        image: ``(C, H, W)`` in [0, 1].
+        settings: Limits, step size, weights, precision and device.
+        on_event: Called before each update.
+        cancel: Ends the loop before the next update; the result is that of the parameters so far.
+
+    Raises:
+        FitDivergedError: The objective became NaN or infinite.
+    """
+    events = iterate(network, image, settings, cancel=cancel)
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            result: FitResult = end.value
+            return result
+        if on_event is not None:
+            on_event(event)
+
+
+def iterate(
+    network: MSFormerNet,
+    image: NDArray[np.floating],
+    settings: FitSettings,
+    *,
+    cancel: CancelToken | None = None,
+) -> Generator[FitEvent, None, FitResult]:
+    """The loop as a generator: yields an event before each update and returns the ``FitResult``.
+
+    See ``fit`` for the arguments.
+    """
+    dtype = torch.float64 if settings.precision == "float64" else torch.float32
+    network.to(device=settings.device, dtype=dtype)
+    batch = torch.from_numpy(np.ascontiguousarray(image)).to(device=settings.device, dtype=dtype)[None]
+    optimiser = torch.optim.SGD(network.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
+    autocast = torch.autocast(
+        batch.device.type, dtype=torch.bfloat16, enabled=settings.precision == "bfloat16", cache_enabled=False
+    )
+    history: list[FitStep] = []
+    stop_reason: StopReason = "max_iter"
+    for step in range(settings.max_iter):
+        if cancel is not None and cancel.is_set():
+            stop_reason = "cancelled"
+            break
+        with autocast:
+            output = network(batch)
+            pseudo_labels = output.logits.detach().argmax(dim=1)  # (1, h, w)
+            losses = objective(output, pseudo_labels, settings.loss_weights)
+        record = FitStep(
+            step=step,
+            n_labels=_count_labels(pseudo_labels),
+            losses={
+                "total": losses.total.item(),
+                "cluster": losses.cluster.item(),
+                "inter_scale": losses.inter_scale.item(),
+                "intra_scale": losses.intra_scale.item(),
+            },
+        )
+        if not math.isfinite(record.losses["total"]):
+            raise FitDivergedError(
+                f"the objective must be finite; got {record.losses} at step {step} "
+                f"with learning_rate={settings.learning_rate}"
+            )
+        history.append(record)
+        yield FitEvent(record, pseudo_labels)
+        optimiser.zero_grad(set_to_none=True)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        del output, losses  # the graph is not needed while the next one is built
+        # The released loop looks at the count from before the update, and stops after it.
+        if record.n_labels <= settings.min_clusters:
+            stop_reason = "min_clusters"
+            break
+    with torch.no_grad(), autocast:
+        logits = network(batch).logits[0].to(dtype)
+    if not torch.isfinite(logits).all():
+        raise FitDivergedError(
+            f"the final logits must be finite; got NaN or infinity after {len(history)} updates "
+            f"with learning_rate={settings.learning_rate}"
+        )
+    return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history))
+
+
+def _count_labels(pseudo_labels: Tensor) -> int:
+    return int(torch.count_nonzero(torch.bincount(pseudo_labels.flatten())))

@@ -1,0 +1,93 @@
+"""An image with what is known about it, and the shapes and types that the other modules speak of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from msformer.config import MIN_SIDE
+from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError
+
+Pixels: TypeAlias = NDArray[Any]
+"""``(H, W)`` or ``(H, W, C)``; any integer, boolean or floating type."""
+LabelMap: TypeAlias = NDArray[np.uint16]
+"""``(H, W)``; 1 to K consecutive, 0 only outside a region of interest."""
+Mask: TypeAlias = NDArray[np.bool_]
+"""``(H, W)``; True on the object."""
+Plane: TypeAlias = NDArray[np.float32]
+"""``(H, W)``; one value a pixel, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One two-dimensional image.
+
+    Attributes:
+        pixels: ``(H, W)`` or ``(H, W, C)`` with C ≥ 2, both sides at least 33 px, finite. Never written to.
+        spacing_mm: Size of a pixel (row, column) in mm, where it is known.
+        source: The file that it came from.
+        page: Its page, counted from 0, where the file has several.
+    """
+
+    pixels: Pixels
+    spacing_mm: tuple[float, float] | None = None
+    source: Path | None = None
+    page: int | None = None
+
+    @classmethod
+    def from_array(
+        cls,
+        pixels: ArrayLike,
+        *,
+        spacing_mm: tuple[float, float] | None = None,
+        source: Path | None = None,
+        page: int | None = None,
+    ) -> Image:
+        """Check an array and wrap it; a last axis of one channel is dropped.
+
+        Raises:
+            ImageShapeError: Not two or three axes, or a side under 33 px.
+            NonFiniteImageError: NaN or infinite values.
+            ImageError: Not numbers, or the spacing is not positive.
+        """
+        array = np.asarray(pixels)
+        if array.dtype.kind not in "buif":
+            raise ImageError(f"image must hold booleans, integers or floats; got dtype {array.dtype}")
+        if array.ndim == 3 and array.shape[2] == 1:
+            array = array[:, :, 0]
+        if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] == 0):
+            raise ImageShapeError(f"image must have shape (H, W) or (H, W, C); got {array.shape}")
+        if min(array.shape[:2]) < MIN_SIDE:
+            raise ImageShapeError(
+                f"image must be at least {MIN_SIDE} px high and wide; "
+                f"got {array.shape[0]} rows × {array.shape[1]} columns (axes are rows, columns[, channels])"
+            )
+        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+            raise NonFiniteImageError(
+                f"image must be finite; got {array.size - int(finite.sum())} NaN or infinite values of {array.size}"
+            )
+        if spacing_mm is not None and not all(np.isfinite(side) and side > 0 for side in spacing_mm):
+            raise ImageError(f"spacing_mm must be two positive numbers (row, column); got {spacing_mm}")
+        return cls(array, spacing_mm, source, page)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in px."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels; 1 for grey images."""
+        return 1 if self.pixels.ndim == 2 else int(self.pixels.shape[2])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of type, shape and values, in hexadecimal; the same pixels give the same digest."""
+        sha = hashlib.sha256(f"{self.pixels.dtype.str} {self.pixels.shape}".encode())
+        sha.update(np.ascontiguousarray(self.pixels).data)
+        return sha.hexdigest()

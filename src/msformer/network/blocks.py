@@ -1,0 +1,108 @@
+"""The blocks of one branch: embedding, transformer block with a mixing feed-forward, normalisation of tokens."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from msformer.network.attention import EfficientAttention
+
+
+class BatchStatNorm(nn.Module):
+    """Batch normalisation of tokens that always uses the statistics of the tokens at hand.
+
+    The method optimises one network on one image and never leaves training mode, so running averages would be
+    written and never read; they are not kept.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Normalise each channel over all tokens; ``(..., D)`` in and out."""
+        flat = tokens.reshape(-1, tokens.shape[-1])  # (..., d) -> (n, d)
+        normed: Tensor = F.batch_norm(flat, None, None, self.weight, self.bias, training=True)
+        return normed.reshape_as(tokens)
+
+
+class PatchEmbedding(nn.Module):
+    """3 × 3 convolution from image channels to tokens, then batch normalisation (paper figure 1)."""
+
+    def __init__(self, in_channels: int, dim: int, stride: int) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(in_channels, dim, kernel_size=3, stride=stride, padding=1)
+        self.norm = BatchStatNorm(dim)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Embed an image ``(B, C, H, W)`` as tokens ``(B, h * w, D)`` and tell the grid ``(h, w)``."""
+        grid = self.projection(image)  # (b, d, h, w)
+        height, width = grid.shape[-2:]
+        tokens = grid.flatten(2).transpose(1, 2).contiguous()  # (b, d, h, w) -> (b, h*w, d)
+        return self.norm(tokens), (height, width)
+
+
+class MixingFeedForward(nn.Module):
+    """Feed-forward that mixes neighbours by a depthwise convolution with a skip (paper section 2.1)."""
+
+    def __init__(self, dim: int, expansion: int = 4) -> None:
+        super().__init__()
+        hidden = expansion * dim
+        self.expand = nn.Linear(dim, hidden)
+        self.depthwise = nn.Conv2d(hidden, hidden, kernel_size=3, padding=1, groups=hidden)
+        self.norm = nn.LayerNorm(hidden)
+        self.contract = nn.Linear(hidden, dim)
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Map tokens ``(B, N, D)`` that lie on ``grid`` (rows, columns) to tokens of the same shape."""
+        batch, _, _ = tokens.shape
+        expanded = self.expand(tokens)  # (b, n, 4d)
+        # A view: channels stay last in memory, which is what the convolution and the products both want.
+        on_grid = expanded.view(batch, *grid, -1).permute(0, 3, 1, 2)  # (b, n, 4d) -> (b, 4d, h, w)
+        mixed = self.depthwise(on_grid).permute(0, 2, 3, 1).reshape(expanded.shape)  # -> (b, n, 4d)
+        contracted: Tensor = self.contract(F.gelu(self.norm(mixed + expanded)))
+        return contracted
+
+
+class TransformerBlock(nn.Module):
+    """LayerNorm → efficient attention → residual → LayerNorm → mixing feed-forward → residual."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = EfficientAttention(dim)
+        self.feed_forward_norm = nn.LayerNorm(dim)
+        self.feed_forward = MixingFeedForward(dim)
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Return tokens ``(B, N, D)`` and the attention's context ``(B, D, D)``."""
+        attended, context = self.attention(self.attention_norm(tokens))
+        tokens = tokens + attended
+        return tokens + self.feed_forward(self.feed_forward_norm(tokens), grid), context
+
+
+class Branch(nn.Module):
+    """One scale of the network: an embedding, then ``depth`` blocks, each followed by a normalisation."""
+
+    def __init__(self, in_channels: int, dim: int, depth: int, stride: int) -> None:
+        super().__init__()
+        self.embedding = PatchEmbedding(in_channels, dim, stride)
+        self.blocks = nn.ModuleList(TransformerBlock(dim) for _ in range(depth))
+        self.norms = nn.ModuleList(BatchStatNorm(dim) for _ in range(depth))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, tuple[int, int], Tensor]:
+        """Run the branch.
+
+        Args:
+            image: ``(B, C, H, W)``.
+
+        Returns:
+            Tokens ``(B, h * w, D)``, their grid ``(h, w)`` with h = ⌈H / stride⌉, and the last block's context.
+        """
+        tokens, grid = self.embedding(image)
+        for block, norm in zip(self.blocks, self.norms, strict=True):
+            tokens, context = block(tokens, grid)
+            tokens = norm(tokens)
+        return tokens, grid, context

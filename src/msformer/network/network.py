@@ -1,0 +1,148 @@
+"""The whole network of the paper's figure 1: fine branch, coarse branch, fusion, patch affinity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from msformer.network.blocks import BatchStatNorm, Branch
+
+AFFINITY_TEMPERATURE = 64**-0.5
+"""Scale of the affinity's products. The released code fixes it at 64^(−1/2) whatever the number of channels."""
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """What one forward pass gives.
+
+    Attributes:
+        logits: ``(B, K, H, W)``, one score per cluster and pixel; K = ``embed_dim``.
+        affinity: ``(B, n, n)``, rows sum to 1: how much each patch resembles each patch shifted by one pixel.
+        context_fine: ``(B, K, K)``, what the last block of the fine branch attends to.
+        context_coarse: The same of the coarse branch.
+    """
+
+    logits: Tensor
+    affinity: Tensor
+    context_fine: Tensor
+    context_coarse: Tensor
+
+
+class PatchAffinity(nn.Module):
+    """Affinity between the patches of a score map and those of the same map shifted by one pixel.
+
+    Rows of patches are spread evenly, from the first pixel to the last, and overlap where the side is no multiple
+    of the patch; at (k · patch + 1) pixels they tile the map exactly as in the released code.
+    """
+
+    def __init__(self, dim: int, patch_size: int) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        self.norm = BatchStatNorm(dim)
+        self.projection = nn.Linear(patch_size * patch_size * dim, dim)
+
+    def forward(self, score_map: Tensor) -> Tensor:
+        """Compute the affinity ``(B, n, n)`` of a score map ``(B, H, W, D)``."""
+        normed = self.norm(score_map)
+        queries = self.projection(self._patches(normed[:, 1:, 1:]))  # (b, n, d)
+        keys = self.projection(self._patches(normed[:, :-1, :-1]))  # (b, n, d)
+        return torch.softmax(queries @ keys.transpose(1, 2) * AFFINITY_TEMPERATURE, dim=-1)
+
+    def _patches(self, score_map: Tensor) -> Tensor:
+        """Cut ``(B, H, W, D)`` into patches flattened as (row, column, channel): ``(B, n, p * p * D)``."""
+        size = self.patch_size
+        score_map = _spread(_spread(score_map, 1, size), 2, size)  # sides become multiples of p
+        batch, height, width, dim = score_map.shape
+        rows, columns = height // size, width // size
+        tiles = score_map.reshape(batch, rows, size, columns, size, dim).transpose(2, 3)  # (b, R, C, p, p, d)
+        return tiles.reshape(batch, rows * columns, size * size * dim)
+
+
+def patch_offsets(length: int, patch_size: int) -> list[int]:
+    """First pixels of the ⌈length / patch⌉ patches that cover ``length`` pixels, spread evenly."""
+    count = max(math.ceil(length / patch_size), 1)
+    if count == 1:
+        return [0]
+    return [round(index * (length - patch_size) / (count - 1)) for index in range(count)]
+
+
+def _spread(score_map: Tensor, axis: int, patch_size: int) -> Tensor:
+    """Lay the (possibly overlapping) patches of one axis side by side."""
+    length = score_map.shape[axis]
+    if length % patch_size == 0:
+        return score_map
+    # Slices and a concatenation, not an index: their gradient is summed in a fixed order on every device.
+    return torch.cat(
+        [score_map.narrow(axis, offset, patch_size) for offset in patch_offsets(length, patch_size)], dim=axis
+    )
+
+
+class MSFormerNet(nn.Module):
+    """The dual-branch transformer of MS-Former.
+
+    Args:
+        in_channels: Channels of the input image.
+        embed_dim: Channels D inside the network; also the number of clusters at the start.
+        depth: Transformer blocks in each branch.
+        patch_size: Side in px of the patches in the affinity.
+    """
+
+    def __init__(self, in_channels: int, embed_dim: int = 100, depth: int = 2, patch_size: int = 32) -> None:
+        super().__init__()
+        self.fine = Branch(in_channels, embed_dim, depth, stride=1)
+        self.coarse = Branch(in_channels, embed_dim, depth, stride=2)
+        self.upsample = nn.Linear(embed_dim, 4 * embed_dim, bias=False)
+        self.fuse = nn.Linear(2 * embed_dim, embed_dim, bias=False)
+        self.affinity = PatchAffinity(embed_dim, patch_size)
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        """Run both branches on ``image``, ``(B, C, H, W)`` in [0, 1], both sides > ``patch_size``."""
+        batch, _, height, width = image.shape
+        fine, _, context_fine = self.fine(image)
+        coarse, (rows, columns), context_coarse = self.coarse(image)
+        # Depth to space: (b, h*w, 2*2*d) -> (b, 2h, 2w, d), cut to the fine grid.
+        coarse = self.upsample(coarse).view(batch, rows, columns, 2, 2, -1).transpose(2, 3)
+        coarse = coarse.reshape(batch, 2 * rows, 2 * columns, -1)[:, :height, :width]
+        fine = fine.view(batch, height, width, -1)
+        # Two products instead of one over a concatenation of the branches: same sum, no copy of both.
+        to_coarse, to_fine = self.fuse.weight.chunk(2, dim=1)
+        score_map = F.linear(coarse, to_coarse) + F.linear(fine, to_fine)  # (b, h, w, k)
+        return NetworkOutput(
+            logits=score_map.permute(0, 3, 1, 2),
+            affinity=self.affinity(score_map),
+            context_fine=context_fine,
+            context_coarse=context_coarse,
+        )
+
+
+def build_network(
+    in_channels: int,
+    *,
+    embed_dim: int,
+    depth: int,
+    patch_size: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+) -> MSFormerNet:
+    """Build a network whose parameters are drawn from ``generator`` alone; the global random state is not used.
+
+    Linear maps and convolutions draw weights and biases from U(−b, b), b = 1 / √fan-in (the initialisation of the
+    released code, which is PyTorch's default); normalisations start at 1 and 0.
+    """
+    with torch.device("meta"):
+        network = MSFormerNet(in_channels, embed_dim, depth, patch_size)
+    network = network.to_empty(device=generator.device).to(dtype)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                bound = 1.0 / math.sqrt(module.weight[0].numel())
+                for parameter in module.parameters(recurse=False):
+                    parameter.uniform_(-bound, bound, generator=generator)
+            elif isinstance(module, nn.LayerNorm | BatchStatNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+    return network

@@ -1,0 +1,46 @@
+"""Functions that several test modules call."""
+
+from __future__ import annotations
+
+import torch
+
+
+def square_slices(height: int, width: int) -> tuple[slice, slice]:
+    """Where ``square_image`` puts the square."""
+    return slice(height // 3, 2 * height // 3), slice(width // 3, 2 * width // 3)
+
+
+def released_state(dim: int = 5, depth: int = 2, channels: int = 3, patch: int = 4) -> dict[str, torch.Tensor]:
+    """A state dict with the names and shapes of the released classes, each tensor filled with its own number."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "linear_up.weight": (4 * dim, dim),
+        "linear_down.weight": (dim, 2 * dim),
+        "to_patch_embedding.1.weight": (dim, patch * patch * dim),
+        "to_patch_embedding.1.bias": (dim,),
+    }
+    norms = ["bn3"]
+    for side in "sl":
+        shapes |= {
+            f"patch_embed_{side}.proj.weight": (dim, channels, 3, 3),
+            f"patch_embed_{side}.proj.bias": (dim,),
+        }
+        norms += [f"patch_embed_{side}.norm"]
+        for index in range(depth):
+            block = f"block_{side}.{index}"
+            norms += [f"bn2_{side}.{index}"]
+            for norm, width in (("norm1", dim), ("norm2", dim), ("mlp.norm1", 4 * dim)):
+                shapes |= {f"{block}.{norm}.weight": (width,), f"{block}.{norm}.bias": (width,)}
+            for part in ("keys", "queries", "values", "reprojection"):
+                shapes |= {f"{block}.attn.{part}.weight": (dim, dim, 1, 1), f"{block}.attn.{part}.bias": (dim,)}
+            shapes |= {f"{block}.mlp.fc1.weight": (4 * dim, dim), f"{block}.mlp.fc1.bias": (4 * dim,)}
+            shapes |= {f"{block}.mlp.fc2.weight": (dim, 4 * dim), f"{block}.mlp.fc2.bias": (dim,)}
+            shapes |= {
+                f"{block}.mlp.dwconv.dwconv.weight": (4 * dim, 1, 3, 3),
+                f"{block}.mlp.dwconv.dwconv.bias": (4 * dim,),
+            }
+    for norm in norms:
+        for kind in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"{norm}.{kind}"] = (dim,)
+    state = {name: torch.full(shape, float(number)) for number, (name, shape) in enumerate(shapes.items(), start=1)}
+    state |= {f"{norm}.num_batches_tracked": torch.tensor(0) for norm in norms}
+    return state

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from msformer.config import FitSettings
+from msformer.errors import FitDivergedError
+from msformer.fit import FitEvent, fit, iterate
+from msformer.network import MSFormerNet, build_network
+
+
+def make_network(seed: int = 0) -> MSFormerNet:
+    return build_network(2, embed_dim=11, depth=1, patch_size=8, generator=torch.Generator().manual_seed(seed))
+
+
+IMAGE = np.random.default_rng(0).random((2, 37, 43))
+
+
+def test_an_event_comes_before_each_update_with_losses_and_labels() -> None:
+    events: list[FitEvent] = []
+    counts: list[int] = []
+
+    def watch(event: FitEvent) -> None:
+        events.append(event)
+        label_map = event.label_map()
+        assert label_map.shape == (37, 43)
+        counts.append(len(np.unique(label_map)))
+
+    result = fit(make_network(), IMAGE, FitSettings(max_iter=3, min_clusters=1), on_event=watch)
+    assert [event.record.step for event in events] == [0, 1, 2]
+    assert [event.record.n_labels for event in events] == counts
+    assert tuple(event.record for event in events) == result.history
+    assert set(events[0].record.losses) == {"total", "cluster", "inter_scale", "intra_scale"}
+
+
+def test_final_logits_are_those_of_the_final_parameters() -> None:
+    network = make_network()
+    result = fit(network, IMAGE, FitSettings(max_iter=2))
+    with torch.no_grad():
+        again = network(torch.from_numpy(IMAGE).float()[None]).logits[0]
+    np.testing.assert_array_equal(result.logits, again.numpy())
+
+
+def test_no_update_leaves_the_parameters_alone() -> None:
+    network, untouched = make_network(), make_network()
+    result = fit(network, IMAGE, FitSettings(max_iter=0))
+    assert (result.n_iter, result.stop_reason, result.history) == (0, "max_iter", ())
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), untouched.parameters(), strict=True))
+
+
+def test_loop_stops_after_the_update_that_started_from_few_clusters() -> None:
+    free = fit(make_network(), IMAGE, FitSettings(max_iter=12, min_clusters=1, learning_rate=0.3))
+    counts = [step.n_labels for step in free.history]
+    limit = counts[3]
+    first = next(index for index, count in enumerate(counts) if count <= limit)
+    result = fit(make_network(), IMAGE, FitSettings(max_iter=12, min_clusters=limit, learning_rate=0.3))
+    assert result.n_iter == first + 1
+    assert (result.stop_reason, result.converged) == ("min_clusters", True)
+    assert result.history == free.history[: first + 1]
+
+
+def test_cancel_ends_before_the_next_update() -> None:
+    cancel = threading.Event()
+
+    def stop_at_one(event: FitEvent) -> None:
+        if event.record.step == 1:
+            cancel.set()
+
+    result = fit(make_network(), IMAGE, FitSettings(max_iter=9), on_event=stop_at_one, cancel=cancel)
+    assert (result.n_iter, result.stop_reason, result.converged) == (2, "cancelled", False)
+    expected = fit(make_network(), IMAGE, FitSettings(max_iter=2))
+    np.testing.assert_array_equal(result.logits, expected.logits)
+
+
+def test_generator_can_be_left_in_the_middle() -> None:
+    steps = iterate(make_network(), IMAGE, FitSettings(max_iter=5))
+    assert next(steps).record.step == 0
+    steps.close()
+
+
+def test_same_seed_same_result_and_global_state_untouched() -> None:
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    first, again = (fit(make_network(4), IMAGE, FitSettings(max_iter=3)) for _ in range(2))
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(first.logits, again.logits)
+    assert first.history == again.history
+
+
+def test_image_is_not_written_to() -> None:
+    copy = IMAGE.copy()
+    fit(make_network(), IMAGE, FitSettings(max_iter=1))
+    np.testing.assert_array_equal(IMAGE, copy)
+
+
+def test_loss_falls_on_its_own_labels() -> None:
+    """Each update lowers the objective for most of the first steps; a wrong sign would raise it."""
+    history = fit(make_network(), IMAGE, FitSettings(max_iter=6, min_clusters=1, learning_rate=0.01)).history
+    falls = [later.losses["total"] < earlier.losses["total"] for earlier, later in pairwise(history)]
+    assert sum(falls) >= 4
+
+
+def test_divergence_is_an_error_that_names_the_learning_rate() -> None:
+    with pytest.raises(FitDivergedError, match=r"learning_rate=0\.1"):
+        fit(make_network(), IMAGE * np.nan, FitSettings(max_iter=2))
+    with pytest.raises(FitDivergedError, match="final logits"):
+        fit(make_network(), IMAGE * np.nan, FitSettings(max_iter=0))
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"learning_rate": 0.05}, True),
+        ({"momentum": 0.5}, True),
+        ({"max_iter": 2}, True),
+        ({"precision": "float64"}, True),
+        ({"precision": "bfloat16"}, True),
+        ({"loss_weights": {"cluster": 0.5}}, True),
+        ({"loss_weights": {"inter_scale": 0.0}}, True),
+        ({"loss_weights": {"intra_scale": 9.0}}, True),
+        ({}, False),
+    ],
+)
+def test_every_setting_changes_the_result(change: dict[str, Any], differs: bool) -> None:
+    base = fit(make_network(), IMAGE, FitSettings(max_iter=3)).logits
+    other = fit(make_network(), IMAGE, FitSettings.model_validate({"max_iter": 3, **change})).logits
+    assert (not np.array_equal(base, other)) == differs
+
+
+def test_bfloat16_stays_near_float32() -> None:
+    exact = fit(make_network(), IMAGE, FitSettings(max_iter=0)).logits
+    rounded = fit(make_network(), IMAGE, FitSettings(max_iter=0, precision="bfloat16")).logits
+    assert np.corrcoef(exact.ravel(), rounded.ravel())[0, 1] > 0.999
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_the_same_path_runs_on_cuda() -> None:
+    on_cpu = fit(make_network(), IMAGE, FitSettings(max_iter=1)).logits
+    on_gpu = fit(make_network(), IMAGE, FitSettings(max_iter=1, device="cuda")).logits
+    assert np.corrcoef(on_cpu.ravel(), on_gpu.ravel())[0, 1] > 0.99
