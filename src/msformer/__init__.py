@@ -1,0 +1,78 @@
+"""Segment medical images with no labels, no pre-trained weights and no GPU.
+
+Names are loaded when they are first used, so that ``import msformer`` costs milliseconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from msformer.config import Config, preset_names
+    from msformer.errors import (
+        ConfigError,
+        FitDivergedError,
+        ImageError,
+        ImageShapeError,
+        MSFormerError,
+        NonFiniteImageError,
+        ReadError,
+        WeightsError,
+    )
+    from msformer.estimator import MSFormer
+    from msformer.image import Image
+    from msformer.io import read
+    from msformer.pipeline import segment
+    from msformer.segmentation import Segmentation
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Config": "config",
+    "preset_names": "config",
+    "ConfigError": "errors",
+    "FitDivergedError": "errors",
+    "ImageError": "errors",
+    "ImageShapeError": "errors",
+    "MSFormerError": "errors",
+    "NonFiniteImageError": "errors",
+    "ReadError": "errors",
+    "WeightsError": "errors",
+    "MSFormer": "estimator",
+    "Image": "image",
+    "read": "io",
+    "Segmentation": "segmentation",
+    "segment": "pipeline",
+}
+
+__all__ = [  # noqa: RUF022 - as a reader would look for them
+    "segment",
+    "Segmentation",
+    "MSFormer",
+    "Config",
+    "preset_names",
+    "Image",
+    "read",
+    "MSFormerError",
+    "ConfigError",
+    "ImageError",
+    "ImageShapeError",
+    "NonFiniteImageError",
+    "ReadError",
+    "WeightsError",
+    "FitDivergedError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'msformer' has no attribute {name!r}")
+    value = getattr(import_module(f"msformer.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

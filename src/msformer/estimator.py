@@ -1,0 +1,129 @@
+"""The method in scikit-learn's clothes: parameters in the constructor, results with a trailing underscore."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+
+from msformer.config import Config
+from msformer.image import Image, LabelMap, Mask
+from msformer.pipeline import segment
+from msformer.segmentation import Segmentation
+
+
+class MSFormer:
+    """Estimator of one image's label map.
+
+    Follows scikit-learn's conventions (``get_params``, ``set_params``, ``sklearn.base.clone``) without needing it.
+    Parameters left at None come from the preset. One fit is one image: there is no ``predict`` for other images,
+    because the parameters mean nothing beyond the image that they were optimised on.
+
+    Args:
+        preset: Named settings to start from.
+        random_state: Seed.
+        working_size: Side in px of the square with as many pixels as the network sees.
+        embed_dim: Channels of the network, and clusters at the start.
+        max_iter: Most updates.
+        min_clusters: Stop after the update that started from this many clusters or fewer.
+        learning_rate: Step size.
+
+    Attributes:
+        labels_: Label map ``(H, W)``, 1 to K.
+        mask_: Foreground mask ``(H, W)``.
+        n_iter_: Number of updates.
+        converged_: Whether the loop ended by itself, with few clusters.
+        loss_history_: Weighted sum of the losses before each update.
+        segmentation_: Everything else.
+
+    Examples:
+        >>> import numpy as np
+        >>> image = np.full((64, 64), 200, dtype=np.uint8)
+        >>> image[20:40, 20:40] = 30
+        >>> MSFormer(random_state=0).fit_predict(image).shape
+        (64, 64)
+    """
+
+    labels_: LabelMap
+    mask_: Mask
+    n_iter_: int
+    converged_: bool
+    loss_history_: list[float]
+    segmentation_: Segmentation
+
+    def __init__(
+        self,
+        *,
+        preset: str = "default",
+        random_state: int | None = None,
+        working_size: int | None = None,
+        embed_dim: int | None = None,
+        max_iter: int | None = None,
+        min_clusters: int | None = None,
+        learning_rate: float | None = None,
+    ) -> None:
+        # scikit-learn's convention: store as given, check in fit.
+        self.preset = preset
+        self.random_state = random_state
+        self.working_size = working_size
+        self.embed_dim = embed_dim
+        self.max_iter = max_iter
+        self.min_clusters = min_clusters
+        self.learning_rate = learning_rate
+
+    def fit(self, image: Image | ArrayLike, y: None = None) -> Self:
+        """Segment ``image``, ``(H, W)`` or ``(H, W, C)``; ``y`` is ignored, as clusterings do.
+
+        Raises:
+            ConfigError: A parameter is wrong.
+            ImageError: The image cannot be segmented as given.
+        """
+        result = segment(image, self._config())
+        self.segmentation_ = result
+        self.labels_ = result.label_map
+        self.mask_ = result.mask
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        self.loss_history_ = [step.losses["total"] for step in result.history]
+        return self
+
+    def fit_predict(self, image: Image | ArrayLike, y: None = None) -> LabelMap:
+        """Segment ``image`` and return its label map ``(H, W)``."""
+        return self.fit(image).labels_
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters by name; ``deep`` is accepted for scikit-learn's sake."""
+        names = list(inspect.signature(type(self)).parameters)
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the constructor.
+
+        Raises:
+            ValueError: There is no such parameter.
+        """
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(f"parameter must be one of {', '.join(known)}; got {name!r}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if value is not None)
+        return f"{type(self).__name__}({given})"
+
+    def _config(self) -> Config:
+        groups: dict[str, dict[str, Any]] = {
+            "prepare": {"working_size": self.working_size},
+            "network": {"embed_dim": self.embed_dim},
+            "fit": {
+                "max_iter": self.max_iter,
+                "min_clusters": self.min_clusters,
+                "learning_rate": self.learning_rate,
+            },
+        }
+        given = {group: {k: v for k, v in values.items() if v is not None} for group, values in groups.items()}
+        settings = Config.from_preset(self.preset).replace(**given)
+        return settings if self.random_state is None else settings.replace(random_state=self.random_state)

@@ -1,0 +1,70 @@
+"""Files in and out. ``read`` looks at the contents of a file, not at its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msformer.errors import ImageError, ReadError
+from msformer.image import Image
+from msformer.io import tiff
+from msformer.io.photo import read_photo
+from msformer.io.write import write_label_map, write_mask, write_png, write_text
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+"""What a folder is searched for; a file that is named explicitly may have any name."""
+MAX_PIXELS = 150_000_000
+"""Largest image that is read; about 0.5 GB as 8-bit colour."""
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "count_pages",
+    "read",
+    "write_label_map",
+    "write_mask",
+    "write_png",
+    "write_text",
+]
+
+
+def read(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read an image file.
+
+    Args:
+        path: PNG, JPEG, BMP, WebP (turned upright by EXIF) or TIFF (8 and 16 bit, float, grey and colour).
+        page: Page of a TIFF, counted from 0.
+        max_pixels: Refuse larger images.
+
+    Raises:
+        ReadError: The file is missing, empty, truncated, too large or no image; the message names it.
+        ImageError: The image is too small, or not finite.
+    """
+    path = Path(path)
+    try:
+        is_tiff = _is_tiff(path)
+        pixels = tiff.read_tiff(path, page, max_pixels) if is_tiff else read_photo(path, max_pixels)
+        return Image.from_array(pixels, source=path, page=page if is_tiff else None)
+    except (ReadError, ImageError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    except OSError as error:
+        raise ReadError(f"{path}: {error.strerror or error}") from error
+
+
+def count_pages(path: str | Path) -> int:
+    """Number of images in a file: the pages of a TIFF, 1 for everything else.
+
+    Raises:
+        ReadError: The file is missing or a broken TIFF.
+    """
+    path = Path(path)
+    try:
+        return tiff.count_tiff_pages(path) if _is_tiff(path) else 1
+    except ReadError as error:
+        raise ReadError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ReadError(f"{path}: {error.strerror or error}") from error
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in tiff.SIGNATURES

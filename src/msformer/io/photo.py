@@ -1,0 +1,94 @@
+"""PNG, JPEG, BMP, WebP and what else Pillow knows → pixels."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps, UnidentifiedImageError
+
+from msformer.errors import ReadError
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY_MODES = {"L": None, "1": "L", "I": None, "F": None, "I;16": None, "I;16B": "I", "I;16L": "I", "I;16N": "I"}
+"""Pillow's modes of one channel, and the mode to convert each to where its own is awkward."""
+
+
+def read_photo(path: Path, max_pixels: int) -> NDArray[Any]:
+    """Read the first frame as ``(H, W)`` or ``(H, W, 3)``: turned upright by EXIF, palettes expanded.
+
+    Opaque alpha is dropped; where it is not opaque, the image is laid over black.
+
+    Raises:
+        ReadError: Not an image, truncated, or more than ``max_pixels`` pixels.
+    """
+    if (deep := _read_deep_colour_png(path, max_pixels)) is not None:
+        return deep
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # our own limit is checked below
+            with Pillow.open(path) as opened:
+                check_pixel_count(opened.size, max_pixels)
+                upright = ImageOps.exif_transpose(opened)
+                return _to_array(upright)
+    except ReadError:
+        raise
+    except UnidentifiedImageError:
+        raise ReadError("no image format recognises the contents of this file") from None
+    except Exception as error:  # decoders raise anything from OSError to struct.error on broken files
+        raise ReadError(f"{type(error).__name__}: {error}") from error
+
+
+def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
+    """Refuse sizes that would exhaust memory.
+
+    Raises:
+        ReadError: More than ``max_pixels`` pixels.
+    """
+    if size[0] * size[1] > max_pixels:
+        raise ReadError(f"image must have at most {max_pixels} pixels; got {size[0]} × {size[1]}")
+
+
+def _to_array(opened: Pillow.Image) -> NDArray[Any]:
+    if opened.mode in GREY_MODES:
+        mode = GREY_MODES[opened.mode]
+        return np.asarray(opened.convert(mode) if mode else opened)
+    if opened.mode in ("LA", "La"):
+        return _over_black(np.asarray(opened.convert("LA")))
+    if opened.has_transparency_data:
+        return _over_black(np.asarray(opened.convert("RGBA")))
+    return np.asarray(opened.convert("RGB"))
+
+
+def _over_black(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Drop the last channel, an alpha; colours under a transparent alpha fade to black."""
+    colour, alpha = pixels[:, :, :-1], pixels[:, :, -1:]
+    if not (alpha == 255).all():
+        colour = np.rint(colour * (alpha / np.float32(255))).astype(np.uint8)
+    return np.ascontiguousarray(colour[:, :, 0] if colour.shape[2] == 1 else colour)
+
+
+def _read_deep_colour_png(path: Path, max_pixels: int) -> NDArray[Any] | None:
+    """A colour PNG of 16 bits a channel, which Pillow would cut to 8; None for every other file."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    is_deep = head[:8] == PNG_SIGNATURE and len(head) == 26 and head[24] == 16 and head[25] in (2, 4, 6)
+    if not is_deep:
+        return None
+    check_pixel_count((int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")), max_pixels)
+    pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ReadError("broken or truncated PNG")
+    if pixels.ndim == 2:
+        return np.asarray(pixels)
+    colour = pixels[:, :, 2::-1]  # BGR(A) → RGB
+    if pixels.shape[2] == 4:
+        colour = np.rint(colour * (pixels[:, :, 3:] / np.float32(65535))).astype(np.uint16)
+    if head[25] == 4:  # grey with alpha, which OpenCV expands to colour
+        colour = colour[:, :, 0]
+    return np.ascontiguousarray(colour)

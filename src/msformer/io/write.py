@@ -1,0 +1,38 @@
+"""Label maps and masks → files that other programs read without losing the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from msformer.io.atomic import atomic_path
+
+
+def write_label_map(path: Path, label_map: NDArray[np.integer]) -> None:
+    """Write a label map ``(H, W)`` as a grey PNG, 8-bit where the labels allow it, else 16-bit.
+
+    No palette: common readers expand palettes to colours and lose the labels.
+    """
+    depth = np.uint8 if int(label_map.max(initial=0)) <= 255 else np.uint16
+    write_png(path, label_map.astype(depth))
+
+
+def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
+    """Write a mask ``(H, W)`` as an 8-bit grey PNG, 0 and 255."""
+    write_png(path, mask.astype(np.uint8) * np.uint8(255))
+
+
+def write_png(path: Path, pixels: NDArray[Any]) -> None:
+    """Write 8-bit grey or RGB, or 16-bit grey pixels as a PNG."""
+    with atomic_path(path) as temporary:
+        Pillow.fromarray(pixels).save(temporary, format="PNG")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")

@@ -1,0 +1,92 @@
+"""Working grid → native grid: logits are interpolated, not labels, so that borders are smooth.
+
+Memory is bounded by strips of rows, not by the native size times the number of clusters.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from msformer.image import Mask
+
+STRIP_ELEMENTS = 4_000_000
+"""Most interpolated logits in memory at a time (16 MB)."""
+
+
+def smooth_logits(logits: NDArray[np.floating], size: int) -> NDArray[np.floating]:
+    """Average logits ``(K, h, w)`` over ``size`` × ``size`` neighbours.
+
+    The coarse branch is upsampled by blocks of 2 × 2, which leaves a checkerboard of period 2 in the labels; the
+    mean over 3 × 3 removes it before it breaks components. A departure from the paper; off with ``size`` = 1.
+    """
+    if size == 1:
+        return logits
+    smooth: NDArray[np.floating] = ndimage.uniform_filter(logits, size=(1, size, size), mode="nearest")
+    return smooth
+
+
+def to_native(logits: NDArray[np.floating], shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.uint16]]:
+    """Interpolate logits to the native grid and take the strongest cluster of each pixel.
+
+    Only clusters that win somewhere on the working grid take part. On a native grid of the same shape this is the
+    plain argmax.
+
+    Args:
+        logits: ``(K, h, w)``.
+        shape: Height and width of the native grid.
+
+    Returns:
+        The surviving clusters' channels, ascending, and a map ``(H, W)`` of indices into them.
+    """
+    winners = logits.argmax(axis=0)
+    channels = np.unique(winners)
+    if shape == logits.shape[1:]:
+        return channels, np.searchsorted(channels, winners).astype(np.uint16)
+    survivors = logits[channels].astype(np.float32)
+    height, width = shape
+    native = np.empty(shape, dtype=np.uint16)
+    upper, lower, fraction = _linear_rows(survivors.shape[1], height)
+    strip_rows = max(STRIP_ELEMENTS // (len(channels) * width), 1)
+    for start in range(0, height, strip_rows):
+        rows = slice(start, min(start + strip_rows, height))
+        weight = fraction[rows][:, None]
+        strip = survivors[:, upper[rows]] * (1 - weight) + survivors[:, lower[rows]] * weight  # (k, r, w)
+        best = np.full((strip.shape[1], width), -np.inf, dtype=np.float32)
+        for index, plane in enumerate(strip):
+            wide = cv2.resize(plane, (width, plane.shape[0]), interpolation=cv2.INTER_LINEAR)
+            better = wide > best
+            np.copyto(best, wide, where=better)
+            native[rows][better] = index
+    return channels, native
+
+
+def mask_to_native(mask: Mask, candidate: Mask) -> Mask:
+    """Carry a mask from the working grid to the native one along the borders of the native clusters.
+
+    The rule chose *which* pieces belong to the object on the working grid; the interpolated clusters know better
+    *where* they end. So within one working pixel of the mask's border the native clusters decide.
+
+    Args:
+        mask: ``(h, w)`` on the working grid.
+        candidate: ``(H, W)``, the native pixels of the clusters that the mask was made of.
+    """
+    if mask.shape == candidate.shape:
+        return mask.copy()
+    square = np.ones((3, 3), dtype=bool)
+    possible = _enlarge(ndimage.binary_dilation(mask, square), candidate.shape)
+    certain = _enlarge(ndimage.binary_erosion(mask, square, border_value=1), candidate.shape)
+    return (candidate & possible) | certain
+
+
+def _enlarge(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    return cv2.resize(mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+
+
+def _linear_rows(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Neighbours and weight of each target row, centres of pixels aligned (as ``cv2.resize`` does)."""
+    position = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+    upper = np.floor(position).astype(np.intp)
+    return upper, np.minimum(upper + 1, source - 1), (position - upper).astype(np.float32)

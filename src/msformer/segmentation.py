@@ -1,0 +1,102 @@
+"""The result of one image, and all that is needed to make it again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.config import Config
+from msformer.image import LabelMap, Mask
+from msformer.measure import Region
+
+if TYPE_CHECKING:
+    from msformer.fit import FitStep
+
+StopReason = Literal["max_iter", "min_clusters", "cancelled", "blank", "not_iterative"]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The result of one image. ``np.asarray(segmentation)`` gives the label map.
+
+    Attributes:
+        label_map: ``(H, W)`` at the image's own size; 1 to K without gaps, from the darkest cluster to the
+            brightest (mean over pixels and channels); 0 is reserved for outside a region of interest.
+        mask: ``(H, W)``, True on the object that the rule chose.
+        cluster_channels: The network's output channel of label 1, 2, …, K.
+        foreground_score: How well the object explains the image, in [0, 1]; 0 where none was found.
+        regions: One entry a label, measured in the image.
+        foreground: The mask measured, None where it is empty.
+        history: Losses and number of labels before each update.
+        n_iter: Number of updates.
+        stop_reason: ``max_iter``, ``min_clusters``, ``cancelled``, or ``blank`` for an image without contrast.
+        intensity_range: The input values that the network saw as 0 and 1.
+        working_shape: Rows and columns on which the network worked, without the border.
+        timings_s: Seconds of each stage.
+        config: All settings.
+        versions: Of msformer, Python and the libraries that compute.
+        input_digest: SHA-256 of the pixels.
+    """
+
+    label_map: LabelMap
+    mask: Mask
+    cluster_channels: tuple[int, ...]
+    foreground_score: float
+    regions: tuple[Region, ...]
+    foreground: Region | None
+    history: tuple[FitStep, ...]
+    n_iter: int
+    stop_reason: StopReason
+    intensity_range: tuple[float, float]
+    working_shape: tuple[int, int]
+    timings_s: Mapping[str, float]
+    config: Config
+    versions: Mapping[str, str]
+    input_digest: str
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The label map, so that array functions take a segmentation as they take labels."""
+        return np.array(self.label_map, dtype=dtype, copy=copy)
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels K in the label map."""
+        return len(self.cluster_channels)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the loop ended by itself, with few clusters."""
+        return self.stop_reason == "min_clusters"
+
+    def record(self) -> dict[str, Any]:
+        """Everything but the arrays, ready for JSON."""
+        return {
+            "n_labels": self.n_labels,
+            "n_iter": self.n_iter,
+            "stop_reason": self.stop_reason,
+            "converged": self.converged,
+            "foreground_score": self.foreground_score,
+            "foreground": None if self.foreground is None else asdict(self.foreground),
+            "cluster_channels": list(self.cluster_channels),
+            "working_shape": list(self.working_shape),
+            "intensity_range": list(self.intensity_range),
+            "history": [asdict(step) for step in self.history],
+            "timings_s": dict(self.timings_s),
+            "seed": self.config.random_state,
+            "config": self.config.model_dump(mode="json"),
+            "config_digest": self.config.digest,
+            "input_digest": self.input_digest,
+            "versions": dict(self.versions),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions of msformer, Python and the libraries that compute."""
+    libraries = ("msformer", "torch", "numpy", "scipy", "opencv-python-headless")
+    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
