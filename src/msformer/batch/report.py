@@ -1,0 +1,140 @@
+"""What came of a run: ``report.json`` for programs, ``regions.csv`` for spreadsheets, ``index.html`` for eyes."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from PIL import Image as Pillow
+
+from msformer.batch.work import Record
+from msformer.config import Config
+from msformer.io.atomic import atomic_path
+from msformer.io.write import write_text
+from msformer.segmentation import versions
+
+THUMBNAIL_WIDTH = 960
+"""Largest width in px of a preview inside the page; about 60 kB each."""
+
+REGION_COLUMNS = [
+    "case_id", "kind", "label", "area_px", "area_mm2", "area_share", "centroid_row", "centroid_column",
+    "bbox_first_row", "bbox_first_column", "bbox_end_row", "bbox_end_column",
+]  # fmt: skip
+
+
+def write_report(out: Path, records: Sequence[Record], config: Config, *, n_planned: int) -> None:
+    """Write the three reports of a run into ``out``.
+
+    Args:
+        out: Folder of the results.
+        records: One a case that was tried.
+        config: Settings of the run.
+        n_planned: Number of cases that were to be tried; more than ``records`` after an interruption.
+    """
+    failed = sum(record["status"] == "failed" for record in records)
+    summary = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "planned": n_planned,
+        "done": len(records) - failed,
+        "failed": failed,
+        "interrupted": len(records) < n_planned,
+        "versions": versions(),
+        "config": config.model_dump(mode="json"),
+        "config_digest": config.digest,
+    }
+    # The regions of all cases stand in the table; here they would bury the rest.
+    cases = [{key: value for key, value in record.items() if key != "regions"} for record in records]
+    write_text(out / "report.json", json.dumps({**summary, "cases": cases}, indent=1, allow_nan=False) + "\n")
+    write_text(out / "regions.csv", _regions_csv(records))
+    _write_page(out, records, summary)
+
+
+def _regions_csv(records: Sequence[Record]) -> str:
+    rows = [(record, kind, region) for record in records for kind, region in _regions(record)]
+    channels = max((len(region["mean_intensity"]) for _, _, region in rows), default=1)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*REGION_COLUMNS, *(f"mean_intensity_{channel}" for channel in range(1, channels + 1))])
+    for record, kind, region in rows:
+        writer.writerow(
+            [
+                record["case_id"],
+                kind,
+                region["label"] if kind == "label" else "",
+                region["area_px"],
+                "" if region["area_mm2"] is None else f"{region['area_mm2']:.6g}",
+                f"{region['area_share']:.6f}",
+                *(f"{value:.3f}" for value in region["centroid"]),
+                *region["bbox"],
+                *(f"{value:.6g}" for value in region["mean_intensity"]),
+            ]
+        )
+    return text.getvalue()
+
+
+def _regions(record: Record) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if record["status"] == "done":
+        if record["foreground"] is not None:
+            yield "foreground", record["foreground"]
+        for region in record["regions"]:
+            yield "label", region
+
+
+def _write_page(out: Path, records: Sequence[Record], summary: Mapping[str, Any]) -> None:
+    template = Template((resources.files("msformer.batch") / "index.html").read_text(encoding="utf-8"))
+    marker = "<!--cases-->"
+    page = template.substitute(
+        title=escape(f"msformer: {summary['done']} segmented, {summary['failed']} failed"),
+        summary=escape(
+            f"{summary['created']} · preset {summary['config']['preset']} · seed "
+            f"{summary['config']['random_state']} · msformer {summary['versions']['msformer']} · "
+            f"settings {summary['config_digest']}"
+            + (f" · interrupted after {len(records)} of {summary['planned']}" if summary["interrupted"] else "")
+        ),
+        cases=marker,
+    )
+    head, tail = page.split(marker)
+    with atomic_path(out / "index.html") as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(head)
+        for record in records:  # one picture in memory at a time
+            file.write(_failed_entry(record) if record["status"] == "failed" else _done_entry(out, record))
+        file.write(tail)
+
+
+def _failed_entry(record: Record) -> str:
+    name = escape(record["case_id"])
+    reason = escape(record["error"])
+    return f'<article class="failed" data-score="-1" data-name="{name}"><h2>{name}</h2><p>{reason}</p></article>\n'
+
+
+def _done_entry(out: Path, record: Record) -> str:
+    name = escape(record["case_id"])
+    share = 0.0 if record["foreground"] is None else record["foreground"]["area_share"]
+    facts = (
+        f"{record['shape'][1]} × {record['shape'][0]} px · {record['n_labels']} clusters · "
+        f"object {share:.1%} of the image · score {record['foreground_score']:.2f} · "
+        f"{record['n_iter']} updates ({record['stop_reason']}) · {record['elapsed_s']:.1f} s"
+    )
+    picture = _thumbnail(out / record["outputs"]["preview"])
+    return (
+        f'<article data-score="{record["foreground_score"]:.4f}" data-name="{name}"><h2>{name}</h2>'
+        f'<img loading="lazy" alt="image, clusters and mask of {name}" src="data:image/jpeg;base64,{picture}">'
+        f"<p>{escape(facts)}</p></article>\n"
+    )
+
+
+def _thumbnail(path: Path) -> str:
+    with Pillow.open(path) as opened:
+        opened.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH))
+        buffer = io.BytesIO()
+        opened.convert("RGB").save(buffer, format="JPEG", quality=82)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,92 @@
+"""One case from file to files. Failure is data: it becomes a record and never stops the others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msformer.batch.plan import Case
+from msformer.config import Config
+from msformer.errors import MSFormerError
+from msformer.image import Image
+from msformer.io import read, write_label_map, write_mask, write_png
+from msformer.pipeline import segment
+from msformer.render import preview
+from msformer.segmentation import Segmentation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from msformer.fit import CancelToken
+
+logger = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+"""What is known of a case after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""
+
+
+def run_case(
+    case: Case,
+    config: Config,
+    out: Path,
+    *,
+    spacing_mm: tuple[float, float] | None = None,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    cancel: CancelToken | None = None,
+) -> Record:
+    """Read, segment and write one case.
+
+    A case that fails leaves no file behind, not even one of an earlier run.
+
+    Returns:
+        The record; ``error`` says why a case failed.
+    """
+    start = time.perf_counter()
+    paths = output_paths(case)
+    record: Record = {"case_id": case.case_id, "source": str(case.source), "page": case.page}
+    try:
+        image = read(case.source, page=case.page or 0)
+        if spacing_mm is not None:
+            image = replace(image, spacing_mm=spacing_mm)
+        segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
+        _write(image, segmentation, {kind: out / path for kind, path in paths.items()})
+        result = segmentation.record()
+        del result["config"]  # the same for all cases: the report says it once
+        record |= {
+            "status": "done",
+            "shape": list(image.shape),
+            "n_channels": image.n_channels,
+            "dtype": str(image.pixels.dtype),
+            "spacing_mm": image.spacing_mm,
+            "outputs": paths,
+            "regions": [asdict(region) for region in segmentation.regions],
+            **result,
+        }
+    except Exception as error:
+        for path in paths.values():
+            (out / path).unlink(missing_ok=True)
+        if not isinstance(error, MSFormerError | OSError | MemoryError):
+            logger.exception("%s: unexpected error", case.source)
+        record |= {
+            "status": "failed",
+            "error_type": type(error).__name__,
+            "error": str(error) or "no reason given",
+        }
+    record["elapsed_s"] = time.perf_counter() - start
+    return record
+
+
+def output_paths(case: Case) -> dict[str, str]:
+    """Paths of a case's files below the output folder, by kind."""
+    return {kind: f"{kind}/{case.case_id}.png" for kind in ("labels", "masks", "preview")}
+
+
+def _write(image: Image, segmentation: Segmentation, paths: Mapping[str, Path]) -> None:
+    picture = preview(image, segmentation.label_map, segmentation.mask, segmentation.intensity_range)
+    write_png(paths["preview"], picture)
+    write_label_map(paths["labels"], segmentation.label_map)
+    write_mask(paths["masks"], segmentation.mask)

@@ -1,0 +1,140 @@
+"""``msformer segment``: images in, label maps, masks, previews and reports out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Progress(StrEnum):
+    """How a long run tells where it is."""
+
+    auto = "auto"
+    bar = "bar"
+    none = "none"
+
+
+def segment(
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT...", help="Images, folders or patterns.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the results.", envvar="MSFORMER_OUT")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Named settings to start from.", envvar="MSFORMER_PRESET")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every case.", envvar="MSFORMER_SEED")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with settings.", envvar="MSFORMER_CONFIG")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting, e.g. fit.max_iter=8. Repeatable."),
+    ] = None,
+    max_cases: Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into subfolders; results mirror them.")
+    ] = False,
+    spacing_mm: Annotated[
+        tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives areas in mm².")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Start from a state dict saved from the released MS-Former classes.")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processor threads; all cores if left out.", envvar="MSFORMER_THREADS"),
+    ] = None,
+    progress: Annotated[Progress, typer.Option(help="A bar, or lines for logs.")] = Progress.auto,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the settings as TOML and stop; --config reads them back.")
+    ] = False,
+) -> None:
+    """Segment images without labels.
+
+    Writes labels/NAME.png (1 to K), masks/NAME.png (0/255), preview/NAME.png, regions.csv, report.json and
+    index.html into the output folder. Exit codes: 0 all done, 1 some images failed, 2 usage, 130 interrupted.
+    """
+    from msformer.cli.settings import resolve, to_toml
+
+    settings = resolve(preset, seed, config, assignments or [])
+    if print_config:
+        typer.echo(to_toml(settings), nl=False)
+        return
+    if not inputs:
+        raise typer.BadParameter("give at least one image, folder or pattern", param_hint="INPUT")
+    if out is None:
+        raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+    if out.exists() and not out.is_dir():
+        raise typer.BadParameter(f"must be a folder; {str(out)!r} is a file", param_hint="--out / -o")
+
+    from msformer.batch.plan import plan_cases
+    from msformer.batch.run import run_cases
+
+    cases = plan_cases(inputs, recursive=recursive, max_cases=max_cases, exclude=out)
+    start_weights = None if weights is None else _read_weights(weights)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    try:
+        with _progress(progress, len(cases)) as on_record:
+            records = run_cases(
+                cases, settings, out, spacing_mm=spacing_mm, initial_weights=start_weights, on_record=on_record
+            )
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; what was finished is in {out}", err=True)
+        raise typer.Exit(130) from None
+    failed = [record for record in records if record["status"] == "failed"]
+    for record in failed:
+        typer.echo(f"failed: {record['error']}", err=True)
+    typer.echo(f"{len(records) - len(failed)} of {len(records)} images segmented; look at {out / 'index.html'}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    import torch
+
+    from msformer.errors import WeightsError
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and io errors alike
+        raise WeightsError(f"--weights {str(path)!r}: {type(error).__name__}: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise WeightsError(f"--weights {str(path)!r} must hold a state dict; got {type(state).__name__}")
+    return state
+
+
+@contextmanager
+def _progress(kind: Progress, total: int) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+    """A bar with the time left on a terminal; else one line of log a case on standard error."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if kind is Progress.none or (kind is Progress.auto and not console.is_terminal):
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+        yield None
+        return
+    from rich import progress as rich_progress
+
+    logging.basicConfig(level=logging.CRITICAL, force=True)  # failures are told after the bar
+    columns: Sequence[rich_progress.ProgressColumn] = (
+        rich_progress.TextColumn("segmenting"),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("left"),
+        rich_progress.TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.description}"),
+    )
+    with rich_progress.Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda record: bar.update(task, advance=1, description=record["case_id"])

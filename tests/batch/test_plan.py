@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+from msformer.batch.plan import plan_cases
+from msformer.errors import ConfigError
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Pillow.new("L", (40, 40)).save(path)
+
+
+def ids(*inputs: Path | str, **options: object) -> list[str]:
+    return [case.case_id for case in plan_cases([str(given) for given in inputs], **options)]  # type: ignore[arg-type]
+
+
+def test_folder_takes_images_in_order_and_nothing_else(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "a.JPG", "sub/c.png", ".hidden.png")
+    (tmp_path / "notes.txt").write_text("x")
+    assert ids(tmp_path) == ["a", "b"]
+
+
+def test_recursive_mirrors_the_tree(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "sub/deep/c.png", "sub/b.png", ".git/x.png")
+    assert ids(tmp_path, recursive=True) == ["b", "sub/b", "sub/deep/c"]
+
+
+def test_patterns_mirror_the_tree_below_their_fixed_part(tmp_path: Path) -> None:
+    touch(tmp_path, "x/a.png", "y/a.png", "y/b.jpg")
+    assert ids(tmp_path / "*" / "*.png") == ["x/a", "y/a"]
+    assert ids(tmp_path / "**" / "*.jpg") == ["y/b"]
+
+
+def test_a_name_with_brackets_is_a_file_before_it_is_a_pattern(tmp_path: Path) -> None:
+    touch(tmp_path, "scan[1].png")
+    assert ids(tmp_path / "scan[1].png") == ["scan[1]"]
+
+
+def test_names_do_not_collide(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.png", "one/a.jpg", "one/A.bmp", "two/a.png", "one/b.png")
+    cases = ids(tmp_path / "one", tmp_path / "two")
+    assert len({case.casefold() for case in cases}) == len(cases) == 5
+    assert "b" in cases
+    assert "a" not in cases
+
+
+def test_last_resort_is_a_number(tmp_path: Path) -> None:
+    touch(tmp_path, "p/same/a.png", "q/same/a.png")
+    cases = ids(tmp_path / "p" / "same", tmp_path / "q" / "same")
+    assert cases == ["same/a.png", "same/a.png-2"]
+
+
+def test_each_file_once(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png")
+    assert ids(tmp_path, tmp_path / "a.png", tmp_path / "*.png") == ["a", "b"]
+
+
+def test_pages_are_cases(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "stack.tif") as writer:
+        for _ in range(2):
+            writer.write(np.zeros((40, 40), dtype=np.uint8))
+    touch(tmp_path, "z.png")
+    assert ids(tmp_path) == ["stack_page0001", "stack_page0002", "z"]
+    assert ids(tmp_path, max_cases=2) == ["stack_page0001", "stack_page0002"]
+
+
+def test_results_of_an_earlier_run_are_no_input(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "out/masks/a.png")
+    assert ids(tmp_path, recursive=True, exclude=tmp_path / "out") == ["a"]
+
+
+@pytest.mark.parametrize("given", ["absent.png", "empty", "*.nothing"])
+def test_input_that_names_nothing_is_an_error(tmp_path: Path, given: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=f"got .*{given.strip('*')}"):
+        plan_cases([str(tmp_path / given)])

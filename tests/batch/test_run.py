@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+from tests.conftest import MakeSquare
+
+from msformer.batch import work
+from msformer.batch.plan import plan_cases
+from msformer.batch.run import run_cases
+from msformer.config import Config
+from msformer.io import read, write_mask
+from msformer.pipeline import segment
+
+
+@pytest.fixture(scope="module")
+def mixed_folder(tmp_path_factory: pytest.TempPathFactory, square_image: MakeSquare) -> Path:
+    """Every kind of trouble beside good images."""
+    folder = tmp_path_factory.mktemp("mixed")
+    good = square_image()
+    Pillow.fromarray(good).save(folder / "good.png")
+    Pillow.fromarray(good).save(folder / "cut.jpg")
+    whole = (folder / "cut.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.png").write_text("no image")
+    Pillow.new("RGB", (1, 1)).save(folder / "dot.png")
+    Pillow.new("RGB", (64, 48), (90, 90, 90)).save(folder / "constant.png")
+    tifffile.imwrite(folder / "deep.tif", square_image(channels=1, dtype=np.uint16) * 20)
+    Pillow.fromarray(np.dstack([good, np.full(good.shape[:2], 255, np.uint8)])).save(folder / "alpha.png")
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    Pillow.fromarray(square_image(channels=1)).save(folder / "turned.jpg", exif=exif)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(mixed_folder: Path, fast: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    out = tmp_path_factory.mktemp("out") / "with space" / "new"
+    records = run_cases(plan_cases([str(mixed_folder)]), fast, out, spacing_mm=(0.5, 0.5))
+    return out, records
+
+
+GOOD = {"alpha", "constant", "deep", "good", "turned"}
+BAD = {"cut": "runcated", "dot": "at least 33 px", "text": "no image format"}
+
+
+def test_every_readable_case_has_results_and_every_other_a_reason(results: tuple[Path, Any]) -> None:
+    _, records = results
+    assert {record["case_id"] for record in records if record["status"] == "done"} == GOOD
+    for record in records:
+        if record["status"] == "failed":
+            assert BAD[record["case_id"]] in record["error"]
+            assert record["case_id"] in record["error"]
+
+
+def test_nothing_is_half_written(results: tuple[Path, Any]) -> None:
+    out, _ = results
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    expected = {f"{kind}/{name}.png" for kind in ("labels", "masks", "preview") for name in GOOD}
+    assert files == expected | {"report.json", "regions.csv", "index.html"}
+
+
+def test_results_have_the_size_of_the_upright_image(results: tuple[Path, Any], mixed_folder: Path) -> None:
+    out, _ = results
+    sizes = {}
+    for name in GOOD:
+        with Pillow.open(out / "labels" / f"{name}.png") as labels, Pillow.open(out / "masks" / f"{name}.png") as mask:
+            sizes[name] = labels.size
+            assert mask.size == labels.size
+            assert set(np.unique(np.asarray(mask))) <= {0, 255}
+            assert np.asarray(labels).min() == 1
+    assert sizes["turned"] == (71, 97)  # width, height: stored as 97 × 71, turned by a quarter
+    assert sizes["good"] == (97, 71)
+
+
+def test_files_hold_what_the_pipeline_gives(results: tuple[Path, Any], mixed_folder: Path, fast: Config) -> None:
+    out, _ = results
+    expected = segment(read(mixed_folder / "good.png"), fast)
+    np.testing.assert_array_equal(read(out / "labels" / "good.png").pixels, expected.label_map)
+    np.testing.assert_array_equal(read(out / "masks" / "good.png").pixels > 0, expected.mask)
+
+
+def test_report_tells_all_of_the_run(results: tuple[Path, Any], fast: Config) -> None:
+    out, _ = results
+    report = json.loads((out / "report.json").read_text())
+    assert (report["planned"], report["done"], report["failed"], report["interrupted"]) == (8, 5, 3, False)
+    assert Config.from_mapping(report["config"]) == fast
+    assert report["config_digest"] == fast.digest
+    by_name = {case["case_id"]: case for case in report["cases"]}
+    assert by_name["text"]["error_type"] == "ReadError"
+    assert by_name["constant"]["stop_reason"] == "blank"
+    assert by_name["deep"]["dtype"] == "uint16"
+    for name in GOOD:
+        for path in by_name[name]["outputs"].values():
+            assert (out / path).is_file()
+
+
+def test_region_table_adds_up(results: tuple[Path, Any]) -> None:
+    out, _ = results
+    with (out / "regions.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["case_id"] == "good"]
+    labels = [row for row in rows if row["kind"] == "label"]
+    assert sum(int(row["area_px"]) for row in labels) == 71 * 97
+    assert [int(row["label"]) for row in labels] == list(range(1, len(labels) + 1))
+    for row in rows:
+        assert float(row["area_mm2"]) == pytest.approx(int(row["area_px"]) * 0.25, rel=1e-4)
+        assert float(row["mean_intensity_3"]) > 0
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_page_shows_every_case_and_needs_nothing_from_outside(results: tuple[Path, Any]) -> None:
+    out, _ = results
+    page = Page()
+    page.feed((out / "index.html").read_text())
+    articles = [attributes["data-name"] for tag, attributes in page.tags if tag == "article"]
+    assert set(articles) == GOOD | set(BAD)
+    sources = [attributes["src"] for tag, attributes in page.tags if "src" in attributes]
+    assert len(sources) == len(GOOD)
+    assert all(source is not None and source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert not any(tag == "link" or attributes.get("href") for tag, attributes in page.tags)
+
+
+def test_names_are_escaped_in_the_page(tmp_path: Path, fast: Config, square_image: MakeSquare) -> None:
+    evil = tmp_path / "<img src=x onerror=alert(1)>&$title.png"
+    Pillow.fromarray(square_image()).save(evil)
+    run_cases(plan_cases([str(evil)]), fast, tmp_path / "out")
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert "<img src=x" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;&amp;$title" in text
+
+
+def test_a_case_that_fails_now_leaves_no_result_of_an_earlier_run(
+    tmp_path: Path, fast: Config, square_image: MakeSquare
+) -> None:
+    source, out = tmp_path / "a.png", tmp_path / "out"
+    Pillow.fromarray(square_image()).save(source)
+    run_cases(plan_cases([str(source)]), fast, out)
+    assert (out / "masks" / "a.png").exists()
+    source.write_text("broken")
+    run_cases(plan_cases([str(source)]), fast, out)
+    assert not list(out.rglob("*.png"))
+
+
+def test_an_unexpected_error_is_a_record_too(
+    tmp_path: Path, fast: Config, square_image: MakeSquare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Pillow.fromarray(square_image()).save(tmp_path / "a.png")
+    Pillow.fromarray(square_image()).save(tmp_path / "b.png")
+    calls: list[Path] = []
+
+    def fail_once(path: Path, mask: Any) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise OSError("no space left on device")
+        write_mask(path, mask)
+
+    monkeypatch.setattr(work, "write_mask", fail_once)
+    records = run_cases(plan_cases([str(tmp_path)]), fast, tmp_path / "out")
+    assert [record["status"] for record in records] == ["failed", "done"]
+    assert records[0]["error"] == "no space left on device"
+    assert {path.name for path in (tmp_path / "out").rglob("*.png")} == {"b.png"}
+
+
+def test_interruption_writes_the_report_of_what_was_done(
+    tmp_path: Path, fast: Config, square_image: MakeSquare
+) -> None:
+    for name in "abc":
+        Pillow.fromarray(square_image()).save(tmp_path / f"{name}.png")
+
+    def interrupt(record: Any) -> None:
+        if record["case_id"] == "b":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(plan_cases([str(tmp_path)]), fast, tmp_path / "out", on_record=interrupt)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["planned"], report["done"], report["interrupted"]) == (3, 2, True)
+    assert "interrupted after 2 of 3" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_labels_do_not_depend_on_order_or_company(tmp_path: Path, fast: Config, mixed_folder: Path) -> None:
+    alone = run_cases(plan_cases([str(mixed_folder / "good.png")]), fast, tmp_path / "alone")
+    backwards = [case for case in reversed(plan_cases([str(mixed_folder)])) if case.case_id in GOOD]
+    run_cases(backwards, fast, tmp_path / "together")
+    assert alone[0]["status"] == "done"
+    assert (tmp_path / "alone/labels/good.png").read_bytes() == (tmp_path / "together/labels/good.png").read_bytes()
