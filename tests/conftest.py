@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from tests.helpers import square_slices
 
@@ -16,6 +17,9 @@ from msformer.config import Config
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MSFORMER_SHARED", ROOT.parent / "shared"))
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads would only wait for each other
+    torch.set_num_threads(1)
 
 MakeSquare = Callable[..., NDArray[np.uint8]]
 

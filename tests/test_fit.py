@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from msformer.config import FitSettings
-from msformer.errors import FitDivergedError
+from msformer.errors import ConfigError, FitDivergedError
 from msformer.fit import FitEvent, fit, iterate
 from msformer.network import MSFormerNet, build_network
 
@@ -136,6 +136,12 @@ def test_bfloat16_stays_near_float32() -> None:
     exact = fit(make_network(), IMAGE, FitSettings(max_iter=0)).logits
     rounded = fit(make_network(), IMAGE, FitSettings(max_iter=0, precision="bfloat16")).logits
     assert np.corrcoef(exact.ravel(), rounded.ravel())[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("device", ["nope", "cuda:99", "meta2"])
+def test_a_device_that_is_not_there_is_named(device: str) -> None:
+    with pytest.raises(ConfigError, match=f"fit.device must be a device of this machine.*got '{device}'"):
+        fit(make_network(), IMAGE, FitSettings(max_iter=1, device=device))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from msformer.config import FitSettings
-from msformer.errors import FitDivergedError
+from msformer.errors import ConfigError, FitDivergedError
 from msformer.network import MSFormerNet
 from msformer.objective import objective
 
@@ -98,6 +98,7 @@ def fit(
         cancel: Ends the loop before the next update; the result is that of the parameters so far.
 
     Raises:
+        ConfigError: This machine has no such device.
         FitDivergedError: The objective became NaN or infinite.
     """
     events = iterate(network, image, settings, cancel=cancel)
@@ -123,8 +124,9 @@ def iterate(
     See ``fit`` for the arguments.
     """
     dtype = torch.float64 if settings.precision == "float64" else torch.float32
-    network.to(device=settings.device, dtype=dtype)
-    batch = torch.from_numpy(np.ascontiguousarray(image)).to(device=settings.device, dtype=dtype)[None]
+    device = _device(settings.device)
+    network.to(device=device, dtype=dtype)
+    batch = torch.from_numpy(np.ascontiguousarray(image)).to(device=device, dtype=dtype)[None]
     optimiser = torch.optim.SGD(network.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
     autocast = torch.autocast(
         batch.device.type, dtype=torch.bfloat16, enabled=settings.precision == "bfloat16", cache_enabled=False
@@ -172,6 +174,18 @@ def iterate(
             f"with learning_rate={settings.learning_rate}"
         )
     return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history))
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # AssertionError: a build without CUDA
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"fit.device must be a device of this machine, such as cpu; got {name!r} ({reason})"
+        ) from error
+    return device
 
 
 def _count_labels(pseudo_labels: Tensor) -> int:

@@ -1,0 +1,98 @@
+"""Write the pages that come from the program itself, or check that they are up to date.
+
+python scripts/build_docs.py [--check]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from msformer.config import Config, preset_names
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def main() -> int:
+    """Write the pages; with ``--check``, tell which differ and return 1."""
+    pages = {"command-line.md": command_line(), "settings.md": settings()}
+    stale = [name for name, text in pages.items() if not same(DOCS / name, text)]
+    if "--check" in sys.argv[1:]:
+        for name in stale:
+            print(f"docs/{name} is not what the program says: run scripts/build_docs.py", file=sys.stderr)
+        return int(bool(stale))
+    for name in stale:
+        (DOCS / name).write_text(pages[name], encoding="utf-8")
+    return 0
+
+
+def same(path: Path, text: str) -> bool:
+    """Whether the file holds the text."""
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+def command_line() -> str:
+    """Options of every command, as the program's own help has them."""
+    command = [sys.executable, "-m", "typer", "msformer.cli", "utils", "docs", "--name", "msformer"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    # Escaped for HTML, which Markdown does not need outside of tags.
+    return (
+        "<!-- written by scripts/build_docs.py -->\n\n" + text.replace("&gt;", ">").replace("&lt;", "<").strip() + "\n"
+    )
+
+
+def settings() -> str:
+    """Every setting with its meaning, its limits and its value in each preset."""
+    presets = preset_names()
+    lines = [
+        "<!-- written by scripts/build_docs.py -->",
+        "",
+        "# Settings",
+        "",
+        "Give one with `--set group.name=value`, several in a TOML file with `--config`; `msformer segment",
+        "--print-config` prints such a file. Command line goes over environment, file and preset, in this order.",
+        "",
+        f"| setting | meaning | limits | {' | '.join(presets)} |",
+        "|---|---|---|" + "---|" * len(presets),
+    ]
+    values = [Config.from_preset(name).model_dump() for name in presets]
+    lines += rows(Config, "", values)
+    return "\n".join(lines) + "\n"
+
+
+def rows(model: type[BaseModel], prefix: str, values: list[dict[str, object]]) -> list[str]:
+    """One line a setting of ``model``, groups expanded."""
+    lines = []
+    for name, field in model.model_fields.items():
+        inside = [value[name] for value in values]
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            lines += rows(field.annotation, f"{prefix}{name}.", [dict(value) for value in inside])  # type: ignore[call-overload]
+        else:
+            shown = " | ".join(
+                "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+                for value in inside
+            )
+            lines.append(f"| `{prefix}{name}` | {field.description} | {limits(field)} | {shown} |")
+    return lines
+
+
+def limits(field: FieldInfo) -> str:
+    """Bounds and choices of a setting in signs."""
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    found = [
+        f"{sign} {getattr(entry, key):g}"
+        for entry in field.metadata
+        for key, sign in signs.items()
+        if hasattr(entry, key)
+    ]
+    choices = getattr(field.annotation, "__args__", ())
+    found += [str(choice) for choice in choices if isinstance(choice, str)]
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
