@@ -1,0 +1,153 @@
+"""Other ways to cluster the pixels, behind the same call and between the same stages as the method itself.
+
+``segment(image, "kmeans-3")`` is ``msformer.segment(image)`` with another clustering: preparation, foreground rule and
+boundary are shared, so that the clustering alone is compared. A method is given the prepared image and the settings;
+the registry refuses anything that asks for more, so none can be shown a ground truth. Heavy libraries are imported
+when a method first runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from msformer.baselines import chan_vese, dfc, disc, felzenszwalb, grabcut, kmeans, otsu, sgscn, slic, untrained
+from msformer.baselines.base import Method
+from msformer.config import Config
+from msformer.errors import ConfigError
+from msformer.foreground import frame_share, otsu_fraction
+from msformer.image import Image
+from msformer.measure import measure_mask
+from msformer.pipeline import Clustering, network_clusterer, segment_with
+from msformer.prepare import Prepared
+from msformer.segmentation import Segmentation
+
+__all__ = ["METHODS", "Method", "get_method", "method_names", "register", "segment"]
+
+CLUSTERER_ARGUMENTS = ("prepared", "settings")
+"""All that a method is given."""
+
+_methods: dict[str, Method] = {}
+METHODS: Mapping[str, Method] = MappingProxyType(_methods)
+"""Every registered method by name, in the order of the tables."""
+
+
+def method_names() -> list[str]:
+    """List the names of the registered methods, in the order of the tables."""
+    return list(METHODS)
+
+
+def get_method(name: str) -> Method:
+    """Look a method up.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name not in METHODS:
+        raise ConfigError(f"method must be one of {', '.join(METHODS)}; got {name!r}")
+    return METHODS[name]
+
+
+def register(method: Method) -> Method:
+    """Add a method to the registry and return it.
+
+    Its clustering must take exactly ``(prepared, settings)``, by position. A further argument, with or without a
+    default, by name or collected by ``*`` or ``**``, would be a way in for a ground truth, and is refused.
+
+    Raises:
+        ConfigError: The clustering takes something else, or the name is taken.
+    """
+    try:
+        # Not what a decorator claims: what is really called.
+        arguments = inspect.signature(method.cluster, follow_wrapped=False).parameters
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"method {method.name!r}: cluster must be a function with a signature: {error}") from error
+    positional = all(
+        argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD)
+        and argument.default is argument.empty
+        for argument in arguments.values()
+    )
+    if tuple(arguments) != CLUSTERER_ARGUMENTS or not positional:
+        raise ConfigError(
+            f"method {method.name!r}: cluster must take exactly ({', '.join(CLUSTERER_ARGUMENTS)}); "
+            f"got ({', '.join(str(argument) for argument in arguments.values())})"
+        )
+    if method.name in _methods:
+        raise ConfigError(f"method names must differ; {method.name!r} is taken")
+    _methods[method.name] = method
+    return method
+
+
+def segment(
+    image: Image | ArrayLike,
+    method: str,
+    config: Config | str | None = None,
+    *,
+    random_state: int | None = None,
+    spacing_mm: tuple[float, float] | None = None,
+    own_foreground: bool = False,
+) -> Segmentation:
+    """Segment one image with a registered method; the call of ``msformer.segment``.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, C)``, at least 33 px a side, finite; or an ``Image``.
+        method: Name of a method.
+        config: Settings, or the name of a preset; the default preset if left out.
+        random_state: Seed; overrides that of the settings.
+        spacing_mm: Size of a pixel (row, column) in mm; overrides that of the image.
+        own_foreground: Take what the method itself calls the object, and not what the common rule chooses. The score
+            is then the rule's score of that object on the working grid.
+
+    Raises:
+        ConfigError: The method is unknown, it has no notion of an object of its own, or the settings are wrong.
+        ImageError: The image cannot be segmented as given.
+        FitDivergedError: The loss of a method that learns became NaN or infinite.
+    """
+    chosen = get_method(method)
+    if not own_foreground:
+        return segment_with(chosen.cluster, image, config, random_state=random_state, spacing_mm=spacing_mm)
+    if chosen.object_label is None:
+        able = ", ".join(name for name, one in METHODS.items() if one.object_label is not None)
+        raise ConfigError(f"own_foreground must be used with one of {able}; {method!r} has no object of its own")
+    picture = image if isinstance(image, Image) else Image.from_array(image)
+    if spacing_mm is not None:
+        picture = replace(picture, spacing_mm=spacing_mm)
+    seen: list[Prepared] = []
+
+    def watched(prepared: Prepared, settings: Config) -> Clustering:
+        seen.append(prepared)
+        return chosen.cluster(prepared, settings)
+
+    result = segment_with(watched, picture, config, random_state=random_state)
+    if not seen:  # a blank image is not clustered and has no object
+        return result
+    own = np.array([channel == chosen.object_label for channel in result.cluster_channels])
+    mask = own[result.label_map - 1]
+    small = cv2.resize(mask.astype(np.uint8), result.working_shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+    return replace(
+        result,
+        mask=mask,
+        foreground=measure_mask(picture, mask),
+        foreground_score=otsu_fraction(small, seen[0].appearance) * (1 - frame_share(small)),
+    )
+
+
+register(
+    Method(
+        name="msformer",
+        cluster=network_clusterer(),
+        seeded=True,
+        iterative=True,
+        reference="Karimijafarbigloo, Azad, Kazerouni & Merhof, MIDL 2023, PMLR 227:680-694; this project",
+        limits="Labels itself by the argmax, so large clusters grow: training merges the object with what is near it.",
+    )
+)
+for _module in (untrained, otsu, kmeans, slic, felzenszwalb, chan_vese, grabcut, disc, dfc, sgscn):
+    for _method in _module.METHODS:
+        register(_method)

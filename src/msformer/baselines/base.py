@@ -1,0 +1,52 @@
+"""What every baseline shares: the description of a method, and small conversions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.config import Config
+from msformer.pipeline import Clusterer
+from msformer.prepare import Prepared
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to cluster the pixels of one image, and what is known of it.
+
+    Attributes:
+        name: Name on the command line and in tables.
+        cluster: The clustering; it is given the prepared image and the settings, and nothing else.
+        seeded: Whether it draws random numbers, so that a benchmark repeats it with several seeds.
+        iterative: Whether it has a loop of its own that may stop before anything settles.
+        reference: Paper, and library if it is not written here.
+        limits: What it cannot do, in a sentence.
+        object_label: Channel of its logits that the method itself calls the object; None where it has no such notion.
+    """
+
+    name: str
+    cluster: Clusterer
+    seeded: bool
+    iterative: bool
+    reference: str
+    limits: str
+    object_label: int | None = None
+
+
+def working_channels(prepared: Prepared) -> NDArray[np.float32]:
+    """The prepared channels ``(h, w, C)`` in [0, 1], without the border."""
+    inside = slice(prepared.padding, -prepared.padding or None)
+    return np.ascontiguousarray(prepared.network_input[:, inside, inside].transpose(1, 2, 0))
+
+
+def one_hot(labels: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Hard labels ``(h, w)``, 0 to K − 1, as logits ``(K, h, w)`` of 0 and 1."""
+    names = np.arange(int(labels.max()) + 1)
+    return np.asarray(names[:, None, None] == labels, dtype=np.float32)
+
+
+def seed_32(settings: Config) -> int:
+    """A seed of 32 bits, which is all that scikit-learn takes, from the settings' seed of 63."""
+    return int(np.random.SeedSequence(settings.random_state).generate_state(1)[0])
