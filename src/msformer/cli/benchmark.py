@@ -1,0 +1,91 @@
+"""``msformer benchmark``: methods against ground truth, on any folder of sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def benchmark(
+    data: Annotated[Path, typer.Option(help="Folder of <set>/images and <set>/masks.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; runs that are there are kept.")],
+    methods: Annotated[list[str] | None, typer.Option(help="Methods to compare; all if left out.")] = None,
+    seeds: Annotated[list[int] | None, typer.Option(min=0, help="Seeds; methods without one run once.")] = None,
+    sets: Annotated[list[str] | None, typer.Option(help="Take only these sets.")] = None,
+    max_cases: Annotated[int | None, typer.Option(min=1, help="Only the first so many cases of each set.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Named settings to start from.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting. Repeatable.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if left out.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write the results as this Markdown page.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show a bar.")] = True,
+) -> None:
+    """Compare methods under every protocol.
+
+    Writes one JSON and one mask a run, summary.json, figures and index.html. What was done before with the same
+    files, settings and program is not done again. Exit codes: 0 all done, 1 some runs failed, 2 usage, 130 interrupted.
+    """
+    from msformer.baselines import method_names
+    from msformer.benchmark.datasets import discover
+    from msformer.benchmark.report import write_report
+    from msformer.benchmark.run import plan_tasks, run_tasks
+    from msformer.cli.settings import resolve
+
+    settings = resolve(preset, None, config, assignments or [])
+    found = discover(data, sets or (), max_cases)
+    for path in found.unpaired:
+        typer.echo(f"no partner: {path}", err=True)
+    tasks = plan_tasks(found.cases, methods or method_names(), seeds or [0], settings)
+    try:
+        with _bar(len(tasks), shown=progress) as advance:
+            records = run_tasks(tasks, out, workers=workers or os.cpu_count() or 1, on_record=advance)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; the finished runs in {out} are kept, the same command goes on", err=True)
+        raise typer.Exit(130) from None
+    given = {
+        "--data": [data], "--out": [out], "--methods": methods, "--seeds": seeds, "--sets": sets,
+        "--max-cases": [max_cases] if max_cases else None, "--preset": [preset] if preset else None,
+        "--config": [config] if config else None, "--set": assignments, "--markdown": [markdown] if markdown else None,
+    }  # fmt: skip
+    command = "msformer benchmark" + "".join(
+        f" {name} {' '.join(map(str, values))}" for name, values in given.items() if values
+    )
+    write_report(out, records, command=command, unpaired=found.unpaired, markdown=markdown)
+    failed = [record for record in records if record["status"] == "failed"]
+    for record in failed:
+        typer.echo(
+            f"failed: {record['set']}/{record['case']} {record['method']} seed {record['seed']}: {record['error']}",
+            err=True,
+        )
+    typer.echo(f"{len(records) - len(failed)} of {len(records)} runs done; look at {out / 'index.html'}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar(total: int, *, shown: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A bar on standard error that moves with every record."""
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("benchmark"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.description}"),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda record: bar.update(
+            task, advance=1, description=f"{record['set']}/{record['case']} {record['method']}"
+        )

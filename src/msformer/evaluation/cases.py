@@ -1,0 +1,144 @@
+"""Pairs of files → scores of every case under every protocol that fits it. Failure is data: no case stops another."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from msformer.errors import ConfigError, MSFormerError
+from msformer.evaluation.files import read_truth, select
+from msformer.evaluation.metrics import Scores, score_selection
+from msformer.evaluation.pairing import Case, Remark
+from msformer.evaluation.protocols import PROTOCOLS, Protocol, Selection
+from msformer.image import Mask
+
+logger = logging.getLogger(__name__)
+
+MANY_VALUES = "the ground truth has more than two values; everything but 0 is the object"
+NO_CHANNELS = "not scored under 'released', which needs the raw channel numbers of a report.json of msformer segment"
+MIXED = "some files were taken for masks and others for label maps, by their values; --as says what all of them are"
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How masks are scored.
+
+    Attributes:
+        spacing_mm: Size of a pixel (row, column) in mm; None scores distances in px.
+        tolerance: Of the surface Dice, in mm where the spacing is given, otherwise in px.
+
+    Raises:
+        ConfigError: A number is negative or not finite, or a side of a pixel is 0.
+    """
+
+    spacing_mm: tuple[float, float] | None = None
+    tolerance: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
+            raise ConfigError(f"tolerance must be finite and at least 0; got {self.tolerance}")
+        if self.spacing_mm is not None and not all(math.isfinite(side) and side > 0 for side in self.spacing_mm):
+            raise ConfigError(f"spacing_mm must be two positive numbers (row, column); got {self.spacing_mm}")
+
+    @property
+    def unit(self) -> str:
+        """Unit of distances and of the tolerance."""
+        return "px" if self.spacing_mm is None else "mm"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case under one protocol.
+
+    Attributes:
+        case_id: Name of the case.
+        scores: All metrics, with the protocol's name.
+        shape: Height and width in px.
+        pred_px: Pixels of the scored mask.
+        gt_px: Pixels of the ground truth.
+        clusters: Labels that the mask was made of; raw channels under ``released``, empty under ``automatic``.
+    """
+
+    case_id: str
+    scores: Scores
+    shape: tuple[int, ...]
+    pred_px: int
+    gt_px: int
+    clusters: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of all cases.
+
+    Attributes:
+        rows: Case by case, protocols in the order of ``PROTOCOLS``.
+        failures: What could not be scored, and why.
+        remarks: What is worth telling and no failure.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Remark] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def by_protocol(self) -> dict[Protocol, list[Row]]:
+        """Rows of each protocol that was used."""
+        tables = {name: [row for row in self.rows if row.scores.protocol == name] for name in PROTOCOLS}
+        return {name: rows for name, rows in tables.items() if rows}
+
+
+def score_cases(cases: Sequence[Case], settings: ScoreSettings) -> Scored:
+    """Score every case under every protocol that fits its files.
+
+    Masks are scored under ``automatic``; label maps under ``oracle-cluster`` and ``oracle-components``, and under
+    ``released`` where the raw channels are known. A file that cannot be read or is of another size becomes a failure.
+
+    Args:
+        cases: From ``pairing.pair``.
+        settings: Spacing and tolerance.
+    """
+    result = Scored()
+    for case in cases:
+        try:
+            mask_gt, n_values = read_truth(case.truth)
+        except Exception as error:
+            result.failures.append(_failure(case, error))
+            continue
+        if n_values > 2:
+            result.remarks.append(Remark(case.case_id, MANY_VALUES))
+        for prediction in case.predictions:
+            try:
+                selections = select(prediction, mask_gt)
+                rows = [_score(case, selection, mask_gt, settings) for selection in selections]
+            except Exception as error:
+                result.failures.append(_failure(case, error))
+                continue
+            result.rows.extend(rows)
+            if prediction.channels is None and rows[0].scores.protocol != "automatic":
+                result.remarks.append(Remark(case.case_id, NO_CHANNELS))
+    guessed = {case.case_id for case in cases if any(given.kind == "auto" for given in case.predictions)}
+    if len({row.scores.protocol == "automatic" for row in result.rows if row.case_id in guessed}) > 1:
+        result.remarks.append(Remark("", MIXED))
+    return result
+
+
+def _score(case: Case, selection: Selection, mask_gt: Mask, settings: ScoreSettings) -> Row:
+    scores = score_selection(
+        selection,
+        mask_gt=mask_gt,
+        spacing_mm=settings.spacing_mm,
+        tolerance_mm=settings.tolerance,
+        tolerance_px=settings.tolerance,
+    )
+    counts = int(np.count_nonzero(selection.mask)), int(np.count_nonzero(mask_gt))
+    return Row(case.case_id, scores, mask_gt.shape, *counts, selection.clusters)
+
+
+def _failure(case: Case, error: Exception) -> Remark:
+    if not isinstance(error, MSFormerError | OSError | MemoryError):
+        logger.error("%s: unexpected error", case.case_id, exc_info=error)
+    return Remark(case.case_id, f"{type(error).__name__}: {error}")

@@ -1,0 +1,101 @@
+"""Files of predictions and ground truths → masks to be scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.errors import ImageError, ImageShapeError, ReadError
+from msformer.evaluation.pairing import Prediction
+from msformer.evaluation.protocols import (
+    Labels,
+    Selection,
+    automatic,
+    oracle_cluster,
+    oracle_components,
+    released,
+)
+from msformer.image import Mask
+from msformer.io import count_pages, read
+
+
+def select(prediction: Prediction, mask_gt: Mask) -> list[Selection]:
+    """Give what is scored of a file, under each protocol that fits it.
+
+    Args:
+        prediction: The file.
+        mask_gt: ``(H, W)``.
+
+    Raises:
+        ReadError: It cannot be read.
+        ImageError: It does not hold a mask or a label map, or is of another size than the ground truth.
+    """
+    pixels = _read_one_page(prediction.path)
+    if pixels.shape[:2] != mask_gt.shape:
+        raise ImageShapeError(
+            f"{prediction.path}: must have the size of the ground truth, nothing is ever resized; got "
+            f"{_size(pixels.shape)}, ground truth {_size(mask_gt.shape)}"
+        )
+    if prediction.kind == "masks" or (prediction.kind == "auto" and _is_mask(pixels)):
+        return [automatic(mask_pred=_nonzero(pixels))]
+    label_map = _as_labels(prediction.path, pixels)
+    selections = [
+        oracle_cluster(label_map=label_map, mask_gt=mask_gt, outside=prediction.outside),
+        oracle_components(label_map=label_map, mask_gt=mask_gt, outside=prediction.outside),
+    ]
+    if prediction.channels is not None:
+        if int(label_map.max()) > len(prediction.channels):
+            raise ImageError(
+                f"{prediction.path}: labels must be at most {len(prediction.channels)}, the clusters in report.json; "
+                f"got {int(label_map.max())}"
+            )
+        # Outside a region of interest there is no channel; 0 is the one that the released scorer never picks.
+        raw_labels = np.array([0, *prediction.channels])[label_map.astype(np.intp)]
+        selections.append(released(raw_labels=raw_labels, mask_gt=mask_gt))
+    return selections
+
+
+def read_truth(path: Path) -> tuple[Mask, int]:
+    """Read a ground truth: True wherever a pixel is not 0, and the number of values in the file.
+
+    Raises:
+        ReadError: It cannot be read, or has several pages.
+        ImageError: It is too small or not finite.
+    """
+    pixels = _read_one_page(path)
+    return _nonzero(pixels), len(np.unique(pixels))
+
+
+def _read_one_page(path: Path) -> NDArray[Any]:
+    if (pages := count_pages(path)) > 1:
+        raise ReadError(f"{path}: must hold one image; got {pages} pages")
+    return read(path).pixels
+
+
+def _is_mask(pixels: NDArray[Any]) -> bool:
+    values = np.unique(pixels)
+    return len(values) == 1 or (len(values) == 2 and values[0] == 0)
+
+
+def _nonzero(pixels: NDArray[Any]) -> Mask:
+    return np.asarray(pixels != 0 if pixels.ndim == 2 else (pixels != 0).any(axis=2))
+
+
+def _as_labels(path: Path, pixels: NDArray[Any]) -> Labels:
+    if pixels.ndim == 3:
+        if not (pixels == pixels[:, :, :1]).all():
+            raise ImageError(f"{path}: a label map must be grey, its values are the labels; got colours")
+        pixels = pixels[:, :, 0]
+    if pixels.dtype.kind == "f":
+        whole: Labels = np.rint(pixels).astype(np.int64)
+        if not (whole == pixels).all():
+            raise ImageError(f"{path}: a label map must hold whole numbers; got fractions")
+        return whole
+    return pixels
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} rows × {shape[1]} columns"
