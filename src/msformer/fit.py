@@ -1,6 +1,6 @@
 """The loop: optimise a network on one image until its own clusters settle (paper algorithm 1).
 
-This is the only optimisation loop of the project. It yields an event before each update, so progress bars, batch
+This is the only optimisation loop of the method. It yields an event before each update, so progress bars, batch
 records and live pages all watch the same run.
 """
 

@@ -18,6 +18,7 @@ from msformer.measure import Region
 if TYPE_CHECKING:
     from msformer.fit import FitStep
 
+COMPUTING_LIBRARIES = ("msformer", "torch", "numpy", "scipy", "scikit-image", "opencv-python-headless")
 StopReason = Literal["max_iter", "min_clusters", "cancelled", "blank", "not_iterative"]
 
 
@@ -29,13 +30,14 @@ class Segmentation:
         label_map: ``(H, W)`` at the image's own size; 1 to K without gaps, from the darkest cluster to the
             brightest (mean over pixels and channels); 0 is reserved for outside a region of interest.
         mask: ``(H, W)``, True on the object that the rule chose.
-        cluster_channels: The network's output channel of label 1, 2, …, K.
+        cluster_channels: The number that the clustering itself gave to label 1, 2, …, K: the network's channel.
         foreground_score: How well the object explains the image, in [0, 1]; 0 where none was found.
         regions: One entry a label, measured in the image.
         foreground: The mask measured, None where it is empty.
         history: Losses and number of labels before each update.
         n_iter: Number of updates.
-        stop_reason: ``max_iter``, ``min_clusters``, ``cancelled``, or ``blank`` for an image without contrast.
+        stop_reason: ``max_iter``, ``min_clusters``, ``cancelled``, ``blank`` for an image without contrast, or
+            ``not_iterative`` for a clustering without a loop.
         intensity_range: The input values that the network saw as 0 and 1.
         working_shape: Rows and columns on which the network worked, without the border.
         timings_s: Seconds of each stage.
@@ -98,5 +100,4 @@ class Segmentation:
 
 def versions() -> dict[str, str]:
     """Versions of msformer, Python and the libraries that compute."""
-    libraries = ("msformer", "torch", "numpy", "scipy", "opencv-python-headless")
-    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
+    return {"python": platform.python_version(), **{name: version(name) for name in COMPUTING_LIBRARIES}}

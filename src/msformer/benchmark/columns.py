@@ -1,0 +1,60 @@
+"""Rows of numbers → rows of words: the columns that the page and the Markdown share."""
+
+from __future__ import annotations
+
+from msformer.benchmark.table import POOR, Row, Table
+from msformer.evaluation.aggregate import Comparison
+from msformer.evaluation.protocols import Protocol
+
+MEANING: dict[Protocol, str] = {
+    "automatic": "what a user gets: the rule never sees the ground truth",
+    "oracle-cluster": "the single cluster with the largest overlap, picked with the ground truth",
+    "oracle-components": "the best union of connected components, the ceiling of the labelling",
+    "released": "the released scorer: picks with the ground truth and erases errors with it; "
+    "only to stand beside published numbers",
+}
+"""What each protocol scores."""
+HEADINGS = [
+    "method", "mean", "95 % interval", "median", "10th percentile", f"< {POOR}", "between seeds", "s", "MB", "failed",
+]  # fmt: skip
+DIFFERENCE_HEADINGS = ["other", "mean difference", "95 % interval", "better / equal / worse", "Wilcoxon p"]
+CAPTIONS = {
+    "distributions": "Dice of each case (dots, mean over seeds) and mean (line).",
+    "time": "Mean Dice against seconds a case on one thread.",
+    "confidence": "Dice against the score that the program gives its own mask.",
+}
+
+
+def cells(row: Row) -> list[str]:
+    """One line under ``HEADINGS``."""
+    one = row.summary
+    return [
+        row.method,
+        f"{one.mean:.3f}",
+        f"{one.ci_low:.3f}–{one.ci_high:.3f}",
+        f"{one.median:.3f}",
+        f"{one.percentile10:.3f}",
+        f"{row.poor_share:.0%}",
+        "–" if row.seed_spread is None else f"{row.seed_spread:.3f}",
+        f"{row.seconds:.2f}",
+        "–" if row.peak_memory_mb is None else f"{row.peak_memory_mb:.0f}",
+        str(row.failed),
+    ]
+
+
+def _difference_cells(other: str, one: Comparison) -> list[str]:
+    return [
+        other,
+        f"{one.mean_difference:+.3f}",
+        f"{one.ci_low:+.3f} to {one.ci_high:+.3f}",
+        f"{one.n_first_higher} / {one.n_equal} / {one.n_second_higher}",
+        f"{one.wilcoxon_p:.2g}",
+    ]
+
+
+def difference_rows(table: Table, name: str, own: str) -> list[list[str]]:
+    """Lines under ``DIFFERENCE_HEADINGS``: ``own`` minus each other method on a set, the worst first."""
+    rows = [
+        _difference_cells(other, table.difference(name, own, other, "automatic")) for other in table.others(name, own)
+    ]
+    return sorted(rows, key=lambda cells: float(cells[1]))

@@ -1,0 +1,71 @@
+"""A folder of ``<set>/{images,masks}`` → the cases of each set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msformer.errors import ConfigError
+from msformer.io import IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class BenchmarkCase:
+    """An image and its ground truth.
+
+    Attributes:
+        set_name: Folder of the set.
+        name: File name without suffix.
+        image: The image.
+        truth: The mask; any value but zero is the object.
+    """
+
+    set_name: str
+    name: str
+    image: Path
+    truth: Path
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The cases of all sets, and what had no partner."""
+
+    cases: tuple[BenchmarkCase, ...]
+    unpaired: tuple[Path, ...]
+
+
+def discover(root: Path, sets: Sequence[str] = (), max_cases: int | None = None) -> Discovery:
+    """Find the sets below ``root``, in alphabetical order.
+
+    Args:
+        root: Folder whose subfolders hold ``images/`` and ``masks/``; subfolders without are passed over.
+        sets: Take only these.
+        max_cases: Take only the first so many of each set.
+
+    Raises:
+        ConfigError: No set, a set that was asked for is missing, or none has a pair.
+    """
+    if not root.is_dir():
+        raise ConfigError(f"--data must be a folder; got {str(root)!r}")
+    found = {
+        path.parent.name: path.parent for path in sorted(root.glob("*/images")) if (path.parent / "masks").is_dir()
+    }
+    if missing := sorted(set(sets) - set(found)):
+        raise ConfigError(f"--sets must be among {', '.join(found) or 'none'}; got {', '.join(missing)}")
+    cases: list[BenchmarkCase] = []
+    unpaired: list[Path] = []
+    for set_name in sets or found:
+        images, masks = (_by_stem(found[set_name] / kind) for kind in ("images", "masks"))
+        both = sorted(set(images) & set(masks))
+        cases += [BenchmarkCase(set_name, stem, images[stem], masks[stem]) for stem in both[:max_cases]]
+        unpaired += [path for stem, path in {**masks, **images}.items() if stem not in both]
+    if not cases:
+        raise ConfigError(
+            f"--data must hold <set>/images and <set>/masks with files of the same name; got {str(root)!r}"
+        )
+    return Discovery(tuple(cases), tuple(sorted(unpaired)))
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES}

@@ -1,0 +1,71 @@
+"""Cases on which methods agree least and most with each other, in pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import statistics
+from html import escape
+from pathlib import Path
+
+from PIL import Image as Pillow
+
+from msformer.benchmark.table import Table
+from msformer.evaluation.agreement import draw_agreement
+from msformer.evaluation.files import read_truth
+from msformer.render import Picture
+
+PER_SET = 2
+"""Cases of each kind and set."""
+OTHERS = 2
+"""Methods shown beside the own one: the best others of the set."""
+WIDTH = 360
+
+
+def gallery(table: Table, out: Path, own: str) -> str:
+    """HTML of the cases with the largest and the smallest spread of Dice between methods.
+
+    Each picture shows the mask of one method against the ground truth, whose file the record names.
+    """
+    parts = ["<section><h2>Agreements and disagreements</h2>"]
+    for set_name in table.sets:
+        others = [row.method for row in table.rows(set_name, "automatic") if row.method != own][:OTHERS]
+        methods = [own, *others]
+        scores = {method: table.scores(set_name, method, "automatic") for method in methods}
+        spread = {
+            case: max(scores[m][case] for m in methods) - min(scores[m][case] for m in methods) for case in scores[own]
+        }
+        mean = {case: statistics.fmean(scores[method][case] for method in methods) for case in spread}
+        apart = sorted(spread, key=lambda case: -spread[case])[:PER_SET]
+        together = [case for case in sorted(spread, key=lambda case: (spread[case], -mean[case])) if case not in apart]
+        for kind, cases in (("methods disagree", apart), ("methods agree", together[:PER_SET])):
+            for case in cases:
+                parts.append(f"<h3>{escape(set_name)}: {escape(case)}, {kind}</h3><div class=row>")
+                parts += [_picture(table, out, set_name, method, case) for method in methods]
+                parts.append("</div>")
+    parts.append("</section>")
+    return "\n".join(parts)
+
+
+def _picture(table: Table, out: Path, set_name: str, method: str, case: str) -> str:
+    runs = [record for record in table.runs(set_name, method) if record["case"] == case]
+    record = runs[0]
+    name = escape(method)
+    if record["status"] == "failed":
+        return f"<figure><figcaption>{name}: failed</figcaption></figure>"
+    dice = record["scores"]["automatic"]["dice"]
+    mask_pred, _ = read_truth(out / record["mask"])
+    mask_gt, _ = read_truth(Path(record["truth"]))
+    picture = _thumbnail(draw_agreement(mask_pred, mask_gt, Path(record["image"])))
+    return (
+        f'<figure><img alt="{name} on {escape(case)}" src="data:image/jpeg;base64,{picture}">'
+        f"<figcaption>{name}, seed {record['seed']}: Dice {dice:.3f}</figcaption></figure>"
+    )
+
+
+def _thumbnail(picture: Picture) -> str:
+    opened = Pillow.fromarray(picture)
+    opened.thumbnail((WIDTH, WIDTH))
+    buffer = io.BytesIO()
+    opened.save(buffer, format="JPEG", quality=82)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,52 @@
+"""The benchmark as a Markdown page for the documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, MEANING, cells, difference_rows
+from msformer.benchmark.figures import FIGURES
+from msformer.benchmark.table import Table
+from msformer.evaluation.protocols import PROTOCOLS
+
+
+def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -> str:
+    """The page ``docs/benchmark.md``; ``figures`` is the folder of the pictures beside it."""
+    processor = f"{facts['machine']['processor']}, {facts['machine']['cores']} cores"
+    lines = [
+        "<!-- written by msformer benchmark -->",
+        "",
+        "# Benchmark",
+        "",
+        f"{facts['verdict']} All methods share preparation, foreground rule and refinement, so that the clustering",
+        "alone differs. Dice at native size, each case the mean over seeds; differences are paired over cases with a",
+        "95 % bootstrap interval.",
+        "",
+        f"Made on {facts['created'][:10]} ({processor}; torch {facts['versions']['torch']}) by",
+        "",
+        "```",
+        facts["command"],
+        "```",
+        "",
+        f"{facts['runs']} runs, {len(facts['failed'])} failed. Times are of one thread while another process kept the",
+        "other core busy: read them as ratios. MB is the largest resident size of a process, libraries included.",
+        "",
+    ]
+    for protocol in PROTOCOLS:
+        lines += [f"## Protocol `{protocol}`", "", f"{MEANING[protocol][0].upper()}{MEANING[protocol][1:]}.", ""]
+        for name in table.sets:
+            rows = table.rows(name, protocol)
+            count = rows[0].summary.n
+            lines += [f"### {name}, {count} cases, Dice under `{protocol}`", ""]
+            lines += _markdown_table(HEADINGS, [cells(row) for row in rows])
+    lines += [f"## Paired differences: `{own}` minus each other method, Dice under `automatic`", ""]
+    for name in table.sets:
+        lines += [f"### {name}", "", *_markdown_table(DIFFERENCE_HEADINGS, difference_rows(table, name, own))]
+    for figure in FIGURES:
+        lines += [f"![{CAPTIONS[figure]}]({figures}/{figure}.png)", "", f"*{CAPTIONS[figure]}*", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_table(headings: list[str], rows: list[list[str]]) -> list[str]:
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    return [*lines, *("| " + " | ".join(cells) + " |" for cells in rows), ""]

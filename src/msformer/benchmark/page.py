@@ -1,0 +1,75 @@
+"""The benchmark as one self-contained page."""
+
+from __future__ import annotations
+
+import base64
+import math
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, MEANING, cells, difference_rows
+from msformer.benchmark.figures import FIGURES
+from msformer.benchmark.gallery import gallery
+from msformer.benchmark.table import Table
+from msformer.evaluation.protocols import PROTOCOLS, Protocol
+from msformer.io import write_text
+
+
+def write_page(out: Path, table: Table, facts: dict[str, Any], own: str) -> None:
+    """Write ``index.html`` of a benchmark into ``out``, whose figures are there already."""
+    parts: list[str] = []
+    for protocol in PROTOCOLS:
+        parts.append(f"<section><h2>Protocol {protocol}</h2><p>{escape(MEANING[protocol])}</p>")
+        for name in table.sets:
+            rows = [cells(row) for row in table.rows(name, protocol)]
+            parts.append(f"<h3>{escape(name)}: Dice under {protocol}</h3>{_html_table(HEADINGS, rows, own)}")
+            all_metrics = _metrics_table(table, name, protocol, own)
+            parts.append(f"<details><summary>means of all metrics under {protocol}</summary>{all_metrics}</details>")
+        parts.append("</section>")
+    parts.append(f"<section><h2>{escape(own)} minus each other method, Dice under automatic, paired</h2>")
+    for name in table.sets:
+        parts.append(
+            f"<h3>{escape(name)}</h3>{_html_table(DIFFERENCE_HEADINGS, difference_rows(table, name, own), own)}"
+        )
+    parts.append("</section>")
+    for figure in FIGURES:
+        picture = base64.b64encode((out / "figures" / f"{figure}.png").read_bytes()).decode("ascii")
+        caption = escape(CAPTIONS[figure])
+        parts.append(
+            f'<figure><img alt="{caption}" src="data:image/png;base64,{picture}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    parts.append(gallery(table, out, own))
+    if facts["failed"]:
+        parts.append(
+            "<h2>Failed runs</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in facts["failed"]) + "</ul>"
+        )
+    template = Template((resources.files("msformer.benchmark") / "index.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        verdict=escape(facts["verdict"]).replace("**", "").replace("`", ""),
+        command=escape(facts["command"]),
+        made=escape(f"{facts['created']} · {facts['machine']['processor']} · {facts['runs']} runs"),
+        parts="\n".join(parts),
+    )
+    write_text(out / "index.html", page)
+
+
+def _metrics_table(table: Table, name: str, protocol: Protocol, own: str) -> str:
+    means = {row.method: table.means(name, row.method, protocol) for row in table.rows(name, protocol)}
+    metrics = list(dict.fromkeys(metric for one in means.values() for metric in one))
+    rows = [[method, *(f"{one.get(metric, math.nan):.3f}" for metric in metrics)] for method, one in means.items()]
+    return _html_table(["method", *(metric.replace("_", " ") for metric in metrics)], rows, own)
+
+
+def _html_table(headings: list[str], rows: list[list[str]], own: str) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
+    body = "".join(
+        f"<tr{' class=own' if cells[0] == own else ''}>"
+        + "".join(f"<td>{escape(text)}</td>" for text in cells)
+        + "</tr>"
+        for cells in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

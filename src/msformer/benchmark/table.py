@@ -1,0 +1,116 @@
+"""Records → numbers: a score a case and method, summaries a set, paired differences between methods."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msformer.evaluation.aggregate import Comparison, Summary, compare, summarise
+
+Record = dict[str, Any]
+CaseScores = dict[str, float]
+"""Score by case, mean over seeds."""
+POOR = 0.7
+"""Dice below which a mask is of no use as a first one; the share of such cases is reported."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one set under one protocol.
+
+    Attributes:
+        method: Its name.
+        summary: Over cases, each the mean over seeds.
+        seed_spread: Standard deviation of the set's mean between seeds; None for a single seed.
+        poor_share: Share of cases whose Dice is below ``POOR``.
+        seconds: Median over runs.
+        peak_memory_mb: Largest of all runs; None where the system does not tell.
+        failed: Number of runs that failed; each counts as Dice 0.
+    """
+
+    method: str
+    summary: Summary
+    seed_spread: float | None
+    poor_share: float
+    seconds: float
+    peak_memory_mb: float | None
+    failed: int
+
+
+class Table:
+    """All records of a benchmark, ready for questions."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.records = list(records)
+        self.sets = sorted({record["set"] for record in self.records})
+        self.methods = list(dict.fromkeys(record["method"] for record in self.records))
+        self._by_pair: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        for record in self.records:
+            self._by_pair[record["set"], record["method"]].append(record)
+
+    def runs(self, set_name: str, method: str) -> list[Record]:
+        """Records of a method on a set."""
+        return self._by_pair[set_name, method]
+
+    def scores(self, set_name: str, method: str, protocol: str, metric: str = "dice") -> CaseScores:
+        """Score of each case, mean over seeds; nan where it is undefined.
+
+        The Dice of a failed run is 0, so that failing never pays; its other metrics are undefined.
+        """
+        values: dict[str, list[float]] = defaultdict(list)
+        for record in self.runs(set_name, method):
+            failed = record["status"] == "failed"
+            score = (0.0 if metric == "dice" else None) if failed else record["scores"][protocol][metric]
+            values[record["case"]].append(float("nan") if score is None else score)
+        return {case: statistics.fmean(scores) for case, scores in values.items()}
+
+    def means(self, set_name: str, method: str, protocol: str) -> dict[str, float]:
+        """Mean over cases of every metric there is, cases in which it is undefined left out."""
+        done = [record for record in self.runs(set_name, method) if record["status"] == "done"]
+        if not done:
+            return {}
+        means = {}
+        for metric, value in done[0]["scores"][protocol].items():
+            if metric != "protocol" and not metric.startswith("tolerance") and not isinstance(value, str):
+                scores = [one for one in self.scores(set_name, method, protocol, metric).values() if one == one]
+                means[metric] = statistics.fmean(scores) if scores else float("nan")
+        return means
+
+    def row(self, set_name: str, method: str, protocol: str) -> Row:
+        """Summary of the Dice of a method on a set under a protocol."""
+        runs = self.runs(set_name, method)
+        scores = self.scores(set_name, method, protocol)
+        done = [record for record in runs if record["status"] == "done"]
+        peaks = [record["peak_memory_mb"] for record in done if record["peak_memory_mb"] is not None]
+        return Row(
+            method=method,
+            summary=summarise(list(scores.values())),
+            seed_spread=self._seed_spread(runs, protocol),
+            poor_share=statistics.fmean(score < POOR for score in scores.values()),
+            seconds=statistics.median(record["seconds"] for record in done) if done else float("nan"),
+            peak_memory_mb=max(peaks, default=None),
+            failed=len(runs) - len(done),
+        )
+
+    def rows(self, set_name: str, protocol: str) -> list[Row]:
+        """Rows of all methods on a set, best mean first."""
+        rows = [self.row(set_name, method, protocol) for method in self.methods if self.runs(set_name, method)]
+        return sorted(rows, key=lambda row: -row.summary.mean)
+
+    def difference(self, set_name: str, first: str, second: str, protocol: str) -> Comparison:
+        """Paired difference first − second of the Dice over the cases of a set."""
+        return compare(self.scores(set_name, first, protocol), self.scores(set_name, second, protocol))
+
+    def others(self, set_name: str, method: str) -> Sequence[str]:
+        """The methods other than ``method`` that ran on a set."""
+        return [name for name in self.methods if name != method and self.runs(set_name, name)]
+
+    def _seed_spread(self, runs: list[Record], protocol: str) -> float | None:
+        by_seed: dict[int, list[float]] = defaultdict(list)
+        for record in runs:
+            by_seed[record["seed"]].append(record["scores"][protocol]["dice"] if record["status"] == "done" else 0.0)
+        means = [statistics.fmean(values) for values in by_seed.values()]
+        return statistics.stdev(means) if len(means) > 1 else None

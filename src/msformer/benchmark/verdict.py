@@ -1,0 +1,89 @@
+"""What a benchmark says about one method, in words that the numbers force: where it is worse is said first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msformer.benchmark.table import Table
+from msformer.evaluation.aggregate import Comparison
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One method against all others on one set, Dice under ``automatic``, paired over cases.
+
+    A method is *better* or *worse* where the 95 % bootstrap interval of the mean difference leaves out 0; the rest is
+    *undecided*. Several comparisons are made, so one interval in twenty would leave out 0 by chance alone.
+
+    Attributes:
+        set_name: The set.
+        better_than: Others that it beats.
+        worse_than: Others that beat it.
+        undecided: The rest.
+        best: The best of the others by mean Dice, None if there is none.
+        against_best: Difference own − best of the others.
+    """
+
+    set_name: str
+    better_than: tuple[str, ...]
+    worse_than: tuple[str, ...]
+    undecided: tuple[str, ...]
+    best: str | None
+    against_best: Comparison | None
+
+
+def judge(table: Table, own: str) -> list[Verdict]:
+    """Compare ``own`` with every other method on every set."""
+    verdicts = []
+    for set_name in table.sets:
+        differences = {
+            other: table.difference(set_name, own, other, "automatic") for other in table.others(set_name, own)
+        }
+        ranked = [row.method for row in table.rows(set_name, "automatic") if row.method != own]
+        best = ranked[0] if ranked else None
+        verdicts.append(
+            Verdict(
+                set_name=set_name,
+                better_than=tuple(name for name, one in differences.items() if one.ci_low > 0),
+                worse_than=tuple(name for name, one in differences.items() if one.ci_high < 0),
+                undecided=tuple(name for name, one in differences.items() if not (one.ci_low > 0 or one.ci_high < 0)),
+                best=best,
+                against_best=differences[best] if best is not None else None,
+            )
+        )
+    return verdicts
+
+
+def in_words(verdicts: Sequence[Verdict], own: str) -> str:
+    """One paragraph: first where ``own`` does not beat simpler methods, then where it does."""
+    losing = [verdict for verdict in verdicts if verdict.best is not None and not _wins(verdict)]
+    winning = [verdict for verdict in verdicts if verdict.best is not None and _wins(verdict)]
+    sentences = []
+    if losing:
+        parts = [f"{verdict.set_name} ({_against(verdict)}; {_beaten_by(verdict)})" for verdict in losing]
+        where = "; ".join(parts)
+        sentences.append(f"The trained clustering (`{own}`) does **not** beat the best other method on {where}.")
+    if winning:
+        parts = [f"{verdict.set_name} ({_against(verdict)})" for verdict in winning]
+        sentences.append(f"It beats every other method on {'; '.join(parts)}.")
+    else:
+        sentences.append("There is no set on which it beats every other method.")
+    return " ".join(sentences)
+
+
+def _wins(verdict: Verdict) -> bool:
+    return not verdict.worse_than and not verdict.undecided
+
+
+def _against(verdict: Verdict) -> str:
+    one = verdict.against_best
+    if one is None:
+        return ""
+    return f"{one.mean_difference:+.3f} [{one.ci_low:+.3f}, {one.ci_high:+.3f}] against {verdict.best}"
+
+
+def _beaten_by(verdict: Verdict) -> str:
+    if not verdict.worse_than:
+        return "no other method is better beyond chance"
+    return f"beaten by {', '.join(verdict.worse_than)}"

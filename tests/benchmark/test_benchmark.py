@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from msformer import baselines
+from msformer.benchmark import run as run_module
+from msformer.benchmark.datasets import discover
+from msformer.benchmark.report import write_report
+from msformer.benchmark.run import plan_tasks, run_tasks
+from msformer.benchmark.table import Table
+from msformer.benchmark.task import run_task
+from msformer.benchmark.verdict import in_words, judge
+from msformer.config import Config
+from msformer.errors import ConfigError
+from msformer.phantoms.write import write_phantoms
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    write_phantoms(root, ["cells", "dermoscopy"], count=2, seed=0, difficulties=(0.1,))
+    Pillow.new("L", (50, 50)).save(root / "cells" / "images" / "alone.png")
+    (root / "dermoscopy" / "images" / "broken.png").write_text("no image")
+    Pillow.new("L", (50, 50)).save(root / "dermoscopy" / "masks" / "broken.png")
+    return root
+
+
+METHODS = ["msformer", "otsu-2", "kmeans-3"]
+
+
+@pytest.fixture(scope="module")
+def done(data: Path, fast: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    out = tmp_path_factory.mktemp("out")
+    tasks = plan_tasks(discover(data).cases, METHODS, [0, 1], fast)
+    return out, run_tasks(tasks, out, workers=1)
+
+
+def test_sets_are_found_and_what_has_no_partner_is_told(data: Path) -> None:
+    found = discover(data)
+    assert {case.set_name for case in found.cases} == {"cells", "dermoscopy"}
+    assert [path.name for path in found.unpaired] == ["alone.png"]
+    assert {case.set_name for case in discover(data, ["cells"]).cases} == {"cells"}
+    assert len(discover(data, max_cases=1).cases) == 2
+    with pytest.raises(ConfigError, match="--sets must be among cells, dermoscopy; got nope"):
+        discover(data, ["nope"])
+    with pytest.raises(ConfigError, match="--data must be a folder"):
+        discover(data / "absent")
+    with pytest.raises(ConfigError, match="--data must hold"):
+        discover(data / "cells")
+
+
+def test_methods_without_a_seed_run_once(data: Path, fast: Config) -> None:
+    tasks = plan_tasks(discover(data, ["cells"]).cases, METHODS, [4, 5], fast)
+    seeds = {method: sorted({task.seed for task in tasks if task.method == method}) for method in METHODS}
+    assert seeds == {"msformer": [4, 5], "kmeans-3": [4, 5], "otsu-2": [4]}
+    with pytest.raises(ConfigError, match="got 'nope'"):
+        plan_tasks(discover(data).cases, ["nope"], [0], fast)
+
+
+def test_every_run_leaves_a_record_with_every_metric_under_every_protocol(
+    done: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    out, records = done
+    assert len(records) == 5 * 5  # five cases; two seeds of two methods and one of the third
+    for record in records:
+        path = out / "runs" / record["set"] / record["method"] / f"{record['case']}-seed{record['seed']}.json"
+        assert json.loads(path.read_text()) == record
+        if record["case"] == "broken":
+            assert record["status"] == "failed"
+            assert "no image format" in record["error"]
+            continue
+        assert set(record["scores"]) == {"automatic", "oracle-cluster", "oracle-components", "released"}
+        for protocol, scores in record["scores"].items():
+            assert scores["protocol"] == protocol
+            assert {"dice", "iou", "hausdorff95_px", "assd_px", "surface_dice", "xor_error"} <= set(scores)
+        assert record["seconds"] > 0
+        assert record["peak_memory_mb"] is None or record["peak_memory_mb"] > 50
+        assert record["machine"]["cores"] >= 1
+        assert record["config"]["random_state"] == record["seed"]
+
+
+def test_scores_are_those_of_the_mask_that_was_written(
+    done: tuple[Path, list[dict[str, Any]]], data: Path, fast: Config
+) -> None:
+    out, records = done
+    record = next(one for one in records if one["status"] == "done" and one["method"] == "msformer")
+    pred = np.asarray(Pillow.open(out / record["mask"])) > 0
+    truth = np.asarray(Pillow.open(record["truth"])) > 0
+    dice = 2 * (pred & truth).sum() / (pred.sum() + truth.sum())
+    assert record["scores"]["automatic"]["dice"] == pytest.approx(dice)
+    image = np.asarray(Pillow.open(record["image"]))
+    again = baselines.segment(image, "msformer", fast, random_state=record["seed"])
+    np.testing.assert_array_equal(again.mask, pred)
+    assert record["scores"]["oracle-components"]["dice"] >= record["scores"]["oracle-cluster"]["dice"]
+
+
+def test_what_is_there_is_not_done_again_but_what_changed_or_failed_is(
+    done: tuple[Path, list[dict[str, Any]]], data: Path, fast: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, records = done
+    ran: list[Any] = []
+
+    def watch(task: Any, where: Path) -> dict[str, Any]:
+        ran.append(task)
+        return run_task(task, where)
+
+    monkeypatch.setattr(run_module, "run_task", watch)
+    told: list[Any] = []
+    cases = discover(data).cases
+    again = run_tasks(plan_tasks(cases, METHODS, [0, 1], fast), out, workers=1, on_record=told.append)
+    assert {task.case.name for task in ran} == {"broken"}
+    assert len(told) == len(again) == 25
+    assert [one.get("seconds") for one in again if one["status"] == "done"] == [
+        one.get("seconds") for one in records if one["status"] == "done"
+    ]
+    ran.clear()
+    other = fast.replace(foreground={"min_area": 0.01})
+    run_tasks(plan_tasks(cases[:1], ["otsu-2"], [0], other), out, workers=1)
+    assert len(ran) == 1
+    run_tasks(plan_tasks(cases[:1], ["otsu-2"], [0], fast), out, workers=1)  # put the first result back
+
+
+def test_processes_give_the_same_as_one(
+    done: tuple[Path, list[dict[str, Any]]], data: Path, fast: Config, tmp_path: Path
+) -> None:
+    _, records = done
+    tasks = plan_tasks(discover(data, ["cells"]).cases, ["otsu-2", "kmeans-3"], [0], fast)
+    parallel = run_tasks(tasks, tmp_path, workers=2)
+    serial = {(one["case"], one["method"], one["seed"]): one for one in records}
+    assert len(parallel) == 4
+    for one in parallel:
+        assert one["scores"] == serial[one["case"], one["method"], one["seed"]]["scores"]
+
+
+def test_a_truncated_record_is_run_again(data: Path, fast: Config, tmp_path: Path) -> None:
+    tasks = plan_tasks(discover(data, ["cells"]).cases[:1], ["otsu-2"], [0], fast)
+    run_tasks(tasks, tmp_path, workers=1)
+    (path,) = tmp_path.rglob("*.json")
+    path.write_text(path.read_text()[:100])
+    (record,) = run_tasks(tasks, tmp_path, workers=1)
+    assert record["status"] == "done"
+    assert json.loads(path.read_text())["status"] == "done"
+
+
+def made_record(method: str, case: str, dice: float | None, seed: int = 0) -> dict[str, Any]:
+    record: dict[str, Any] = {"set": "s", "method": method, "case": case, "seed": seed, "status": "failed"}
+    if dice is not None:
+        scores = {"protocol": "automatic", "dice": dice, "hausdorff95_px": 10 * dice, "tolerance_px": 2.0}
+        record |= {"status": "done", "scores": {"automatic": scores}, "seconds": dice, "peak_memory_mb": 100 * dice}
+    return record
+
+
+def test_table_by_hand() -> None:
+    """Case a: seeds .4 and .8, mean .6; case b: .9 and a failure, mean .45 (HD95 of b: undefined in a failed run)."""
+    table = Table([made_record("m", "a", 0.4), made_record("m", "a", 0.8, 1), made_record("m", "b", 0.9),
+                   made_record("m", "b", None, 1)])  # fmt: skip
+    assert table.scores("s", "m", "automatic") == pytest.approx({"a": 0.6, "b": 0.45})
+    row = table.row("s", "m", "automatic")
+    assert row.summary.mean == pytest.approx(0.525)
+    assert row.poor_share == 1.0
+    assert row.failed == 1
+    assert row.seconds == 0.8  # the median of .4, .8 and .9
+    assert row.peak_memory_mb == pytest.approx(90)
+    assert row.seed_spread == pytest.approx(0.25 / 2**0.5)  # set means .65 and .4
+    assert table.means("s", "m", "automatic") == pytest.approx({"dice": 0.525, "hausdorff95_px": 6.0})
+
+
+def test_verdict_says_first_where_the_method_loses() -> None:
+    cases = [f"c{index}" for index in range(12)]
+    records = [made_record("own", case, 0.5 + 0.01 * index) for index, case in enumerate(cases)]
+    records += [made_record("better", case, 0.6 + 0.01 * index) for index, case in enumerate(cases)]
+    records += [made_record("worse", case, 0.3 + 0.01 * index) for index, case in enumerate(cases)]
+    records += [made_record("same", case, 0.5 + 0.01 * index) for index, case in enumerate(cases)]
+    (verdict,) = judge(Table(records), "own")
+    assert (verdict.better_than, verdict.worse_than, verdict.undecided) == (("worse",), ("better",), ("same",))
+    assert verdict.best == "better"
+    text = in_words([verdict], "own")
+    assert text.startswith("The trained clustering (`own`) does **not** beat the best other method on s (-0.100")
+    assert "beaten by better" in text
+    only_worse = [record for record in records if record["method"] in ("own", "worse")]
+    assert in_words(judge(Table(only_worse), "own"), "own").startswith("It beats every other method on s (+0.200")
+
+
+def test_report_and_markdown(done: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
+    out, records = done
+    markdown = tmp_path / "benchmark.md"
+    write_report(out, records, command="msformer benchmark --x <y>", unpaired=[Path("alone.png")], markdown=markdown)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["runs"] == 25
+    assert len(summary["failed"]) == 5
+    rows = summary["protocols"]["automatic"]["cells"]
+    assert {row["method"] for row in rows} == set(METHODS)
+    assert [row["summary"]["mean"] for row in rows] == sorted((row["summary"]["mean"] for row in rows), reverse=True)
+    text = markdown.read_text()
+    first_paragraph = text.split("\n\n")[2]
+    assert "trained clustering" in first_paragraph or "It beats every other method" in first_paragraph
+    assert "msformer benchmark --x <y>" in text
+    for protocol in ("automatic", "oracle-cluster", "oracle-components", "released"):
+        assert f"### cells, 2 cases, Dice under `{protocol}`" in text
+    for name in ("distributions", "time", "confidence"):
+        assert Pillow.open(tmp_path / "benchmark" / f"{name}.png").size[0] > 300
+    page = (out / "index.html").read_text()
+    assert "msformer benchmark --x &lt;y&gt;" in page
+    assert "methods disagree" in page
+    assert "no image format" in page
+    assert 'src="http' not in page
