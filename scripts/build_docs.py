@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from msformer.baselines import METHODS
 from msformer.config import Config, preset_names
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -19,7 +20,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 def main() -> int:
     """Write the pages; with ``--check``, tell which differ and return 1."""
-    pages = {"command-line.md": command_line(), "settings.md": settings()}
+    pages = {"command-line.md": command_line(), "settings.md": settings(), "methods.md": methods()}
     stale = [name for name, text in pages.items() if not same(DOCS / name, text)]
     if "--check" in sys.argv[1:]:
         for name in stale:
@@ -43,6 +44,26 @@ def command_line() -> str:
     return (
         "<!-- written by scripts/build_docs.py -->\n\n" + text.replace("&gt;", ">").replace("&lt;", "<").strip() + "\n"
     )
+
+
+def methods() -> str:
+    """Every registered method with its source and its known limit; variants of one method share a line."""
+    families: dict[tuple[str, str], list[str]] = {}
+    for method in METHODS.values():
+        families.setdefault((method.reference, method.limits), []).append(f"`{method.name}`")
+    lines = [
+        "<!-- written by scripts/build_docs.py -->",
+        "",
+        "# Methods of the benchmark",
+        "",
+        "All stand behind the same call, `msformer.baselines.segment(image, name)`, and share preparation, foreground",
+        "rule and refinement, so that the clustering alone differs.",
+        "",
+        "| name | source | known limit |",
+        "|---|---|---|",
+        *(f"| {', '.join(names)} | {source} | {limit} |" for (source, limit), names in families.items()),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def settings() -> str:
