@@ -10,7 +10,7 @@ from msformer.errors import ConfigError
 
 
 def test_shipped_presets() -> None:
-    assert preset_names() == ["default", "paper-demo", "paper-scored"]
+    assert preset_names() == ["default", "dermoscopy", "lung-ct", "paper-demo", "paper-scored"]
 
 
 @pytest.mark.parametrize(("name", "inter", "intra"), [("paper-demo", 2.0, 1.2), ("paper-scored", 1.5, 1.3)])
@@ -24,13 +24,18 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
         "interpolation": "bilinear",
         "colour": "bgr",
         "padding": 0,
+        "detail_size": None,
+        "remove_hair": False,
+        "field": "whole",
+        "flatten_vignette": False,
+        "density": False,
     }
     assert config.network.model_dump() == {"embed_dim": 100, "depth": 2, "patch_size": 32}
     fit = config.fit
     assert (fit.max_iter, fit.min_clusters, fit.learning_rate, fit.momentum) == (50, 3, 0.1, 0.9)
     assert fit.precision == "float32"
     assert fit.loss_weights.model_dump() == {"cluster": 1.0, "inter_scale": inter, "intra_scale": intra}
-    assert config.refine.logit_smoothing == 1
+    assert (config.refine.logit_smoothing, config.refine.boundary_rounds) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,8 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
         ({"fit": {"learning_rate": float("nan")}}, r"fit\.learning_rate"),
         ({"preset": "nope"}, r"preset must be one of default, .* got 'nope'"),
         ({"foreground": 3}, r"foreground"),
+        ({"fit": {"max_iter": True}}, r"fit\.max_iter: .*valid integer, got True"),
+        ({"": 5}, r"settings: .*not permitted, got 5"),
     ],
 )
 def test_wrong_settings_are_named_with_limit_and_value(settings: dict[str, Any], message: str) -> None:
@@ -73,6 +80,8 @@ def test_frozen_and_replaced_by_validated_copies() -> None:
     other = config.replace(fit={"max_iter": 9}, random_state=3)
     assert (other.fit.max_iter, other.fit.momentum, other.random_state) == (9, 0.9, 3)
     assert config.fit.max_iter == 4
+    with pytest.raises(ConfigError, match="preset must stay 'default' here; start from 'paper-demo' instead"):
+        config.replace(preset="paper-demo")
     with pytest.raises(ConfigError, match=r"fit\.momentum"):
         config.replace(fit={"momentum": 1.0})
 
@@ -91,3 +100,11 @@ def test_dotted_names_nest() -> None:
     }
     with pytest.raises(ConfigError, match="'preset' is a setting"):
         nest({"preset": "x", "preset.a": 1})
+    for name in ("", "fit.", ".fit", "a." * 3000 + "b"):
+        with pytest.raises(ConfigError, match=r"must be named like group\.name"):
+            nest({name: 1})
+
+
+def test_byte_order_mark_of_windows_editors_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "bom.toml").write_bytes(b"\xef\xbb\xbf[fit]\nmax_iter = 9\n")
+    assert Config.from_toml(tmp_path / "bom.toml").fit.max_iter == 9

@@ -101,4 +101,4 @@ def test_frame_share_by_hand() -> None:
     mask = np.zeros((7, 11), dtype=bool)
     mask[:2] = True
     mask[3, 5] = True
-    assert frame_share(mask, 2) == pytest.approx(22 / 56)
+    assert frame_share(mask, np.ones((7, 11), dtype=bool), 2) == pytest.approx(22 / 56)

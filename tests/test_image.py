@@ -19,7 +19,7 @@ from msformer.image import Image
         (np.zeros((3, 64, 64)), ImageShapeError, "got 3 rows × 64 columns"),
         (np.full((40, 40), np.inf), NonFiniteImageError, "1600 NaN or infinite values of 1600"),
         (np.zeros((40, 40), dtype=complex), ImageError, "complex128"),
-        (np.full((40, 40), "x"), ImageError, "dtype <U1"),
+        (np.full((40, 40), "x"), ImageError, "got <U1"),
     ],
 )
 def test_what_is_no_image_is_an_error_with_limit_and_value(array: Any, error: type[Exception], message: str) -> None:
@@ -27,8 +27,22 @@ def test_what_is_no_image_is_an_error_with_limit_and_value(array: Any, error: ty
         Image.from_array(array)
 
 
-@pytest.mark.parametrize("spacing", [(0.0, 1.0), (1.0, -2.0), (float("nan"), 1.0)])
-def test_spacing_must_be_positive(spacing: tuple[float, float]) -> None:
+def test_values_beyond_single_precision_and_odd_types_are_refused() -> None:
+    with pytest.raises(ImageError, match=r"at most 1e\+30 either way; got 2e\+300"):
+        Image.from_array(np.full((40, 40), -2e300))
+    with pytest.raises(ImageError, match="at most 64 bits"):
+        Image.from_array(np.zeros((40, 40), dtype=np.longdouble))
+
+
+def test_the_constructor_checks_as_from_array_does() -> None:
+    with pytest.raises(ImageShapeError):
+        Image(np.zeros((5, 5)))
+    with pytest.raises(ImageError, match="got list"):
+        Image([[1, 2]])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("spacing", [(0.0, 1.0), (1.0, -2.0), (float("nan"), 1.0), (1.0,), (1, 2, 3), 4.0, ("a", "b")])
+def test_spacing_must_be_two_positive_numbers(spacing: Any) -> None:
     with pytest.raises(ImageError, match="spacing_mm must be two positive numbers"):
         Image.from_array(np.zeros((40, 40)), spacing_mm=spacing)
 

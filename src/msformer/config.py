@@ -23,7 +23,7 @@ MIN_SIDE = 33
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class PrepareSettings(_Settings):
@@ -40,6 +40,19 @@ class PrepareSettings(_Settings):
         "whitened",
         description="Channels: decorrelated Lab (grey stays one channel), RGB, or BGR as released (grey repeated).",
     )
+    detail_size: int | None = Field(
+        None,
+        ge=MIN_SIDE,
+        le=2049,
+        description="Size of the finer grid of the steps below and of the boundary; none: the working size.",
+    )
+    remove_hair: bool = Field(False, description="Paint over thin dark lines.")
+    field: Literal["whole", "aperture", "body"] = Field(
+        "whole",
+        description="What counts: everything, all but the dark corners of a round aperture, or the body on dark air.",
+    )
+    flatten_vignette: bool = Field(False, description="Divide by the light's fall from the centre outwards.")
+    density: bool = Field(False, description="Optical density over a smooth skin surface instead of colours.")
     padding: int = Field(
         4, ge=0, le=16, description="Reflected border in px around the input; cut off again after the fit."
     )
@@ -86,6 +99,15 @@ class RefineSettings(_Settings):
         le=15,
         description="Side in px of the mean over neighbouring logits before the argmax; 1 is off.",
     )
+    boundary_rounds: int = Field(
+        0, ge=0, le=10, description="How often the mask's border is moved to where the image changes; 0 is off."
+    )
+    boundary_level: float = Field(
+        0.3, gt=0, lt=1, description="Where the border lies between the surroundings' level, 0, and the object's, 1."
+    )
+    boundary_reach: float = Field(
+        0.08, gt=0, le=0.5, description="How far the border may move a round, as a share of the image's side."
+    )
 
 
 class ForegroundSettings(_Settings):
@@ -96,11 +118,14 @@ class ForegroundSettings(_Settings):
     )
     max_objects: int | None = Field(None, ge=1, description="Keep at most this many components; none: all.")
     min_area: float = Field(0.002, ge=0, lt=1, description="Smallest component, as a share of the image's area.")
+    min_relative_area: float = Field(
+        0.0, ge=0, le=1, description="Smallest component, as a share of the largest one of the same candidate."
+    )
     touches_frame: bool = Field(True, description="Whether a component may touch the frame of the image.")
 
 
 class Config(_Settings):
-    """All settings of one run. ``Config.preset(name)`` gives a named set of them."""
+    """All settings of one run. ``Config.from_preset(name)`` gives a named set of them."""
 
     preset: str = Field(DEFAULT_PRESET, description="The preset that the settings started from.")
     random_state: int = Field(0, ge=0, lt=2**63, description="Seed of every random draw of a case.")
@@ -145,8 +170,11 @@ class Config(_Settings):
         """A copy with other values; nested groups take mappings: ``replace(fit={"max_iter": 8})``.
 
         Raises:
-            ConfigError: A setting is unknown or out of range.
+            ConfigError: A setting is unknown or out of range, or another preset is asked for, which would be a name
+                without its values.
         """
+        if changes.get("preset", self.preset) != self.preset:
+            raise ConfigError(f"preset must stay {self.preset!r} here; start from {changes['preset']!r} instead")
         return self.from_mapping(merge(self.model_dump(), changes))
 
     @property
@@ -169,8 +197,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         ConfigError: The file is missing, unreadable or no TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"config file {str(path)!r}: {error}") from error
 
 
@@ -179,6 +207,8 @@ def nest(assignments: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for name, value in assignments.items():
         *groups, leaf = name.split(".")
+        if not leaf or len(groups) > 5 or not all(groups):
+            raise ConfigError(f"a setting must be named like group.name; got {name[:80]!r}")
         target = nested
         for group in groups:
             target = target.setdefault(group, {})
@@ -208,6 +238,6 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _describe(error: ValidationError) -> str:
     lines = []
     for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"])
+        name = ".".join(str(part) for part in item["loc"]) or "settings"
         lines.append(f"{name}: {item['msg']}, got {item['input']!r}")
     return "; ".join(lines)

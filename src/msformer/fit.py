@@ -124,7 +124,7 @@ def iterate(
     See ``fit`` for the arguments.
     """
     dtype = torch.float64 if settings.precision == "float64" else torch.float32
-    device = _device(settings.device)
+    device = find_device(settings.device)
     network.to(device=device, dtype=dtype)
     batch = torch.from_numpy(np.ascontiguousarray(image)).to(device=device, dtype=dtype)[None]
     optimiser = torch.optim.SGD(network.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
@@ -176,10 +176,15 @@ def iterate(
     return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history))
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        ConfigError: This machine has none, or it holds no numbers.
+    """
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # AssertionError: a build without CUDA
         reason = str(error).splitlines()[0]
         raise ConfigError(

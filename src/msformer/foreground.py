@@ -39,7 +39,11 @@ class Foreground:
 
 
 def choose_foreground(
-    clusters: NDArray[np.integer], appearance: Plane, brightness: Plane, settings: ForegroundSettings
+    clusters: NDArray[np.integer],
+    appearance: NDArray[np.float32],
+    brightness: Plane,
+    settings: ForegroundSettings,
+    valid: Mask | None = None,
 ) -> Foreground:
     """Choose the object among the clusters.
 
@@ -48,19 +52,32 @@ def choose_foreground(
         appearance: ``(h, w)``, the values whose variance a good object explains.
         brightness: ``(h, w)``, what "darker" and "brighter" refer to.
         settings: What is known of the object without having seen it.
+        valid: ``(h, w)``, the field that the object lies in and that all statistics are of; everything if left out.
     """
+    valid = np.ones(clusters.shape, dtype=bool) if valid is None else valid
     best = Foreground(np.zeros(clusters.shape, dtype=bool), (), 0.0)
-    for members, union in _unions(clusters, appearance):
-        for mask in _pieces(union, settings):
-            if not _has_polarity(mask, brightness, settings.polarity):
+    for members, union in _unions(clusters, appearance, valid):
+        for mask in _pieces(union, valid, settings):
+            if not _has_polarity(mask, brightness, valid, settings.polarity):
                 continue
-            score = otsu_fraction(mask, appearance) * (1 - frame_share(mask))
+            score = object_score(mask, appearance, valid)
             if score > best.score:
                 best = Foreground(mask, members, score)
     return best
 
 
-def otsu_fraction(mask: Mask, values: Plane) -> float:
+def object_score(mask: Mask, appearance: NDArray[np.floating], valid: Mask) -> float:
+    """How well a mask ``(h, w)`` explains the image as object and surroundings, in [0, 1]."""
+    return otsu_fraction(mask[valid], appearance[valid]) * (1 - frame_share(mask, valid))
+
+
+def frame_share(mask: Mask, valid: Mask, width: int = FRAME_WIDTH) -> float:
+    """Share of the frame of the field ``valid``, ``width`` px wide, that the mask covers."""
+    frame = valid & ~ndimage.binary_erosion(valid, np.ones((3, 3), dtype=bool), iterations=width)
+    return float(mask[frame].mean())
+
+
+def otsu_fraction(mask: NDArray[np.bool_], values: NDArray[np.floating]) -> float:
     """Share of the variance of ``values`` that the split into mask and rest explains, in [0, 1] (Otsu 1979)."""
     inside = int(mask.sum())
     outside = mask.size - inside
@@ -71,49 +88,49 @@ def otsu_fraction(mask: Mask, values: Plane) -> float:
     return min(inside * outside / mask.size * difference**2 / total, 1.0)
 
 
-def frame_share(mask: Mask, width: int = FRAME_WIDTH) -> float:
-    """Share of the image's frame, ``width`` px wide, that the mask covers."""
-    frame = np.ones(mask.shape, dtype=bool)
-    frame[width:-width, width:-width] = False
-    return float(mask[frame].mean())
-
-
-def _unions(clusters: NDArray[np.integer], appearance: Plane) -> Iterator[tuple[tuple[int, ...], Mask]]:
+def _unions(
+    clusters: NDArray[np.integer], appearance: NDArray[np.float32], valid: Mask
+) -> Iterator[tuple[tuple[int, ...], Mask]]:
     """Sets of clusters worth looking at: each alone, the k darkest, the k brightest along the appearance."""
-    names = np.unique(clusters)
+    names = np.unique(clusters[valid])
     if len(names) < 2:
         return
-    means = ndimage.mean(appearance, clusters, names)
+    means = ndimage.mean(appearance[valid], clusters[valid], names)
     order = [int(name) for name in names[np.argsort(means, kind="stable")]]
     sets = {frozenset([name]) for name in order}
     for count in range(1, len(order)):
         sets |= {frozenset(order[:count]), frozenset(order[count:])}
     for members in sorted(sorted(one) for one in sets):
-        yield tuple(members), np.isin(clusters, members)
+        yield tuple(members), np.isin(clusters, members) & valid
 
 
-def _pieces(union: Mask, settings: ForegroundSettings) -> Iterator[Mask]:
+def _pieces(union: Mask, valid: Mask, settings: ForegroundSettings) -> Iterator[Mask]:
     """The components of a union as objects: all of them, those off the frame, and the largest ones alone."""
     components, count = ndimage.label(union)
     if count == 0:
         return
     areas = np.bincount(components.ravel(), minlength=count + 1)
     areas[0] = 0
-    kept = np.flatnonzero(areas >= max(settings.min_area * union.size, 1))
-    on_frame = set(np.unique(np.concatenate([components[[0, -1]].ravel(), components[:, [0, -1]].ravel()])))
-    off_frame = np.array([name for name in kept if name not in on_frame], dtype=kept.dtype)
-    if not settings.touches_frame:
-        kept = off_frame
-    by_size = [names[np.argsort(-areas[names], kind="stable")][: settings.max_objects] for names in (kept, off_frame)]
-    groups = {tuple(int(name) for name in names) for names in by_size}
-    groups |= {(int(name),) for name in by_size[0][:LARGEST_ALONE]}
+    edge = valid & ~ndimage.binary_erosion(valid)
+    on_frame = np.zeros(count + 1, dtype=bool)
+    on_frame[np.unique(components[edge])] = True
+    large = areas >= max(settings.min_area * int(valid.sum()), 1)
+    groups: set[tuple[int, ...]] = set()
+    for candidates in (large & ~on_frame,) if not settings.touches_frame else (large, large & ~on_frame):
+        names = np.flatnonzero(candidates)
+        if len(names) == 0:
+            continue
+        names = names[areas[names] >= settings.min_relative_area * areas[names].max()]
+        by_size = names[np.argsort(-areas[names], kind="stable")]
+        groups.add(tuple(int(name) for name in by_size[: settings.max_objects]))
+        groups |= {(int(name),) for name in by_size[:LARGEST_ALONE]}
     for group in sorted(groups):
-        if group:
-            yield ndimage.binary_fill_holes(np.isin(components, group))
+        yield ndimage.binary_fill_holes(np.isin(components, group)) & valid
 
 
-def _has_polarity(mask: Mask, brightness: Plane, polarity: str) -> bool:
-    if polarity == "either" or mask.all():
+def _has_polarity(mask: Mask, brightness: Plane, valid: Mask, polarity: str) -> bool:
+    rest = valid & ~mask
+    if polarity == "either" or not rest.any():
         return True
-    difference = float(brightness[mask].mean()) - float(brightness[~mask].mean())
+    difference = float(brightness[mask].mean()) - float(brightness[rest].mean())
     return difference < 0 if polarity == "darker" else difference > 0

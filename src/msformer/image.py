@@ -21,6 +21,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 """``(H, W)``; True on the object."""
 Plane: TypeAlias = NDArray[np.float32]
 """``(H, W)``; one value a pixel, in [0, 1]."""
+LARGEST_VALUE = 1e30
+"""Larger values would overflow the single precision that the network computes in."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,39 @@ class Image:
     """One two-dimensional image.
 
     Attributes:
-        pixels: ``(H, W)`` or ``(H, W, C)`` with C ≥ 2, both sides at least 33 px, finite. Never written to.
+        pixels: ``(H, W)`` or ``(H, W, C)``, both sides at least 33 px, finite. Never written to.
         spacing_mm: Size of a pixel (row, column) in mm, where it is known.
         source: The file that it came from.
         page: Its page, counted from 0, where the file has several.
+
+    Raises:
+        ImageError: As ``from_array`` says.
     """
 
     pixels: Pixels
     spacing_mm: tuple[float, float] | None = None
     source: Path | None = None
     page: int | None = None
+
+    def __post_init__(self) -> None:
+        array = self.pixels
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif" or array.dtype.itemsize > 8:
+            kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise ImageError(f"image must hold booleans, integers or floats of at most 64 bits; got {kind}")
+        if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] == 0):
+            raise ImageShapeError(f"image must have shape (H, W) or (H, W, C); got {array.shape}")
+        if min(array.shape[:2]) < MIN_SIDE:
+            raise ImageShapeError(
+                f"image must be at least {MIN_SIDE} px high and wide; "
+                f"got {array.shape[0]} rows × {array.shape[1]} columns (axes are rows, columns[, channels])"
+            )
+        if array.dtype.kind == "f":
+            if not (finite := np.isfinite(array)).all():
+                missing = array.size - int(finite.sum())
+                raise NonFiniteImageError(f"image must be finite; got {missing} NaN or infinite values of {array.size}")
+            if (largest := float(np.abs(array).max())) > LARGEST_VALUE:
+                raise ImageError(f"image must hold values of at most {LARGEST_VALUE:g} either way; got {largest:g}")
+        check_spacing(self.spacing_mm)
 
     @classmethod
     def from_array(
@@ -48,31 +73,16 @@ class Image:
         source: Path | None = None,
         page: int | None = None,
     ) -> Image:
-        """Check an array and wrap it; a last axis of one channel is dropped.
+        """Take anything that numpy takes for an array; a last axis of one channel is dropped.
 
         Raises:
             ImageShapeError: Not two or three axes, or a side under 33 px.
             NonFiniteImageError: NaN or infinite values.
-            ImageError: Not numbers, or the spacing is not positive.
+            ImageError: Not numbers, values beyond single precision, or the spacing is not two positive numbers.
         """
         array = np.asarray(pixels)
-        if array.dtype.kind not in "buif":
-            raise ImageError(f"image must hold booleans, integers or floats; got dtype {array.dtype}")
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[:, :, 0]
-        if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] == 0):
-            raise ImageShapeError(f"image must have shape (H, W) or (H, W, C); got {array.shape}")
-        if min(array.shape[:2]) < MIN_SIDE:
-            raise ImageShapeError(
-                f"image must be at least {MIN_SIDE} px high and wide; "
-                f"got {array.shape[0]} rows × {array.shape[1]} columns (axes are rows, columns[, channels])"
-            )
-        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
-            raise NonFiniteImageError(
-                f"image must be finite; got {array.size - int(finite.sum())} NaN or infinite values of {array.size}"
-            )
-        if spacing_mm is not None and not all(np.isfinite(side) and side > 0 for side in spacing_mm):
-            raise ImageError(f"spacing_mm must be two positive numbers (row, column); got {spacing_mm}")
         return cls(array, spacing_mm, source, page)
 
     @property
@@ -91,3 +101,20 @@ class Image:
         sha = hashlib.sha256(f"{self.pixels.dtype.str} {self.pixels.shape}".encode())
         sha.update(np.ascontiguousarray(self.pixels).data)
         return sha.hexdigest()
+
+
+def check_spacing(spacing_mm: tuple[float, float] | None) -> None:
+    """Check a size of a pixel (row, column) in mm; None stands for unknown.
+
+    Raises:
+        ImageError: Not two positive finite numbers.
+    """
+    if spacing_mm is None:
+        return
+    try:
+        row, column = (float(side) for side in spacing_mm)
+        is_size = 0 < row < np.inf and 0 < column < np.inf
+    except (TypeError, ValueError):
+        is_size = False
+    if not is_size:
+        raise ImageError(f"spacing_mm must be two positive numbers (row, column); got {spacing_mm!r}")

@@ -6,18 +6,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from msformer.config import Config
+from msformer.config import DEFAULT_PRESET, Config
 from msformer.errors import WeightsError
 from msformer.foreground import choose_foreground
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import Region, measure_mask, measure_regions
 from msformer.prepare import Prepared, prepare
-from msformer.refine import mask_to_native, smooth_logits, to_native
+from msformer.refine import (
+    enlarge,
+    mask_to_native,
+    refine_boundary,
+    smooth_logits,
+    smooth_to_native,
+    to_native,
+)
 from msformer.segmentation import Segmentation, StopReason, versions
 
 if TYPE_CHECKING:  # torch is imported when the first image is segmented, not with the package
@@ -35,12 +42,16 @@ class Clustering:
         stop_reason: Why the method ended; ``not_iterative`` for those without a loop.
         n_iter: Number of updates.
         history: Losses before each update.
+        network: Sizes of the network that was optimised, None where there was none.
+        initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
     """
 
     logits: NDArray[np.floating]
     stop_reason: StopReason
     n_iter: int = 0
     history: tuple[FitStep, ...] = ()
+    network: Mapping[str, int] | None = None
+    initial_weights_digest: str | None = None
 
 
 Clusterer = Callable[[Prepared, Config], Clustering]
@@ -49,7 +60,7 @@ Clusterer = Callable[[Prepared, Config], Clustering]
 
 def segment(
     image: Image | ArrayLike,
-    config: Config | str | None = None,
+    config: Config | str | Mapping[str, Any] | None = None,
     *,
     random_state: int | None = None,
     spacing_mm: tuple[float, float] | None = None,
@@ -64,7 +75,7 @@ def segment(
 
     Args:
         image: ``(H, W)`` or ``(H, W, C)``, at least 33 px a side, finite; or an ``Image``.
-        config: Settings, or the name of a preset; the default preset if left out.
+        config: Settings, as they are or as nested mappings, or the name of a preset; the default preset if left out.
         random_state: Seed; overrides that of the settings.
         spacing_mm: Size of a pixel (row, column) in mm; overrides that of the image.
         initial_weights: Start from this state dict of the released classes instead of random parameters; its
@@ -93,7 +104,7 @@ def segment(
 def segment_with(
     cluster: Clusterer,
     image: Image | ArrayLike,
-    config: Config | str | None = None,
+    config: Config | str | Mapping[str, Any] | None = None,
     *,
     random_state: int | None = None,
     spacing_mm: tuple[float, float] | None = None,
@@ -118,13 +129,20 @@ def segment_with(
             clustering = cluster(prepared, settings)
         with clock("foreground"):
             logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
+            view = prepared.working
             chosen = choose_foreground(
-                logits.argmax(axis=0), prepared.appearance, prepared.brightness, settings.foreground
+                logits.argmax(axis=0), view.appearance, view.brightness, settings.foreground, view.valid
             )
             score = chosen.score
         with clock("refine"):
             winners, indices = to_native(logits, image.shape)
-            mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])
+            if settings.refine.boundary_rounds > 0:
+                detail = prepared.detail
+                start = enlarge(chosen.mask, detail.valid.shape)
+                fine = refine_boundary(start, detail.appearance, detail.valid, settings.refine)
+                mask = smooth_to_native(fine, image.shape)
+            else:
+                mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])
     with clock("measure"):
         label_map, regions, order = _canonical(image, indices)
         foreground = measure_mask(image, mask)
@@ -138,6 +156,8 @@ def segment_with(
         history=clustering.history,
         n_iter=clustering.n_iter,
         stop_reason=clustering.stop_reason,
+        network=clustering.network,
+        initial_weights_digest=clustering.initial_weights_digest,
         intensity_range=prepared.intensity_range,
         working_shape=prepared.shape,
         timings_s=clock.seconds,
@@ -159,7 +179,7 @@ def network_clusterer(
         import torch
 
         from msformer.fit import fit
-        from msformer.network import build_network, load_released
+        from msformer.network import build_network, load_released, weights_digest
 
         in_channels = prepared.network_input.shape[0]
         if initial_weights is not None:
@@ -180,13 +200,25 @@ def network_clusterer(
             )
         result = fit(network, prepared.network_input, settings.fit, on_event=on_event, cancel=cancel)
         inside = slice(prepared.padding, -prepared.padding or None)
-        return Clustering(result.logits[:, inside, inside], result.stop_reason, result.n_iter, result.history)
+        return Clustering(
+            result.logits[:, inside, inside],
+            result.stop_reason,
+            result.n_iter,
+            result.history,
+            network=network.sizes,
+            initial_weights_digest=None if initial_weights is None else weights_digest(initial_weights),
+        )
 
     return cluster
 
 
-def _settings(config: Config | str | None, random_state: int | None) -> Config:
-    settings = config if isinstance(config, Config) else Config.from_preset(config or "default")
+def _settings(config: Config | str | Mapping[str, Any] | None, random_state: int | None) -> Config:
+    if isinstance(config, Config):
+        settings = config
+    elif isinstance(config, Mapping):
+        settings = Config.from_mapping(config)
+    else:
+        settings = Config.from_preset(DEFAULT_PRESET if config is None else config)
     return settings if random_state is None else settings.replace(random_state=random_state)
 
 

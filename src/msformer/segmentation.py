@@ -38,6 +38,8 @@ class Segmentation:
         n_iter: Number of updates.
         stop_reason: ``max_iter``, ``min_clusters``, ``cancelled``, ``blank`` for an image without contrast, or
             ``not_iterative`` for a clustering without a loop.
+        network: Sizes of the network that was optimised, which initial weights may have set; None without one.
+        initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
         intensity_range: The input values that the network saw as 0 and 1.
         working_shape: Rows and columns on which the network worked, without the border.
         timings_s: Seconds of each stage.
@@ -55,6 +57,8 @@ class Segmentation:
     history: tuple[FitStep, ...]
     n_iter: int
     stop_reason: StopReason
+    network: Mapping[str, int] | None
+    initial_weights_digest: str | None
     intensity_range: tuple[float, float]
     working_shape: tuple[int, int]
     timings_s: Mapping[str, float]
@@ -87,6 +91,8 @@ class Segmentation:
             "foreground": None if self.foreground is None else asdict(self.foreground),
             "cluster_channels": list(self.cluster_channels),
             "working_shape": list(self.working_shape),
+            "network": None if self.network is None else dict(self.network),
+            "initial_weights_digest": self.initial_weights_digest,
             "intensity_range": list(self.intensity_range),
             "history": [asdict(step) for step in self.history],
             "timings_s": dict(self.timings_s),

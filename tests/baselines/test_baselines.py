@@ -23,10 +23,10 @@ from msformer import baselines, pipeline
 from msformer.baselines import METHODS, Method, get_method, method_names, register, segment
 from msformer.baselines import dfc as dfc_module
 from msformer.baselines import sgscn as sgscn_module
-from msformer.baselines.base import one_hot
+from msformer.baselines.base import Counted, one_hot
 from msformer.config import Config
 from msformer.errors import ConfigError, ImageError
-from msformer.foreground import frame_share, otsu_fraction
+from msformer.foreground import object_score
 from msformer.image import Image
 from msformer.phantoms import make_phantom
 from msformer.pipeline import Clustering
@@ -176,7 +176,7 @@ def test_own_object_is_what_the_method_calls_it(name: str, square_image: MakeSqu
     assert result.foreground is not None
     assert result.foreground.area_px == result.mask.sum()
     assert result.foreground.area_mm2 == pytest.approx(result.mask.sum() / 4)
-    exact = otsu_fraction(inside, prepared.appearance) * (1 - frame_share(inside))
+    exact = object_score(inside, prepared.appearance, prepared.working.valid)
     assert result.foreground_score == pytest.approx(exact, abs=0.1)
 
 
@@ -218,7 +218,23 @@ def disguised(prepared: Prepared, settings: Config, mask_gt: Any = None) -> Clus
     return halves(prepared, settings)
 
 
+def peeks_first(mask_gt: Any, prepared: Prepared, settings: Config) -> Clustering: ...  # type: ignore[empty-body]
+def peeks_first_of_four(  # type: ignore[empty-body]
+    mask_gt: Any, prepared: Prepared, settings: Config, count: int
+) -> Clustering: ...
+
+
+def closes_over(mask_gt: Any) -> Callable[..., Clustering]:
+    def cluster(prepared: Prepared, settings: Config) -> Clustering:
+        return halves(prepared, settings) if mask_gt is None else mask_gt
+
+    return cluster
+
+
 class PeekingObject:
+    def peek(self, prepared: Prepared, settings: Config) -> Clustering:
+        return halves(prepared, settings)
+
     def __call__(self, prepared: Prepared, settings: Config, mask_gt: Any = None) -> Clustering:
         return halves(prepared, settings)
 
@@ -228,20 +244,22 @@ class PeekingObject:
     [
         peeks_by_position, peeks_by_default, peeks_by_name, peeks_by_name_default, collects, collects_names,
         collects_all, other_names, too_few, by_name_only, with_default, disguised, PeekingObject(),
-        functools.partial(peeks_by_name, mask_gt=None), "no function",
+        functools.partial(peeks_by_name, mask_gt=None), functools.partial(peeks_first, None), closes_over(None),
+        Counted(peeks_by_name, 2), Counted(functools.partial(peeks_first_of_four, None), 2), PeekingObject().peek,  # type: ignore[arg-type]
+        "no function",
     ],
     ids=lambda cluster: getattr(cluster, "__name__", type(cluster).__name__),
 )  # fmt: skip
 def test_what_asks_for_more_than_the_image_cannot_be_registered(cluster: Callable[..., Clustering]) -> None:
     with pytest.raises(ConfigError, match=r"method 'peek': cluster must"):
-        register(Method("peek", cluster, seeded=False, iterative=False, reference="-", limits="-."))
+        register(Method("peek", cluster, seeded=False, reference="-", limits="-."))
     assert method_names() == NAMES
 
 
 def test_a_registered_method_is_called_with_image_and_settings_only(
     monkeypatch: pytest.MonkeyPatch, square_image: MakeSquare, fast: Config
 ) -> None:
-    method = Method("halves", halves, seeded=False, iterative=False, reference="-", limits="-.")
+    method = Method("halves", halves, seeded=False, reference="-", limits="-.")
     # Put there and taken away again by the fixture, so that the registry is as before.
     monkeypatch.setitem(baselines._methods, "halves", method)
     del baselines._methods["halves"]

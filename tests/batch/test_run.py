@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,48 @@ def test_an_unexpected_error_is_a_record_too(
     assert [record["status"] for record in records] == ["failed", "done"]
     assert records[0]["error"] == "no space left on device"
     assert {path.name for path in (tmp_path / "out").rglob("*.png")} == {"b.png"}
+
+
+def test_an_interruption_in_the_middle_of_a_case_leaves_nothing_of_it(
+    tmp_path: Path, fast: Config, square_image: MakeSquare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Pillow.fromarray(square_image()).save(tmp_path / "a.png")
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "write_mask", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(plan_cases([str(tmp_path / "a.png")]), fast, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
+def test_names_too_long_to_write_do_not_stop_the_others(tmp_path: Path, fast: Config, square_image: MakeSquare) -> None:
+    for name in ("n" * 250 + ".png", "n" * 250 + ".jpg", "z.png"):
+        Pillow.fromarray(square_image()).save(tmp_path / name)
+    records = run_cases(plan_cases([str(tmp_path)]), fast, tmp_path / "out")
+    assert [record["status"] for record in records] == ["failed", "failed", "done"]
+
+
+def test_a_name_that_is_no_text_is_reported_as_an_escape(
+    tmp_path: Path, fast: Config, square_image: MakeSquare
+) -> None:
+    Pillow.fromarray(square_image()).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png"))
+    run_cases(plan_cases([str(tmp_path)]), fast, tmp_path / "out")
+    for name in ("report.json", "regions.csv", "index.html"):
+        assert "udcff" in (tmp_path / "out" / name).read_text()
+
+
+def test_results_of_another_run_in_the_same_folder_are_told(
+    tmp_path: Path, fast: Config, square_image: MakeSquare
+) -> None:
+    for name in "ab":
+        Pillow.fromarray(square_image()).save(tmp_path / f"{name}.png")
+        run_cases(plan_cases([str(tmp_path / f"{name}.png")]), fast, tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["left_from_other_runs"] == ["labels/a.png", "masks/a.png", "preview/a.png"]
+    assert "3 files here are of other runs" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_interruption_writes_the_report_of_what_was_done(

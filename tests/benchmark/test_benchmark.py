@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ from msformer.benchmark.datasets import discover
 from msformer.benchmark.report import write_report
 from msformer.benchmark.run import plan_tasks, run_tasks
 from msformer.benchmark.table import Table
-from msformer.benchmark.task import run_task
+from msformer.benchmark.task import Task, record_path, run_task
 from msformer.benchmark.verdict import in_words, judge
 from msformer.config import Config
 from msformer.errors import ConfigError
@@ -106,11 +110,12 @@ def test_what_is_there_is_not_done_again_but_what_changed_or_failed_is(
     out, records = done
     ran: list[Any] = []
 
-    def watch(task: Any, where: Path) -> dict[str, Any]:
-        ran.append(task)
-        return run_task(task, where)
+    def watch(tasks: Any, indices: list[int], where: Path, workers: int) -> Any:
+        for index in indices:
+            ran.append(tasks[index])
+            yield index, run_task(tasks[index], where)
 
-    monkeypatch.setattr(run_module, "run_task", watch)
+    monkeypatch.setattr(run_module, "_run_in_pool", watch)
     told: list[Any] = []
     cases = discover(data).cases
     again = run_tasks(plan_tasks(cases, METHODS, [0, 1], fast), out, workers=1, on_record=told.append)
@@ -146,6 +151,54 @@ def test_a_truncated_record_is_run_again(data: Path, fast: Config, tmp_path: Pat
     (record,) = run_tasks(tasks, tmp_path, workers=1)
     assert record["status"] == "done"
     assert json.loads(path.read_text())["status"] == "done"
+
+
+@dataclass(frozen=True)
+class KillingTask(Task):
+    """A task that takes its process with it when it is run, which is when its files are looked at in a worker."""
+
+    def fingerprint(self) -> str:
+        if multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fingerprint()
+
+
+def test_a_process_that_dies_is_a_failed_run_and_the_others_go_on(data: Path, fast: Config, tmp_path: Path) -> None:
+    good = plan_tasks(discover(data, ["cells"]).cases, ["otsu-2", "disc", "otsu-3"], [0], fast)
+    deadly = KillingTask(good[1].case, "felzenszwalb", 0, fast)
+    records = run_tasks([*good[:1], deadly, *good[1:]], tmp_path, workers=2)
+    assert [record["status"] for record in records] == ["done", "failed", *["done"] * (len(good) - 1)]
+    assert "the process died" in records[1]["error"]
+    assert json.loads(record_path(deadly, tmp_path).read_text()) == records[1]
+
+
+def test_an_interruption_stops_the_pool_and_keeps_what_is_done(data: Path, fast: Config, tmp_path: Path) -> None:
+    tasks = plan_tasks(discover(data).cases, ["otsu-2", "otsu-3", "otsu-4", "disc", "kmeans-2"], [0, 1, 2, 3], fast)
+
+    def interrupt(record: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_tasks(tasks, tmp_path, workers=2, on_record=interrupt)
+    done = len(list((tmp_path / "runs").rglob("*.json")))
+    assert 1 <= done <= 10 < len(tasks)  # what was under way, not all that was planned
+
+
+def test_odd_files_in_a_set_are_told_or_fail_alone(data: Path, fast: Config, tmp_path: Path) -> None:
+    root = tmp_path / "data" / "s"
+    for kind in ("images", "masks"):
+        (root / kind).mkdir(parents=True)
+        (root / kind / "folder.png").mkdir()
+        Pillow.new("L", (50, 50)).save(root / kind / "a.png")
+    Pillow.new("L", (50, 50)).save(root / "images" / "a.bmp")
+    found = discover(tmp_path / "data")
+    assert [case.name for case in found.cases] == ["a"]
+    assert [path.name for path in found.unpaired] == ["a.png"]
+    tasks = plan_tasks(found.cases, ["disc", "disc"], [0], fast)
+    assert len(tasks) == 1
+    (root / "masks" / "a.png").unlink()
+    (record,) = run_tasks(tasks, tmp_path / "out", workers=1)
+    assert record["status"] == "failed"
 
 
 def made_record(method: str, case: str, dice: float | None, seed: int = 0) -> dict[str, Any]:

@@ -70,13 +70,17 @@ def test_some_failed_is_1_and_says_which(
         (["segment", "IMAGE"], "say where the results go"),
         (["segment", "-o", "OUT"], "at least one image"),
         (["segment", "absent.png", "-o", "OUT"], "absent.png"),
-        (["segment", "IMAGE", "-o", "IMAGE"], "must be a folder"),
+        (["segment", "IMAGE", "-o", "IMAGE"], "must be a folder that can be written to"),
         (["segment", "IMAGE", "-o", "OUT", "--preset", "nope"], "preset must be one of"),
         (["segment", "IMAGE", "-o", "OUT", "--set", "fit.max_iter=-3"], "got -3"),
         (["segment", "IMAGE", "-o", "OUT", "--set", "fit.max_iter"], "group.name=value"),
         (["segment", "IMAGE", "-o", "OUT", "--config", "absent.toml"], "absent.toml"),
         (["segment", "IMAGE", "-o", "OUT", "--weights", "IMAGE"], "--weights"),
         (["segment", "IMAGE", "-o", "OUT", "--max-cases", "0"], "max-cases"),
+        (["segment", "IMAGE", "-o", "OUT", "--spacing-mm", "nan", "1"], "two positive numbers"),
+        (["segment", "IMAGE", "-o", "OUT", "--set", "fit.device=cuda:77"], "fit.device must be a device"),
+        (["segment", "IMAGE", "-o", "OUT", "--set", "=5"], "must be named like group.name"),
+        (["segment", "IMAGE", "-o", "/proc/out"], "can be written to"),
         (["segment", "IMAGE", "-o", "OUT", "--progress", "loud"], "loud"),
         (["nope"], "nope"),
     ],
@@ -130,11 +134,14 @@ def test_command_line_over_environment_over_file_over_preset(
     )  # fmt: skip
     monkeypatch.setenv("MSFORMER_SEED", "6")
     assert printed_config(monkeypatch, capsys, tmp_path, "--config", file).random_state == 6
+    file.write_text("random_state = 5\n[fit]\nmax_iter = 7\n")
     config = printed_config(
-        monkeypatch, capsys, tmp_path, "--config", file, "--seed", "8", "--preset", "default",
+        monkeypatch, capsys, tmp_path, "--config", file, "--seed", "8", "--preset", "paper-scored",
         "--set", "fit.loss_weights.cluster=0.5", "--set", "foreground.polarity=darker",
     )  # fmt: skip
-    assert (config.random_state, config.preset, config.network.embed_dim, config.fit.max_iter) == (8, "default", 48, 7)
+    assert (config.random_state, config.preset, config.network.embed_dim, config.fit.max_iter) == (
+        8, "paper-scored", 100, 7,
+    )  # fmt: skip
     assert config.fit.loss_weights.cluster == 0.5
     assert config.foreground.polarity == "darker"
 
@@ -142,15 +149,17 @@ def test_command_line_over_environment_over_file_over_preset(
 def test_options_reach_the_results(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, square_image: MakeSquare
 ) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
     (image.parent / "sub").mkdir()
     Pillow.fromarray(square_image()).save(image.parent / "sub" / "b.png")
     out = tmp_path / "out"
     code = run(
         monkeypatch, "segment", image.parent, "-o", out, "-r", "--spacing-mm", "0.5", "0.25", "--seed", "3",
-        "--threads", "1", "--progress", "bar", *FAST,
+        "--threads", "2", "--progress", "bar", *FAST,
     )  # fmt: skip
     assert code == 0
-    assert torch.get_num_threads() == 1
+    assert asked == [2]
     report = json.loads((out / "report.json").read_text())
     assert [case["case_id"] for case in report["cases"]] == ["a", "sub/b"]
     assert {case["seed"] for case in report["cases"]} == {3}
@@ -171,6 +180,34 @@ def test_released_weights_are_loaded(image: Path, tmp_path: Path, monkeypatch: p
     assert code == 0
     (case,) = json.loads((tmp_path / "out" / "report.json").read_text())["cases"]
     assert max(case["cluster_channels"]) < 6
+    assert case["network"] == {"embed_dim": 6, "depth": 1, "patch_size": 8}
+    first, digest = (tmp_path / "out" / "labels" / "a.png").read_bytes(), case["initial_weights_digest"]
+    state["linear_down.weight"] = state["linear_down.weight"].flip(0) * 2
+    torch.save(state, tmp_path / "weights.pt")
+    run(monkeypatch, "segment", image, "-o", tmp_path / "out", "--weights", tmp_path / "weights.pt", *FAST)
+    (case,) = json.loads((tmp_path / "out" / "report.json").read_text())["cases"]
+    assert case["initial_weights_digest"] != digest
+    assert (tmp_path / "out" / "labels" / "a.png").read_bytes() != first
+
+
+def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == "msformer 0.1.0\n"
+
+
+def test_preset_over_a_file_of_another_preset_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my.toml").write_text('preset = "paper-demo"\n')
+    arguments = ["segment", "--print-config", "--config", str(tmp_path / "my.toml"), "--preset", "default"]
+    assert run(monkeypatch, *arguments) == 2
+    assert "starts from 'paper-demo'" in capsys.readouterr().err
+
+
+def test_results_may_lie_beside_the_images(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):  # the second run must not take the results of the first for images
+        assert run(monkeypatch, "segment", image.parent, "-o", image.parent, "-r", *FAST) == 0
+    assert json.loads((image.parent / "report.json").read_text())["planned"] == 1
 
 
 def test_info_as_json_and_as_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,9 +65,9 @@ def test_all_scored_is_0_and_the_reports_agree(
     pred, gt, out = folders
     assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 0
     assert "automatic: Dice mean 0.625, median 0.750, 4 scored" in capsys.readouterr().out
-    assert sorted(path.name for path in out.iterdir()) == ["cases.csv", "index.html", "summary.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["cases-automatic.csv", "index.html", "summary.json"]
 
-    rows = {row["case_id"]: row for row in table(out / "cases.csv")}
+    rows = {row["case_id"]: row for row in table(out / "cases-automatic.csv")}
     assert {name: row["dice"] for name, row in rows.items()} == {"half": "0.5", "same": "1", "none": "0", "empty": "1"}
     assert set(METRIC_COLUMNS) | {"protocol", "tolerance_px"} <= set(rows["half"])
     assert rows["empty"]["sensitivity"] == ""
@@ -132,7 +132,7 @@ def test_a_run_in_which_all_fail_still_has_its_reports(
     assert run(monkeypatch, "evaluate", pred / "half.png", gt / "half.png", "-o", out) == 1
     assert strict_json(out / "summary.json")["protocols"] == {}
     assert "no image format" in (out / "index.html").read_text()
-    assert (out / "cases.csv").read_text() == ""
+    assert sorted(path.name for path in out.iterdir()) == ["index.html", "summary.json"]
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,42 @@ def test_options_reach_the_reports(folders: tuple[Path, Path, Path], monkeypatch
     summary = strict_json(out / "summary.json")
     assert (summary["spacing_mm"], summary["tolerance_mm"], summary["as"]) == ([0.5, 2], 0.25, "labels")
     assert set(summary["protocols"]) == {"oracle-cluster", "oracle-components"}
-    rows = table(out / "cases.csv")
-    assert {row["tolerance_mm"] for row in rows} == {"0.25"}
-    distances = {(row["protocol"], row["case_id"]): row["hausdorff95_mm"] for row in rows}
-    assert distances["oracle-components", "half"] == "2.5"  # 5 rows of 0.5 mm
+    rows = {row["case_id"]: row for row in table(out / "cases-oracle-components.csv")}
+    assert {row["tolerance_mm"] for row in rows.values()} == {"0.25"}
+    assert rows["half"]["hausdorff95_mm"] == "2.5"  # 5 rows of 0.5 mm
+
+
+def test_tables_of_an_earlier_run_are_removed_and_nothing_else(
+    folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pred, gt, out = folders
+    assert run(monkeypatch, "evaluate", pred, gt, "-o", out, "--as", "labels") == 0
+    first = {"cases-oracle-cluster.csv", "cases-oracle-components.csv", "index.html", "summary.json"}
+    assert {path.name for path in out.iterdir()} == first
+    own = {"cases-mine.csv", "cases.csv"}
+    for name in own:
+        (out / name).write_text("not of this program")
+    assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 0
+    assert {path.name for path in out.iterdir()} == {"cases-automatic.csv", "index.html", "summary.json"} | own
+    assert {row["protocol"] for row in table(out / "cases-automatic.csv")} == {"automatic"}
+
+
+def test_what_was_guessed_is_told(
+    folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pred, gt, out = folders
+    for name in ("half", "same"):
+        write_png(pred / f"{name}.png", block(10).astype(np.uint8) + np.uint8(1))
+    (pred / "none.png").unlink()
+    Pillow.fromarray(block(0)).convert("L").save(pred / "none.jpg")  # its edges are blurred
+    assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 1
+    captured = capsys.readouterr()
+    note = "note: files that hold more than 0 and one other value were taken for label maps; --as masks takes"
+    assert note in captured.out
+    assert "everything but 0 for the object (cases: 2)" in captured.out
+    assert "note: the ground truth is empty (cases: 1)" in captured.out
+    assert "failed: none: ImageError" in captured.err
+    assert "must not be a JPEG" in (out / "index.html").read_text()
 
 
 def figures(page: str) -> list[str]:
@@ -243,7 +275,8 @@ def test_each_protocol_has_a_table_of_its_own(
     summary = strict_json(out / "summary.json")
     assert list(summary["protocols"]) == ["automatic", "oracle-cluster", "oracle-components", "released"]
     assert all(entry["n_cases"] == 2 for entry in summary["protocols"].values())
-    rows = table(out / "cases.csv")
+    rows = [row for protocol in summary["protocols"] for row in table(out / f"cases-{protocol}.csv")]
+    assert [row["protocol"] for row in rows] == [name for name in summary["protocols"] for _ in range(2)]
     dice = {(row["protocol"], row["case_id"]): float(row["dice"]) for row in rows}
     assert len(dice) == len(rows) == 8
     for name in {row["case_id"] for row in rows}:

@@ -13,7 +13,18 @@ from PIL import Image as Pillow
 
 from msformer.errors import ConfigError
 from msformer.evaluation.agreement import AGREED, MISSED, WRONG, draw_agreement
-from msformer.evaluation.cases import MANY_VALUES, MIXED, NO_CHANNELS, Row, Scored, ScoreSettings, score_cases
+from msformer.evaluation.cases import (
+    EMPTY_TRUTH,
+    FULL_TRUTH,
+    MANY_VALUES,
+    MIXED,
+    NO_CHANNELS,
+    TAKEN_FOR_LABELS,
+    Row,
+    Scored,
+    ScoreSettings,
+    score_cases,
+)
 from msformer.evaluation.pairing import Kind, pair
 
 SHAPE = 41, 53
@@ -93,7 +104,8 @@ def test_label_maps_are_scored_under_oracles_only(tmp_path: Path, write: Write) 
     assert rows["oracle-cluster"].clusters == (2,)
     assert rows["oracle-components"].scores.dice == 1.0
     assert rows["oracle-components"].clusters == (2, 3)
-    assert [remark.text for remark in scored.remarks] == [NO_CHANNELS]
+    assert [remark.text for remark in scored.remarks] == [TAKEN_FOR_LABELS, NO_CHANNELS]
+    assert [remark.text for remark in score(tmp_path, "labels").remarks] == [NO_CHANNELS]
 
 
 @pytest.fixture
@@ -140,7 +152,7 @@ def test_labels_that_the_report_does_not_know_are_a_failure(segment_output: Path
     write("pred/labels/a.png", label_map() + 1)
     scored = score(segment_output)
     assert {row.scores.protocol for row in scored.rows} == {"automatic"}
-    assert "labels must be at most 3" in scored.failures[0].text
+    assert "a.png: labels must be 0 to 3" in scored.failures[0].text
 
 
 def test_segment_output_with_half_of_a_case_says_so(segment_output: Path) -> None:
@@ -180,6 +192,64 @@ def test_a_folder_of_masks_and_label_maps_is_remarked(tmp_path: Path, write: Wri
         write(f"gt/{name}.png", TRUTH)
     assert MIXED in [remark.text for remark in score(tmp_path).remarks]
     assert MIXED not in [remark.text for remark in score(tmp_path, "labels").remarks]
+
+
+def test_every_file_that_was_taken_for_a_label_map_is_remarked(tmp_path: Path, write: Write) -> None:
+    for name, pixels in (("a", label_map()), ("b", TRUTH), ("c", TRUTH // 255 + 1)):
+        write(f"pred/{name}.png", pixels)
+        write(f"gt/{name}.png", TRUTH)
+    assert [remark.case_id for remark in score(tmp_path).remarks if remark.text == TAKEN_FOR_LABELS] == ["a", "c"]
+    assert not score(tmp_path, "masks").remarks
+
+
+@pytest.mark.parametrize(("pixels", "is_mask"), [(TRUTH, False), (np.zeros_like(TRUTH), True)])
+def test_a_jpeg_is_no_label_map_unless_that_is_said(
+    tmp_path: Path, write: Write, pixels: NDArray[np.uint8], is_mask: bool
+) -> None:
+    """Compression blurs the edges of the first; the second is still a mask by its values."""
+    write("gt/a.png", TRUTH)
+    write("pred/a.jpg", pixels).rename(tmp_path / "pred" / "a.png")  # the contents count, not the name
+    scored = score(tmp_path)
+    assert [row.scores.protocol for row in scored.rows] == (["automatic"] if is_mask else [])
+    assert [failure.case_id for failure in scored.failures] == ([] if is_mask else ["a"])
+    for failure in scored.failures:
+        assert "a.png: a label map must not be a JPEG" in failure.text
+        assert "--as masks" in failure.text
+    assert set(by_protocol(score(tmp_path, "masks"))) == {"automatic"}
+    assert set(by_protocol(score(tmp_path, "labels"))) == {"oracle-cluster", "oracle-components"}
+
+
+@pytest.mark.parametrize("n_values", [1024, 1025])
+def test_a_photograph_is_no_label_map_unless_that_is_said(tmp_path: Path, write: Write, n_values: int) -> None:
+    prediction, truth = tmp_path / "a.tif", write("gt/a.png", TRUTH)
+    pixels = (np.arange(41 * 53) % n_values).astype(np.uint16)
+    tifffile.imwrite(prediction, pixels.reshape(SHAPE), photometric="minisblack")
+    scored = score_cases(pair(prediction, truth).cases, ScoreSettings())
+    if n_values == 1024:
+        assert set(by_protocol(scored)) == {"oracle-cluster", "oracle-components"}
+    else:
+        assert not scored.rows
+        assert "a label map must hold at most 1024 values; got 1025" in scored.failures[0].text
+    by_protocol(score_cases(pair(prediction, truth, kind="labels").cases, ScoreSettings()))
+
+
+@pytest.mark.parametrize(
+    ("truth", "remarks"),
+    [
+        (TRUTH, []),
+        (np.zeros_like(TRUTH), [EMPTY_TRUTH]),
+        (np.full_like(TRUTH, 255), [FULL_TRUTH]),
+        (label_map(), [MANY_VALUES, FULL_TRUTH]),
+    ],
+)
+def test_ground_truths_that_are_hardly_meant_so_are_remarked(
+    tmp_path: Path, write: Write, truth: NDArray[np.uint8], remarks: list[str]
+) -> None:
+    write("pred/a.png", SHIFTED)
+    write("gt/a.png", truth)
+    scored = score(tmp_path)
+    assert len(scored.rows) == 1
+    assert [(remark.case_id, remark.text) for remark in scored.remarks] == [("a", text) for text in remarks]
 
 
 def test_any_value_but_0_is_the_object_in_a_ground_truth(tmp_path: Path, write: Write) -> None:

@@ -38,25 +38,31 @@ def test_jpeg_is_read_to_within_its_loss(tmp_path: Path) -> None:
     assert np.abs(read(tmp_path / "a.jpg").pixels.astype(int) - smooth).max() <= 6
 
 
+def stored(upright: Any, orientation: int) -> Any:
+    """How a camera stores an upright picture, by the definition of each orientation (EXIF 2.3, tag 0x0112)."""
+    transposed = upright.swapaxes(0, 1)
+    return np.ascontiguousarray(
+        {
+            1: upright,
+            2: upright[:, ::-1],
+            3: upright[::-1, ::-1],
+            4: upright[::-1],
+            5: transposed,
+            6: np.rot90(upright, 1),
+            7: np.rot90(transposed, 2),
+            8: np.rot90(upright, -1),
+        }[orientation]
+    )
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_applied(tmp_path: Path, orientation: int) -> None:
     upright = np.zeros((48, 64), dtype=np.uint8)
     upright[:16, :16] = 255  # bright top left
-    # How the sensor would have stored it, by the definition of each orientation (EXIF 2.3, tag 0x0112).
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.T,
-        6: np.rot90(upright, 1),
-        7: np.rot90(upright.T, 2),
-        8: np.rot90(upright, -1),
-    }[orientation]
     exif = Pillow.Exif()
     exif[0x0112] = orientation
     path = tmp_path / "a.jpg"
-    Pillow.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, quality=95)
+    Pillow.fromarray(stored(upright, orientation)).save(path, exif=exif, quality=95)
     np.testing.assert_allclose(read(path).pixels, upright, atol=12)
 
 
@@ -136,8 +142,24 @@ def test_pages_of_a_tiff(tmp_path: Path) -> None:
     assert count_pages(path) == 3
     assert [int(read(path, page=page).pixels.max()) for page in range(3)] == [1, 2, 3]
     assert read(path, page=2).page == 2
-    with pytest.raises(ReadError, match="page must be below 3; got 3"):
+    with pytest.raises(ReadError, match="page must be from 0 to 2; got 3"):
         read(path, page=3)
+    with pytest.raises(ReadError, match="page must be from 0 to 2; got -1"):
+        read(path, page=-1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_a_tiff_is_applied(tmp_path: Path, orientation: int) -> None:
+    upright = RNG.integers(0, 255, (41, 53, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", stored(upright, orientation), extratags=[(274, "H", 1, orientation, True)])
+    np.testing.assert_array_equal(read(tmp_path / "a.tif").pixels, upright)
+
+
+def test_thumbnails_are_no_pages(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(COLOUR)
+        writer.write(COLOUR[::4, ::4], subfiletype=1)
+    assert count_pages(tmp_path / "a.tif") == 1
 
 
 def test_contents_decide_not_the_suffix(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ when a method first runs.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from msformer.baselines import chan_vese, dfc, disc, felzenszwalb, grabcut, kmeans, otsu, sgscn, slic, untrained
-from msformer.baselines.base import Method
+from msformer.baselines.base import Counted, Method
 from msformer.config import Config
 from msformer.errors import ConfigError
-from msformer.foreground import frame_share, otsu_fraction
+from msformer.foreground import object_score
 from msformer.image import Image
 from msformer.measure import measure_mask
 from msformer.pipeline import Clustering, network_clusterer, segment_with
@@ -32,6 +32,8 @@ __all__ = ["METHODS", "Method", "get_method", "method_names", "register", "segme
 
 CLUSTERER_ARGUMENTS = ("prepared", "settings")
 """All that a method is given."""
+COUNTED_ARGUMENTS = (*CLUSTERER_ARGUMENTS, "count")
+"""The same for a method with a number of classes."""
 
 _methods: dict[str, Method] = {}
 METHODS: Mapping[str, Method] = MappingProxyType(_methods)
@@ -57,23 +59,28 @@ def get_method(name: str) -> Method:
 def register(method: Method) -> Method:
     """Add a method to the registry and return it.
 
-    Its clustering must take exactly ``(prepared, settings)``, by position. A further argument, with or without a
-    default, by name or collected by ``*`` or ``**``, would be a way in for a ground truth, and is refused.
+    Its clustering must be a plain function, or a ``Counted`` one, that takes exactly ``(prepared, settings)``. A
+    further argument, with or without a default, or values bound beforehand (a closure, a ``partial``, a method of an
+    object) would be a way in for a ground truth, and is refused.
 
     Raises:
-        ConfigError: The clustering takes something else, or the name is taken.
+        ConfigError: The clustering is or takes something else, or the name is taken.
     """
-    try:
-        # Not what a decorator claims: what is really called.
-        arguments = inspect.signature(method.cluster, follow_wrapped=False).parameters
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"method {method.name!r}: cluster must be a function with a signature: {error}") from error
+    function: Callable[..., Clustering] = method.cluster
+    wanted: tuple[str, ...] = CLUSTERER_ARGUMENTS
+    if isinstance(function, Counted):
+        function, wanted = function.run, COUNTED_ARGUMENTS
+    if not inspect.isfunction(function) or function.__closure__:
+        kind = type(function).__name__ if not inspect.isfunction(function) else "a function that closes over values"
+        raise ConfigError(f"method {method.name!r}: cluster must be a plain function; got {kind}")
+    # Not what a decorator claims: what is really called.
+    arguments = inspect.signature(function, follow_wrapped=False).parameters
     positional = all(
         argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD)
         and argument.default is argument.empty
         for argument in arguments.values()
     )
-    if tuple(arguments) != CLUSTERER_ARGUMENTS or not positional:
+    if tuple(arguments) != wanted or not positional:
         raise ConfigError(
             f"method {method.name!r}: cluster must take exactly ({', '.join(CLUSTERER_ARGUMENTS)}); "
             f"got ({', '.join(str(argument) for argument in arguments.values())})"
@@ -134,16 +141,19 @@ def segment(
         result,
         mask=mask,
         foreground=measure_mask(picture, mask),
-        foreground_score=otsu_fraction(small, seen[0].appearance) * (1 - frame_share(small)),
+        foreground_score=object_score(small, seen[0].working.appearance, seen[0].working.valid),
     )
+
+
+def _msformer(prepared: Prepared, settings: Config) -> Clustering:
+    return network_clusterer()(prepared, settings)
 
 
 register(
     Method(
         name="msformer",
-        cluster=network_clusterer(),
+        cluster=_msformer,
         seeded=True,
-        iterative=True,
         reference="Karimijafarbigloo, Azad, Kazerouni & Merhof, MIDL 2023, PMLR 227:680-694; this project",
         limits="Labels itself by the argmax, so large clusters grow: training merges the object with what is near it.",
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msformer.config import Config
-from msformer.pipeline import Clusterer
+from msformer.pipeline import Clusterer, Clustering
 from msformer.prepare import Prepared
 
 
@@ -20,7 +21,6 @@ class Method:
         name: Name on the command line and in tables.
         cluster: The clustering; it is given the prepared image and the settings, and nothing else.
         seeded: Whether it draws random numbers, so that a benchmark repeats it with several seeds.
-        iterative: Whether it has a loop of its own that may stop before anything settles.
         reference: Paper, and library if it is not written here.
         limits: What it cannot do, in a sentence.
         object_label: Channel of its logits that the method itself calls the object; None where it has no such notion.
@@ -29,10 +29,21 @@ class Method:
     name: str
     cluster: Clusterer
     seeded: bool
-    iterative: bool
     reference: str
     limits: str
     object_label: int | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A clustering with a number of classes: plain data, so that nothing else can be carried into it."""
+
+    run: Callable[[Prepared, Config, int], Clustering]
+    count: int
+
+    def __call__(self, prepared: Prepared, settings: Config) -> Clustering:
+        """Cluster into ``count`` classes."""
+        return self.run(prepared, settings, self.count)
 
 
 def working_channels(prepared: Prepared) -> NDArray[np.float32]:

@@ -36,7 +36,6 @@ METHODS = (
         name="chan-vese",
         cluster=cluster,
         seeded=False,
-        iterative=True,
         reference=(
             "Chan & Vese, IEEE TIP 10 (2001) 266-277; Márquez-Neila, Baumela & Álvarez, IEEE TPAMI 36 (2014) 2-17; "
             "skimage.segmentation.morphological_chan_vese from a centred disc"

@@ -70,7 +70,6 @@ METHODS = (
         name="dfc",
         cluster=cluster,
         seeded=True,
-        iterative=True,
         reference="Kim, Kanezaki & Tanaka, IEEE TIP 29 (2020) 8055-8068; written here after the paper",
         limits=f"Cut off after {MAX_ITER} updates, and the number of labels at the end depends on the seed.",
     ),

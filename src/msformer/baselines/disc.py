@@ -27,7 +27,6 @@ METHODS = (
         name="disc",
         cluster=cluster,
         seeded=False,
-        iterative=False,
         reference="No method: the same disc for every image, radius 1/3 of the shorter side",
         limits="Does not look at the image; whatever does not beat it has found nothing.",
         object_label=1,

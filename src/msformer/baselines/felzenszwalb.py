@@ -33,7 +33,6 @@ METHODS = (
         name="felzenszwalb",
         cluster=cluster,
         seeded=False,
-        iterative=False,
         reference=(
             "Felzenszwalb & Huttenlocher, IJCV 59 (2004) 167-181; skimage.segmentation.felzenszwalb, "
             f"scale={SCALE}, sigma={SIGMA}, min_size={MIN_AREA:.1%} of the image"

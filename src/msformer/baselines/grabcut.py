@@ -60,7 +60,6 @@ METHODS = (
         name="grabcut",
         cluster=cluster,
         seeded=True,
-        iterative=True,
         reference=(
             "Rother, Kolmogorov & Blake, ACM TOG 23 (2004) 309-314; cv2.grabCut from a centred ellipse of "
             f"2/3 of the sides, only the corners certain, {N_ITER} rounds"

@@ -5,24 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.baselines.base import Method, one_hot, seed_32, working_channels
+from msformer.baselines.base import Counted, Method, one_hot, seed_32, working_channels
 from msformer.config import Config
-from msformer.pipeline import Clusterer, Clustering
+from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 N_INIT = 10
 """Starts (k-means++) of which the one with the least inertia is kept."""
 
 
-def kmeans_clusterer(n_clusters: int) -> Clusterer:
-    """Put the pixels into ``n_clusters`` clusters, or fewer where the image has fewer colours."""
-
-    def cluster(prepared: Prepared, settings: Config) -> Clustering:
-        channels = working_channels(prepared)
-        labels = group_points(channels.reshape(-1, channels.shape[2]), n_clusters, seed_32(settings))
-        return Clustering(one_hot(labels.reshape(prepared.shape)), "not_iterative")
-
-    return cluster
+def group(prepared: Prepared, settings: Config, count: int) -> Clustering:
+    """Put the pixels into ``count`` clusters, or fewer where the image has fewer colours."""
+    channels = working_channels(prepared)
+    labels = group_points(channels.reshape(-1, channels.shape[2]), count, seed_32(settings))
+    return Clustering(one_hot(labels.reshape(prepared.shape)), "not_iterative")
 
 
 def group_points(
@@ -52,9 +48,8 @@ def group_points(
 METHODS = tuple(
     Method(
         name=f"kmeans-{n_clusters}",
-        cluster=kmeans_clusterer(n_clusters),
+        cluster=Counted(group, n_clusters),
         seeded=True,
-        iterative=False,
         reference=f"Lloyd, IEEE Trans. IT 28 (1982) 129-137; sklearn.cluster.KMeans, k-means++, n_init={N_INIT}",
         limits="Sees no neighbours and must be told k: more clusters shatter the object, fewer merge it.",
     )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from msformer.config import Config
 from msformer.errors import FitDivergedError
-from msformer.fit import FitStep, StopReason
+from msformer.fit import FitStep, StopReason, find_device
 from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
@@ -139,8 +139,9 @@ def learn_labels(
         FitDivergedError: The loss became NaN or infinite.
     """
     generator = torch.Generator().manual_seed(settings.random_state)
-    network = build_convnet(prepared.network_input.shape[0], width, depth, generator).to(settings.fit.device)
-    image = torch.from_numpy(np.ascontiguousarray(prepared.network_input)).to(settings.fit.device)[None]
+    device = find_device(settings.fit.device)
+    network = build_convnet(prepared.network_input.shape[0], width, depth, generator).to(device)
+    image = torch.from_numpy(np.ascontiguousarray(prepared.network_input)).to(device)[None]
     optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=momentum)
     history: list[FitStep] = []
     stop_reason: StopReason = "max_iter"

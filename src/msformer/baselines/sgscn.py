@@ -75,7 +75,6 @@ METHODS = (
         name="sgscn",
         cluster=cluster,
         seeded=True,
-        iterative=True,
         reference="Ahn, Feng & Kim, MICCAI 2021, LNCS 12901, 379-388; written here after abstract and authors' program",
         limits="Wants every cluster in one compact place: scattered objects such as cells or two lungs cost it dearly.",
     ),

@@ -48,7 +48,6 @@ METHODS = (
         name="slic-kmeans",
         cluster=cluster,
         seeded=True,
-        iterative=False,
         reference=(
             "Achanta et al., IEEE TPAMI 34 (2012) 2274-2282; skimage.segmentation.slic (SLICO), "
             f"{SEGMENT_AREA} px a superpixel, then k-means with k={N_CLUSTERS}"

@@ -18,7 +18,6 @@ METHODS = (
         name="untrained",
         cluster=cluster,
         seeded=True,
-        iterative=False,
         reference="Karimijafarbigloo et al., MIDL 2023, PMLR 227:680-694, without its optimisation",
         limits="Random local filters: many small clusters of similar colour, different for every seed.",
     ),

@@ -47,7 +47,7 @@ def plan_cases(
     *,
     recursive: bool = False,
     max_cases: int | None = None,
-    exclude: Path | None = None,
+    exclude: Sequence[Path] = (),
 ) -> list[Case]:
     """List the images that the inputs name, in a stable order, each once.
 
@@ -55,7 +55,7 @@ def plan_cases(
         inputs: Files, folders and patterns (``*``, ``?``, ``[…]``, ``**``).
         recursive: Look into subfolders too; the results mirror the tree.
         max_cases: Take only the first so many.
-        exclude: A folder whose files are passed over, such as the one that results go to.
+        exclude: Folders whose files are passed over, such as those that results go to.
 
     Raises:
         ConfigError: An input names nothing.
@@ -65,7 +65,7 @@ def plan_cases(
         images = [
             page
             for file in _files(given, recursive)
-            if exclude is None or not file.source.resolve().is_relative_to(exclude.resolve())
+            if not any(file.source.resolve().is_relative_to(folder.resolve()) for folder in exclude)
             for page in _pages(file)
         ]
         if not images:

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from msformer.batch.work import Record
+from msformer.batch.work import OUTPUT_KINDS, Record
 from msformer.config import Config
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
@@ -47,6 +47,7 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
         "done": len(records) - failed,
         "failed": failed,
         "interrupted": len(records) < n_planned,
+        "left_from_other_runs": strangers(out, records),
         "versions": versions(),
         "config": config.model_dump(mode="json"),
         "config_digest": config.digest,
@@ -56,6 +57,13 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
     write_text(out / "report.json", json.dumps({**summary, "cases": cases}, indent=1, allow_nan=False) + "\n")
     write_text(out / "regions.csv", _regions_csv(records))
     _write_page(out, records, summary)
+
+
+def strangers(out: Path, records: Sequence[Record]) -> list[str]:
+    """Results in ``out`` that are not of these records: left by another run into the same folder."""
+    known = {path for record in records for path in record.get("outputs", {}).values()}
+    found = (path.relative_to(out).as_posix() for kind in OUTPUT_KINDS for path in (out / kind).rglob("*.png"))
+    return sorted(path for path in found if path not in known)
 
 
 def _regions_csv(records: Sequence[Record]) -> str:
@@ -98,12 +106,20 @@ def _write_page(out: Path, records: Sequence[Record], summary: Mapping[str, Any]
             f"{summary['created']} · preset {summary['config']['preset']} · seed "
             f"{summary['config']['random_state']} · msformer {summary['versions']['msformer']} · "
             f"settings {summary['config_digest']}"
+            + (
+                f" · {len(summary['left_from_other_runs'])} files here are of other runs"
+                if summary["left_from_other_runs"]
+                else ""
+            )
             + (f" · interrupted after {len(records)} of {summary['planned']}" if summary["interrupted"] else "")
         ),
         cases=marker,
     )
     head, tail = page.split(marker)
-    with atomic_path(out / "index.html") as temporary, temporary.open("w", encoding="utf-8") as file:
+    with (
+        atomic_path(out / "index.html") as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         file.write(head)
         for record in records:  # one picture in memory at a time
             file.write(_failed_entry(record) if record["status"] == "failed" else _done_entry(out, record))

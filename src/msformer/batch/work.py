@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+OUTPUT_KINDS = ("labels", "masks", "preview")
+"""Folders of the results, one file a case in each."""
 Record = dict[str, Any]
 """What is known of a case after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""
 
@@ -66,9 +69,10 @@ def run_case(
             "regions": [asdict(region) for region in segmentation.regions],
             **result,
         }
-    except Exception as error:
-        for path in paths.values():
-            (out / path).unlink(missing_ok=True)
+    except BaseException as error:
+        _remove(out / path for path in paths.values())
+        if not isinstance(error, Exception):  # an interruption: no half case stays behind
+            raise
         if not isinstance(error, MSFormerError | OSError | MemoryError):
             logger.exception("%s: unexpected error", case.source)
         record |= {
@@ -82,11 +86,17 @@ def run_case(
 
 def output_paths(case: Case) -> dict[str, str]:
     """Paths of a case's files below the output folder, by kind."""
-    return {kind: f"{kind}/{case.case_id}.png" for kind in ("labels", "masks", "preview")}
+    return {kind: f"{kind}/{case.case_id}.png" for kind in OUTPUT_KINDS}
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):  # a name that could not be written cannot be removed either
+            path.unlink(missing_ok=True)
 
 
 def _write(image: Image, segmentation: Segmentation, paths: Mapping[str, Path]) -> None:
-    picture = preview(image, segmentation.label_map, segmentation.mask, segmentation.intensity_range)
-    write_png(paths["preview"], picture)
     write_label_map(paths["labels"], segmentation.label_map)
     write_mask(paths["masks"], segmentation.mask)
+    picture = preview(image, segmentation.label_map, segmentation.mask, segmentation.intensity_range)
+    write_png(paths["preview"], picture)

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from msformer.benchmark.table import POOR, Row, Table
 from msformer.evaluation.aggregate import Comparison
-from msformer.evaluation.protocols import Protocol
 
-MEANING: dict[Protocol, str] = {
-    "automatic": "what a user gets: the rule never sees the ground truth",
-    "oracle-cluster": "the single cluster with the largest overlap, picked with the ground truth",
-    "oracle-components": "the best union of connected components, the ceiling of the labelling",
-    "released": "the released scorer: picks with the ground truth and erases errors with it; "
-    "only to stand beside published numbers",
-}
-"""What each protocol scores."""
 HEADINGS = [
     "method", "mean", "95 % interval", "median", "10th percentile", f"< {POOR}", "between seeds", "s", "MB", "failed",
 ]  # fmt: skip

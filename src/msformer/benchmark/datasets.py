@@ -29,7 +29,7 @@ class BenchmarkCase:
 
 @dataclass(frozen=True)
 class Discovery:
-    """The cases of all sets, and what had no partner."""
+    """The cases of all sets, and the files that had no partner of their own."""
 
     cases: tuple[BenchmarkCase, ...]
     unpaired: tuple[Path, ...]
@@ -56,7 +56,10 @@ def discover(root: Path, sets: Sequence[str] = (), max_cases: int | None = None)
     cases: list[BenchmarkCase] = []
     unpaired: list[Path] = []
     for set_name in sets or found:
-        images, masks = (_by_stem(found[set_name] / kind) for kind in ("images", "masks"))
+        (images, other_images), (masks, other_masks) = (
+            _by_stem(found[set_name] / kind) for kind in ("images", "masks")
+        )
+        unpaired += [*other_images, *other_masks]
         both = sorted(set(images) & set(masks))
         cases += [BenchmarkCase(set_name, stem, images[stem], masks[stem]) for stem in both[:max_cases]]
         unpaired += [path for stem, path in {**masks, **images}.items() if stem not in both]
@@ -67,5 +70,14 @@ def discover(root: Path, sets: Sequence[str] = (), max_cases: int | None = None)
     return Discovery(tuple(cases), tuple(sorted(unpaired)))
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES}
+def _by_stem(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """Image files by name without suffix, and those whose name another one has already."""
+    by_stem: dict[str, Path] = {}
+    others: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith("."):
+            if path.stem in by_stem:
+                others.append(path)
+            else:
+                by_stem[path.stem] = path
+    return by_stem, others

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, MEANING, cells, difference_rows
+from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, cells, difference_rows
 from msformer.benchmark.figures import FIGURES
 from msformer.benchmark.table import Table
 from msformer.evaluation.protocols import PROTOCOLS
+from msformer.evaluation.selection import PROTOCOL_MEANINGS
 
 
 def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -> str:
@@ -28,12 +29,17 @@ def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -
         facts["command"],
         "```",
         "",
-        f"{facts['runs']} runs, {len(facts['failed'])} failed. Times are of one thread while another process kept the",
-        "other core busy: read them as ratios. MB is the largest resident size of a process, libraries included.",
+        f"{facts['runs']} runs, {len(facts['failed'])} failed. Times are of one thread, with as many runs at a time as",
+        "there are processes: read them as ratios. MB is the largest resident size of a process, libraries included.",
         "",
     ]
     for protocol in PROTOCOLS:
-        lines += [f"## Protocol `{protocol}`", "", f"{MEANING[protocol][0].upper()}{MEANING[protocol][1:]}.", ""]
+        lines += [
+            f"## Protocol `{protocol}`",
+            "",
+            f"{PROTOCOL_MEANINGS[protocol][0].upper()}{PROTOCOL_MEANINGS[protocol][1:]}.",
+            "",
+        ]
         for name in table.sets:
             rows = table.rows(name, protocol)
             count = rows[0].summary.n

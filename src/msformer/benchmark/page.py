@@ -10,11 +10,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, MEANING, cells, difference_rows
+from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, cells, difference_rows
 from msformer.benchmark.figures import FIGURES
 from msformer.benchmark.gallery import gallery
 from msformer.benchmark.table import Table
 from msformer.evaluation.protocols import PROTOCOLS, Protocol
+from msformer.evaluation.selection import PROTOCOL_MEANINGS
 from msformer.io import write_text
 
 
@@ -22,7 +23,7 @@ def write_page(out: Path, table: Table, facts: dict[str, Any], own: str) -> None
     """Write ``index.html`` of a benchmark into ``out``, whose figures are there already."""
     parts: list[str] = []
     for protocol in PROTOCOLS:
-        parts.append(f"<section><h2>Protocol {protocol}</h2><p>{escape(MEANING[protocol])}</p>")
+        parts.append(f"<section><h2>Protocol {protocol}</h2><p>{escape(PROTOCOL_MEANINGS[protocol])}</p>")
         for name in table.sets:
             rows = [cells(row) for row in table.rows(name, protocol)]
             parts.append(f"<h3>{escape(name)}: Dice under {protocol}</h3>{_html_table(HEADINGS, rows, own)}")

@@ -13,21 +13,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from msformer import baselines
 from msformer.benchmark.datasets import BenchmarkCase
 from msformer.config import Config
 from msformer.errors import MSFormerError
 from msformer.evaluation.files import read_truth
 from msformer.evaluation.metrics import score_selection
-from msformer.evaluation.protocols import Selection, automatic, oracle_cluster, oracle_components, released
-from msformer.image import Mask
+from msformer.evaluation.selection import select_all
 from msformer.io import read, write_mask, write_text
-from msformer.segmentation import Segmentation, versions
+from msformer.segmentation import versions
 
-NOT_COMPUTING = ("app", "batch", "benchmark", "cli", "demo.py", "phantoms", "render.py")
+NOT_COMPUTING = ("app", "batch", "cli", "demo.py", "phantoms", "render.py")
 """Parts of the package that no score depends on; a change in them does not make a run stale."""
+COMPUTING_HERE = ("task.py",)
+"""The part of the benchmark itself that scores depend on."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,26 @@ def run_task(task: Task, out: Path) -> dict[str, Any]:
     Returns:
         What was written as JSON.
     """
-    record: dict[str, Any] = {
-        "fingerprint": task.fingerprint(),
+    record = _header(task)
+    try:
+        record |= {"fingerprint": task.fingerprint(), "status": "done", **_run(task, out / record["mask"])}
+    except Exception as error:
+        if not isinstance(error, MSFormerError | OSError | MemoryError):
+            record["unexpected"] = True
+        record |= {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    _write(record, record_path(task, out))
+    return record
+
+
+def record_death(task: Task, out: Path) -> dict[str, Any]:
+    """Write the record of a task whose process died, which it could not do itself; the record."""
+    record = _header(task) | {"status": "failed", "error": "the process died, for want of memory or by a signal"}
+    _write(record, record_path(task, out))
+    return record
+
+
+def _header(task: Task) -> dict[str, Any]:
+    return {
         "set": task.case.set_name,
         "case": task.case.name,
         "method": task.method,
@@ -70,14 +87,10 @@ def run_task(task: Task, out: Path) -> dict[str, Any]:
         "versions": versions(),
         "machine": machine(),
     }
-    try:
-        record |= {"status": "done", **_run(task, out / record["mask"])}
-    except Exception as error:
-        if not isinstance(error, MSFormerError | OSError | MemoryError):
-            record["unexpected"] = True
-        record |= {"status": "failed", "error": f"{type(error).__name__}: {error}"}
-    write_text(record_path(task, out), json.dumps(record, indent=1, allow_nan=False) + "\n")
-    return record
+
+
+def _write(record: dict[str, Any], path: Path) -> None:
+    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def record_path(task: Task, out: Path) -> Path:
@@ -94,9 +107,11 @@ def _run(task: Task, mask_path: Path) -> dict[str, Any]:
     peak = _peak_memory_mb()
     write_mask(mask_path, result.mask)
     truth, _ = read_truth(task.case.truth)
+    selections = select_all(
+        mask_pred=result.mask, label_map=result.label_map, channels=result.cluster_channels, mask_gt=truth
+    )
     scores = {
-        selection.protocol: _finite(score_selection(selection, mask_gt=truth).to_record())
-        for selection in select(result, truth)
+        selection.protocol: _finite(score_selection(selection, mask_gt=truth).to_record()) for selection in selections
     }
     return {
         "scores": scores,
@@ -109,17 +124,6 @@ def _run(task: Task, mask_path: Path) -> dict[str, Any]:
         "n_iter": result.n_iter,
         "stop_reason": result.stop_reason,
     }
-
-
-def select(result: Segmentation, truth: Mask) -> list[Selection]:
-    """The mask under every protocol; ``released`` sees the method's own numbers of the clusters, 0 excluded."""
-    raw_labels = np.array([0, *result.cluster_channels])[result.label_map]
-    return [
-        automatic(mask_pred=result.mask),
-        oracle_cluster(label_map=result.label_map, mask_gt=truth),
-        oracle_components(label_map=result.label_map, mask_gt=truth),
-        released(raw_labels=raw_labels, mask_gt=truth),
-    ]
 
 
 @cache
@@ -140,7 +144,8 @@ def program_digest() -> str:
     sha = hashlib.sha256()
     for path in sorted([*root.rglob("*.py"), *root.rglob("*.toml")]):
         relative = path.relative_to(root)
-        if relative.parts[0] not in NOT_COMPUTING:
+        is_idle_here = relative.parts[0] == "benchmark" and relative.name not in COMPUTING_HERE
+        if relative.parts[0] not in NOT_COMPUTING and not is_idle_here:
             sha.update(relative.as_posix().encode() + path.read_bytes())
     return sha.hexdigest()[:16]
 

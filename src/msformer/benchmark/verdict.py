@@ -63,13 +63,17 @@ def in_words(verdicts: Sequence[Verdict], own: str) -> str:
     if losing:
         parts = [f"{verdict.set_name} ({_against(verdict)}; {_beaten_by(verdict)})" for verdict in losing]
         where = "; ".join(parts)
-        sentences.append(f"The trained clustering (`{own}`) does **not** beat the best other method on {where}.")
+        sentences.append(f"{_named(own)} does **not** beat the best other method on {where}.")
     if winning:
         parts = [f"{verdict.set_name} ({_against(verdict)})" for verdict in winning]
         sentences.append(f"It beats every other method on {'; '.join(parts)}.")
     else:
         sentences.append("There is no set on which it beats every other method.")
     return " ".join(sentences)
+
+
+def _named(own: str) -> str:
+    return "The trained clustering (`msformer`)" if own == "msformer" else f"`{own}`"
 
 
 def _wins(verdict: Verdict) -> bool:

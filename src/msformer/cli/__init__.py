@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from typing import Annotated
 
 import typer
 
@@ -32,8 +34,30 @@ def main() -> None:
     # machine slows each step several times over. A short spin costs nothing measurable on an idle machine.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop ends a run as Ctrl-C does: with its report
     try:
         app()
-    except MSFormerError as error:
+    except (MSFormerError, OSError) as error:
         print(f"msformer: error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from msformer import __version__
+
+        typer.echo(f"msformer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Tell the version and stop.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass

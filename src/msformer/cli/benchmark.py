@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,12 +38,17 @@ def benchmark(
     from msformer.benchmark.report import write_report
     from msformer.benchmark.run import plan_tasks, run_tasks
     from msformer.cli.settings import resolve
+    from msformer.fit import find_device
+    from msformer.io import prepare_folder
 
+    require_extra()
     settings = resolve(preset, None, config, assignments or [])
+    find_device(settings.fit.device)
     found = discover(data, sets or (), max_cases)
     for path in found.unpaired:
         typer.echo(f"no partner: {path}", err=True)
     tasks = plan_tasks(found.cases, methods or method_names(), seeds or [0], settings)
+    prepare_folder(out)
     try:
         with _bar(len(tasks), shown=progress) as advance:
             records = run_tasks(tasks, out, workers=workers or os.cpu_count() or 1, on_record=advance)
@@ -52,11 +58,11 @@ def benchmark(
     given = {
         "--data": [data], "--out": [out], "--methods": methods, "--seeds": seeds, "--sets": sets,
         "--max-cases": [max_cases] if max_cases else None, "--preset": [preset] if preset else None,
-        "--config": [config] if config else None, "--set": assignments, "--markdown": [markdown] if markdown else None,
+        "--config": [config] if config else None, "--set": assignments, "--workers": [workers] if workers else None,
+        "--markdown": [markdown] if markdown else None,
     }  # fmt: skip
-    command = "msformer benchmark" + "".join(
-        f" {name} {' '.join(map(str, values))}" for name, values in given.items() if values
-    )
+    words = [word for name, values in given.items() if values for word in (name, *map(str, values))]
+    command = shlex.join(["msformer", "benchmark", *words])
     write_report(out, records, command=command, unpaired=found.unpaired, markdown=markdown)
     failed = [record for record in records if record["status"] == "failed"]
     for record in failed:
@@ -67,6 +73,21 @@ def benchmark(
     typer.echo(f"{len(records) - len(failed)} of {len(records)} runs done; look at {out / 'index.html'}")
     if failed:
         raise typer.Exit(1)
+
+
+def require_extra() -> None:
+    """See that the libraries of the ``benchmark`` extra are there, before hours of work and not after.
+
+    Raises:
+        ConfigError: One is missing; the message says how to install it.
+    """
+    from importlib.util import find_spec
+
+    from msformer.errors import ConfigError
+
+    for library in ("sklearn", "matplotlib"):
+        if find_spec(library) is None:
+            raise ConfigError(f"the benchmark needs {library}; got none: install msformer[benchmark]")
 
 
 @contextmanager

@@ -25,7 +25,10 @@ def evaluate(
     gt: Annotated[Path, typer.Argument(metavar="GT", help="Folder or file; everything but 0 is the object.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the reports.")],
     kind: Annotated[
-        Kind, typer.Option("--as", help="What PRED holds; auto takes files of 0 and one other value for masks.")
+        Kind,
+        typer.Option(
+            "--as", help="What PRED holds; auto takes files of 0 and one other value for masks, others for labels."
+        ),
     ] = Kind.auto,
     spacing_mm: Annotated[
         tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives distances in mm.")
@@ -45,8 +48,9 @@ def evaluate(
 
     Files are paired by their path below PRED and GT, without suffix; nothing is ever resized. Masks are scored under
     the protocol `automatic`; label maps under `oracle-cluster` and `oracle-components`, where the ground truth picks
-    the clusters; label maps that `segment` wrote also as the released code does it. Writes cases.csv, summary.json and
-    index.html. Exit codes: 0 all scored, 1 some could not be paired or scored, 2 usage, 130 interrupted.
+    the clusters; label maps that `segment` wrote also as the released code does it. Writes a table of the cases for
+    each protocol used (cases-automatic.csv, …), summary.json and index.html. Exit codes: 0 all scored, 1 some could
+    not be paired or scored, 2 usage, 130 interrupted.
     """
     settings = _settings(spacing_mm, tolerance_px, tolerance_mm)
     if out.exists() and not out.is_dir():

@@ -71,14 +71,19 @@ def segment(
         raise typer.BadParameter("give at least one image, folder or pattern", param_hint="INPUT")
     if out is None:
         raise typer.BadParameter("say where the results go", param_hint="--out / -o")
-    if out.exists() and not out.is_dir():
-        raise typer.BadParameter(f"must be a folder; {str(out)!r} is a file", param_hint="--out / -o")
-
     from msformer.batch.plan import plan_cases
     from msformer.batch.run import run_cases
+    from msformer.batch.work import OUTPUT_KINDS
+    from msformer.fit import find_device
+    from msformer.image import check_spacing
+    from msformer.io import prepare_folder
 
-    cases = plan_cases(inputs, recursive=recursive, max_cases=max_cases, exclude=out)
+    # What is wrong for every case alike is told before the first one.
+    check_spacing(spacing_mm)
+    find_device(settings.fit.device)
+    cases = plan_cases(inputs, recursive=recursive, max_cases=max_cases, exclude=[out / kind for kind in OUTPUT_KINDS])
     start_weights = None if weights is None else _read_weights(weights)
+    prepare_folder(out, OUTPUT_KINDS)
     if threads is not None:
         import torch
 
@@ -92,7 +97,7 @@ def segment(
         typer.echo(f"interrupted; what was finished is in {out}", err=True)
         raise typer.Exit(130) from None
     failed = [record for record in records if record["status"] == "failed"]
-    for record in failed:
+    for record in failed if progress is not Progress.none else ():  # the log has told them already
         typer.echo(f"failed: {record['error']}", err=True)
     typer.echo(f"{len(records) - len(failed)} of {len(records)} images segmented; look at {out / 'index.html'}")
     if failed:

@@ -24,9 +24,15 @@ def resolve(preset: str | None, seed: int | None, file: Path | None, assignments
         ConfigError: A setting is unknown or out of range, or an assignment has no ``=``.
     """
     from msformer.config import Config, merge, nest, read_toml
+    from msformer.errors import ConfigError
 
     settings = read_toml(file) if file is not None else {}
     if preset is not None:
+        if file is not None and settings.get("preset", preset) != preset:
+            raise ConfigError(
+                f"preset: {str(file)!r} starts from {settings['preset']!r}; got --preset {preset!r}, which its values "
+                "would hide. Take the line out of the file"
+            )
         settings["preset"] = preset
     if seed is not None:
         settings["random_state"] = seed

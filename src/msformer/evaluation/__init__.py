@@ -1,5 +1,9 @@
-"""Scores against a ground truth; the only package that is ever given one.
+"""Scores against a ground truth.
 
-``protocols`` says what is scored and who picked it, ``metrics`` how a mask is scored, ``aggregate`` how the scores of
-many cases are put together. Import the modules themselves: this one imports nothing, so it costs nothing.
+A ground truth is seen here, and by ``msformer.benchmark``, ``msformer.demo`` and ``msformer evaluate``, which call this
+package; nothing that makes a mask may import any of them, which import contracts hold.
+
+``protocols`` says what is scored and who picked it, ``selection`` puts the protocols together, ``metrics`` says how a
+mask is scored, ``aggregate`` how the scores of many cases are put together. Import the modules themselves: this one
+imports nothing, so it costs nothing.
 """

@@ -19,6 +19,12 @@ from msformer.image import Mask
 logger = logging.getLogger(__name__)
 
 MANY_VALUES = "the ground truth has more than two values; everything but 0 is the object"
+FULL_TRUTH = "the ground truth fills the whole image; everything but 0 is the object"
+EMPTY_TRUTH = "the ground truth is empty"
+TAKEN_FOR_LABELS = (
+    "files that hold more than 0 and one other value were taken for label maps; "
+    "--as masks takes everything but 0 for the object"
+)
 NO_CHANNELS = "not scored under 'released', which needs the raw channel numbers of a report.json of msformer segment"
 MIXED = "some files were taken for masks and others for label maps, by their values; --as says what all of them are"
 
@@ -108,8 +114,7 @@ def score_cases(cases: Sequence[Case], settings: ScoreSettings) -> Scored:
         except Exception as error:
             result.failures.append(_failure(case, error))
             continue
-        if n_values > 2:
-            result.remarks.append(Remark(case.case_id, MANY_VALUES))
+        result.remarks.extend(Remark(case.case_id, text) for text in _about_truth(mask_gt, n_values))
         for prediction in case.predictions:
             try:
                 selections = select(prediction, mask_gt)
@@ -118,12 +123,21 @@ def score_cases(cases: Sequence[Case], settings: ScoreSettings) -> Scored:
                 result.failures.append(_failure(case, error))
                 continue
             result.rows.extend(rows)
-            if prediction.channels is None and rows[0].scores.protocol != "automatic":
+            if rows[0].scores.protocol == "automatic":
+                continue
+            if prediction.kind == "auto":
+                result.remarks.append(Remark(case.case_id, TAKEN_FOR_LABELS))
+            if prediction.channels is None:
                 result.remarks.append(Remark(case.case_id, NO_CHANNELS))
     guessed = {case.case_id for case in cases if any(given.kind == "auto" for given in case.predictions)}
     if len({row.scores.protocol == "automatic" for row in result.rows if row.case_id in guessed}) > 1:
         result.remarks.append(Remark("", MIXED))
     return result
+
+
+def _about_truth(mask_gt: Mask, n_values: int) -> list[str]:
+    remarks = {MANY_VALUES: n_values > 2, FULL_TRUTH: mask_gt.all(), EMPTY_TRUTH: not mask_gt.any()}
+    return [text for text, applies in remarks.items() if applies]
 
 
 def _score(case: Case, selection: Selection, mask_gt: Mask, settings: ScoreSettings) -> Row:

@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ImageShapeError, ReadError
 from msformer.evaluation.pairing import Prediction
-from msformer.evaluation.protocols import (
-    Labels,
-    Selection,
-    automatic,
-    oracle_cluster,
-    oracle_components,
-    released,
-)
+from msformer.evaluation.protocols import Labels, Selection, automatic, oracle_cluster, oracle_components, released
+from msformer.evaluation.selection import to_raw_labels
 from msformer.image import Mask
 from msformer.io import count_pages, read
+
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+MAX_LABELS = 1024
+"""A file of more values is not taken for a label map unless that is said."""
+SAY_SO = "--as masks takes everything but 0 for the object, --as labels every value for a cluster"
 
 
 def select(prediction: Prediction, mask_gt: Mask) -> list[Selection]:
@@ -31,7 +30,8 @@ def select(prediction: Prediction, mask_gt: Mask) -> list[Selection]:
 
     Raises:
         ReadError: It cannot be read.
-        ImageError: It does not hold a mask or a label map, or is of another size than the ground truth.
+        ImageError: It does not hold a mask or a label map, or is of another size than the ground truth; or it is no
+            mask, nobody said that it is a label map, and it does not look like one.
     """
     pixels = _read_one_page(prediction.path)
     if pixels.shape[:2] != mask_gt.shape:
@@ -41,19 +41,18 @@ def select(prediction: Prediction, mask_gt: Mask) -> list[Selection]:
         )
     if prediction.kind == "masks" or (prediction.kind == "auto" and _is_mask(pixels)):
         return [automatic(mask_pred=_nonzero(pixels))]
+    if prediction.kind == "auto":
+        _require_likely_labels(prediction.path, pixels)
     label_map = _as_labels(prediction.path, pixels)
     selections = [
         oracle_cluster(label_map=label_map, mask_gt=mask_gt, outside=prediction.outside),
         oracle_components(label_map=label_map, mask_gt=mask_gt, outside=prediction.outside),
     ]
     if prediction.channels is not None:
-        if int(label_map.max()) > len(prediction.channels):
-            raise ImageError(
-                f"{prediction.path}: labels must be at most {len(prediction.channels)}, the clusters in report.json; "
-                f"got {int(label_map.max())}"
-            )
-        # Outside a region of interest there is no channel; 0 is the one that the released scorer never picks.
-        raw_labels = np.array([0, *prediction.channels])[label_map.astype(np.intp)]
+        try:
+            raw_labels = to_raw_labels(label_map, prediction.channels)
+        except ImageError as error:
+            raise ImageError(f"{prediction.path}: {error}") from error
         selections.append(released(raw_labels=raw_labels, mask_gt=mask_gt))
     return selections
 
@@ -78,6 +77,17 @@ def _read_one_page(path: Path) -> NDArray[Any]:
 def _is_mask(pixels: NDArray[Any]) -> bool:
     values = np.unique(pixels)
     return len(values) == 1 or (len(values) == 2 and values[0] == 0)
+
+
+def _require_likely_labels(path: Path, pixels: NDArray[Any]) -> None:
+    """Refuse what is hardly a label map, so that no photograph is scored as one in silence."""
+    with path.open("rb") as file:
+        is_jpeg = file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE
+    n_values = len(np.unique(pixels))
+    if is_jpeg:
+        raise ImageError(f"{path}: a label map must not be a JPEG, which blurs labels; got {n_values} values; {SAY_SO}")
+    if n_values > MAX_LABELS:
+        raise ImageError(f"{path}: a label map must hold at most {MAX_LABELS} values; got {n_values}; {SAY_SO}")
 
 
 def _nonzero(pixels: NDArray[Any]) -> Mask:

@@ -1,4 +1,4 @@
-"""What came of an evaluation: ``cases.csv`` for spreadsheets, ``summary.json`` for programs, and the page."""
+"""What came of an evaluation: a table a protocol for spreadsheets, ``summary.json`` for programs, and the page."""
 
 from __future__ import annotations
 
@@ -20,17 +20,10 @@ from msformer.evaluation.metrics import METRICS
 from msformer.evaluation.page import write_page
 from msformer.evaluation.pairing import Kind, Pairing, Remark
 from msformer.evaluation.protocols import PROTOCOLS
+from msformer.evaluation.selection import PROTOCOL_MEANINGS
 from msformer.io.write import write_text
 from msformer.segmentation import versions
 
-PROTOCOL_MEANINGS = {
-    "automatic": "the program's own mask, no ground truth involved: the score, what a user gets",
-    "oracle-cluster": "the one cluster with most overlap, picked with the ground truth: a bound for picking by overlap",
-    "oracle-components": "the best union of connected components, picked with the ground truth: the labels' ceiling",
-    "released": "the released scorer: one cluster picked with the ground truth, and whatever is marked more than 6 px "
-    "away from it erased; only to stand beside published numbers",
-}
-"""What is scored under each protocol, said wherever its numbers stand."""
 DEFINITIONS = {
     "surface_library": "monai.metrics",
     "outline": "pixels of a mask with one of their 4 neighbours, or the end of the image, outside it",
@@ -72,7 +65,9 @@ def write_report(
     worst: int = 20,
     images: Path | None = None,
 ) -> dict[str, Any]:
-    """Write the three reports into ``out``.
+    """Write ``cases-<protocol>.csv`` for each protocol that was used, ``summary.json`` and ``index.html`` into ``out``.
+
+    Tables of an earlier run are removed where this one did not use their protocol; other files are left alone.
 
     Args:
         out: Folder; made if it is missing.
@@ -87,7 +82,13 @@ def write_report(
         The contents of ``summary.json``.
     """
     summary = summarise_run(inputs, pairing, scored, settings)
-    write_text(out / "cases.csv", cases_csv(scored.rows))
+    tables = scored.by_protocol()
+    for name in PROTOCOLS:
+        path = out / f"cases-{name}.csv"
+        if name in tables:
+            write_text(path, cases_csv(tables[name]))
+        else:
+            path.unlink(missing_ok=True)
     write_text(out / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     write_page(out / "index.html", summary, pairing.cases, scored, worst=worst, images=images)
     return summary
@@ -129,13 +130,12 @@ def summarise_run(inputs: Inputs, pairing: Pairing, scored: Scored, settings: Sc
 
 
 def cases_csv(rows: Sequence[Row]) -> str:
-    """One line a case and protocol; an undefined metric is left blank."""
+    """One line a case, all under one protocol, which every line names; an undefined metric is left blank."""
     records = [_csv_record(row) for row in rows]
     text = io.StringIO()
-    if records:
-        writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted(records, key=lambda record: PROTOCOLS.index(record["protocol"])))
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
     return text.getvalue()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from msformer.errors import ImageError, ReadError
 from msformer.image import Image
 from msformer.io import tiff
+from msformer.io.folder import prepare_folder
 from msformer.io.photo import read_photo
 from msformer.io.write import write_label_map, write_mask, write_png, write_text
 
@@ -19,6 +20,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "count_pages",
+    "prepare_folder",
     "read",
     "write_label_map",
     "write_mask",
@@ -46,8 +48,8 @@ def read(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Im
         return Image.from_array(pixels, source=path, page=page if is_tiff else None)
     except (ReadError, ImageError) as error:
         raise type(error)(f"{path}: {error}") from error
-    except OSError as error:
-        raise ReadError(f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        raise ReadError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def count_pages(path: str | Path) -> int:
@@ -61,8 +63,8 @@ def count_pages(path: str | Path) -> int:
         return tiff.count_tiff_pages(path) if _is_tiff(path) else 1
     except ReadError as error:
         raise ReadError(f"{path}: {error}") from error
-    except OSError as error:
-        raise ReadError(f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _is_tiff(path: Path) -> bool:

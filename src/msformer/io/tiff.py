@@ -26,7 +26,7 @@ def count_tiff_pages(path: Path) -> int:
     """
     try:
         with tifffile.TiffFile(path) as file:
-            return len(file.pages)
+            return len(_full_pages(file))
     except Exception as error:  # tifffile raises many kinds on broken files
         raise ReadError(f"{type(error).__name__}: {error}") from error
 
@@ -39,17 +39,22 @@ def read_tiff(path: Path, page: int, max_pixels: int) -> NDArray[Any]:
     """
     try:
         with tifffile.TiffFile(path) as file:
-            if page >= len(file.pages):
-                raise ReadError(f"page must be below {len(file.pages)}; got {page}")
-            opened = file.pages[page]
-            if not isinstance(opened, tifffile.TiffPage):
-                opened = opened.aspage()
+            pages = _full_pages(file)
+            if not 0 <= page < len(pages):
+                raise ReadError(f"page must be from 0 to {len(pages) - 1}; got {page}")
+            opened = pages[page]
             check_pixel_count((opened.imagewidth, opened.imagelength), max_pixels)
             return _upright(opened, opened.asarray())
     except ReadError:
         raise
     except Exception as error:
         raise ReadError(f"{type(error).__name__}: {error}") from error
+
+
+def _full_pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+    """The pages that are images of their own: not thumbnails, nor smaller copies of another page."""
+    pages = [page if isinstance(page, tifffile.TiffPage) else page.aspage() for page in file.pages]
+    return [page for page in pages if not page.is_reduced]
 
 
 def _upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
@@ -65,4 +70,13 @@ def _upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
         first = pixels.shape[2] - len(alpha)
         keep = [*range(first), *(first + index for index, drop in enumerate(alpha) if not drop)]
         pixels = pixels[:, :, keep]
-    return pixels
+    return _turn(pixels, page.tags.valueof("Orientation", 1))
+
+
+def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn upright what is stored in one of the eight orientations of TIFF 6.0."""
+    if orientation in (5, 7):
+        pixels = np.swapaxes(pixels, 0, 1)
+    turns = {2: 0, 3: 2, 4: 2, 6: -1, 7: 2, 8: 1}.get(orientation, 0)
+    turned = np.rot90(pixels, turns)
+    return turned[:, ::-1] if orientation in (2, 4) else turned

@@ -33,6 +33,6 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8."""
+    """Write a text file in UTF-8; what UTF-8 cannot hold, such as parts of odd file names, is written as an escape."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

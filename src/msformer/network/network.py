@@ -98,6 +98,7 @@ class MSFormerNet(nn.Module):
         self.upsample = nn.Linear(embed_dim, 4 * embed_dim, bias=False)
         self.fuse = nn.Linear(2 * embed_dim, embed_dim, bias=False)
         self.affinity = PatchAffinity(embed_dim, patch_size)
+        self.sizes = {"embed_dim": embed_dim, "depth": depth, "patch_size": patch_size}
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """Run both branches on ``image``, ``(B, C, H, W)`` in [0, 1], both sides > ``patch_size``."""

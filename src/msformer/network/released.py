@@ -7,6 +7,7 @@ the method never reads and which are dropped.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -51,6 +52,8 @@ def from_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         WeightsError: The three maps of an attention are not all there.
     """
+    if odd := [name for name in state if not isinstance(name, str)]:
+        raise WeightsError(f"state: names must be strings; got {odd[0]!r}")
     state = {name.removeprefix("module."): value for name, value in state.items() if not _UNUSED.search(name)}
     translated: dict[str, Tensor] = {}
     for name, value in state.items():
@@ -80,6 +83,8 @@ def load_released(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.flo
     """
     weights = from_released(state)
     embedding = _require(weights, "fine.embedding.projection.weight")
+    if embedding.ndim != 4:
+        raise WeightsError(f"state: patch_embed_s.proj.weight must have 4 axes; got {tuple(embedding.shape)}")
     depth = len({name.split(".")[2] for name in weights if name.startswith("fine.blocks.")})
     dim, in_channels = embedding.shape[:2]
     patch_size = math.isqrt(_require(weights, "affinity.projection.weight").shape[1] // dim)
@@ -98,6 +103,16 @@ def load_released(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.flo
 def _drop_kernel(weight: Tensor) -> Tensor:
     """A 1 × 1 convolution's weight ``(out, in, 1, 1)`` as a linear map's ``(out, in)``; a bias as it is."""
     return weight.flatten(1) if weight.ndim == 4 else weight
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, shapes and values of a state dict, in hexadecimal."""
+    sha = hashlib.sha256()
+    for name in sorted(state):
+        value = state[name].detach().cpu().contiguous()
+        sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        sha.update(value.view(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return sha.hexdigest()
 
 
 def _rename(name: str) -> str:

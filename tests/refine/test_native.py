@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from msformer import refine
 from msformer.refine import mask_to_native, smooth_logits, to_native
+from msformer.refine import native as refine
 
 
 def random_logits(clusters: int, height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -76,12 +76,21 @@ def mask_to_native(mask: Mask, candidate: Mask) -> Mask:
     if mask.shape == candidate.shape:
         return mask.copy()
     square = np.ones((3, 3), dtype=bool)
-    possible = _enlarge(ndimage.binary_dilation(mask, square), candidate.shape)
-    certain = _enlarge(ndimage.binary_erosion(mask, square, border_value=1), candidate.shape)
+    possible = enlarge(ndimage.binary_dilation(mask, square), candidate.shape)
+    certain = enlarge(ndimage.binary_erosion(mask, square, border_value=1), candidate.shape)
     return (candidate & possible) | certain
 
 
-def _enlarge(mask: Mask, shape: tuple[int, ...]) -> Mask:
+def smooth_to_native(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """Carry a mask to the native grid with a smooth border: blurred by one of its pixels, interpolated, cut at half."""
+    if mask.shape == shape:
+        return mask.copy()
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)
+    return np.asarray(cv2.resize(soft, shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5)
+
+
+def enlarge(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """Carry a mask to another grid by its nearest pixels."""
     return cv2.resize(mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
 
 

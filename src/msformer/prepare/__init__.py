@@ -1,0 +1,7 @@
+"""Image → network input and what the later stages look at. Each step is a module and can be switched off."""
+
+from msformer.prepare.intensity import intensity_range, to_unit_range
+from msformer.prepare.resample import resample, working_shape
+from msformer.prepare.stage import Prepared, prepare
+
+__all__ = ["Prepared", "intensity_range", "prepare", "resample", "to_unit_range", "working_shape"]

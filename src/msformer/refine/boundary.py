@@ -1,0 +1,81 @@
+"""The mask's border where the image itself changes from object to surroundings, judged locally.
+
+The clusters say what the object is; where it ends is better read from the image, on a finer grid: near the border a
+pixel belongs to the object if it is closer to what the object looks like there than to what lies outside there.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from msformer.config import RefineSettings
+from msformer.image import Mask
+
+GAP = 0.04
+"""Width, as a share of the image's side, of the seam around the mask that is neither inside nor outside for sure."""
+TINY = 1e-6
+
+
+def refine_boundary(mask: Mask, appearance: NDArray[np.float32], valid: Mask, settings: RefineSettings) -> Mask:
+    """Move the border of a mask to where the image changes.
+
+    Args:
+        mask: ``(h, w)``.
+        appearance: ``(h, w)``, the values that tell object and surroundings apart.
+        valid: ``(h, w)``, what counts.
+        settings: Rounds, reach and level.
+
+    Returns:
+        ``(h, w)``; components that have no part of the old mask are dropped, holes are filled. A mask that would
+        vanish is returned as it was.
+    """
+    side = float(np.sqrt(mask.size))
+    reach = settings.boundary_reach * side
+    for _ in range(settings.boundary_rounds):
+        outer = valid & ~mask & (ndimage.distance_transform_edt(~mask) > GAP * side)
+        if not mask.any() or not outer.any():
+            break
+        ground = float(np.median(appearance[outer]))
+        values = appearance - ground
+        contrast = float(values[mask].mean())
+        if abs(contrast) < TINY:  # nothing to follow: without this, a flat image would shrink the mask to its core
+            break
+        if contrast < 0:
+            values = -values  # the object is above its ground from here on
+        inside = _local_mean(values, mask * np.maximum(values, 0), reach)
+        outside = _local_mean(values, outer.astype(np.float32), reach)
+        belongs = values > outside + settings.boundary_level * (inside - outside)
+        core = ndimage.distance_transform_edt(mask) > reach
+        near = ndimage.distance_transform_edt(~mask) <= reach
+        moved = _connected(((belongs & near) | core) & valid, mask)
+        if not moved.any():
+            break
+        mask = moved
+    return mask
+
+
+def _local_mean(values: NDArray[np.float32], weight: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
+    """Mean of ``values`` under ``weight`` in a Gaussian window; far away from all weight, the mean under all of it."""
+    weight = weight.astype(np.float32)
+    total = float(weight.sum())
+    overall = float((values * weight).sum()) / total if total > TINY else 0.0
+    # A trace of the overall mean keeps the quotient defined far away from all weight.
+    trace = np.float32(TINY * max(total / weight.size, TINY))
+    above = cv2.GaussianBlur(values * weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    below = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray((above + trace * np.float32(overall)) / (below + trace), dtype=np.float32)
+
+
+def _connected(moved: Mask, before: Mask) -> Mask:
+    """Each old component's largest successor, with holes filled."""
+    components, count = ndimage.label(moved)
+    old, old_count = ndimage.label(before)
+    if count == 0 or old_count == 0:
+        return np.zeros_like(moved)
+    shared = np.bincount((old * (count + 1) + components).ravel(), minlength=(old_count + 1) * (count + 1))
+    shared = shared.reshape(old_count + 1, count + 1)[1:, 1:]
+    successors = {int(row.argmax()) + 1 for row in shared if row.any()}
+    return np.asarray(ndimage.binary_fill_holes(np.isin(components, list(successors))))
