@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+import pytest
 import torch
+
+from msformer import cli
+
+FAST = ["--set", "prepare.working_size=41", "--set", "network.embed_dim=12", "--set", "fit.max_iter=1"]
+"""Options for runs that need a result, not a good one."""
 
 
 def square_slices(height: int, width: int) -> tuple[slice, slice]:
@@ -44,3 +53,13 @@ def released_state(dim: int = 5, depth: int = 2, channels: int = 3, patch: int =
     state = {name: torch.full(shape, float(number)) for number, (name, shape) in enumerate(shapes.items(), start=1)}
     state |= {f"{norm}.num_batches_tracked": torch.tensor(0) for norm in norms}
     return state
+
+
+def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Run the command line in this process; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["msformer", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0

@@ -1,28 +1,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from msformer import cli
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    monkeypatch.setattr(sys, "argv", ["msformer", *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+from tests.helpers import run_program
 
 
 def test_several_values_after_one_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "phantoms", "-o", tmp_path / "data", "--kind", "cells", "empty", "--count", "1") == 0
-    code = run(
+    assert (
+        run_program(monkeypatch, "phantoms", "-o", tmp_path / "data", "--kind", "cells", "empty", "--count", "1") == 0
+    )
+    code = run_program(
         monkeypatch, "benchmark", "--data", tmp_path / "data", "--methods", "otsu-2", "disc", "--seeds", "3", "4",
         "-o", tmp_path / "out", "--workers", "1", "--max-cases", "1", "--set", "prepare.working_size=41",
         "--markdown", tmp_path / "page.md", "--no-progress",
@@ -55,18 +46,22 @@ def test_wrong_usage_is_2(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run(monkeypatch, "phantoms", "-o", ".", "--kind", "empty", "--count", "1")
-    assert run(monkeypatch, "benchmark", *arguments) == 2
+    run_program(monkeypatch, "phantoms", "-o", ".", "--kind", "empty", "--count", "1")
+    assert run_program(monkeypatch, "benchmark", *arguments) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_a_failed_run_is_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    run(monkeypatch, "phantoms", "-o", tmp_path / "data", "--kind", "cells", "--count", "1", "--difficulty", "0.1")
+    run_program(
+        monkeypatch, "phantoms", "-o", tmp_path / "data", "--kind", "cells", "--count", "1", "--difficulty", "0.1"
+    )
     (image,) = (tmp_path / "data" / "cells" / "images").iterdir()
     image.write_text("broken")
     out = tmp_path / "out"
-    code = run(monkeypatch, "benchmark", "--data", tmp_path / "data", "--methods", "disc", "-o", out, "--workers", "1")
+    code = run_program(
+        monkeypatch, "benchmark", "--data", tmp_path / "data", "--methods", "disc", "-o", out, "--workers", "1"
+    )
     assert code == 1
     captured = capsys.readouterr()
     assert "0 of 1 runs done" in captured.out

@@ -12,12 +12,9 @@ import pytest
 import torch
 from PIL import Image as Pillow
 from tests.conftest import MakeSquare
-from tests.helpers import released_state
+from tests.helpers import FAST, released_state, run_program
 
-from msformer import cli
 from msformer.config import Config
-
-FAST = ["--set", "prepare.working_size=41", "--set", "network.embed_dim=12", "--set", "fit.max_iter=1"]
 
 
 @pytest.fixture(autouse=True)
@@ -26,16 +23,6 @@ def restore_logging() -> Iterator[None]:
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    """Run the program in this process; its exit code."""
-    monkeypatch.setattr(sys, "argv", ["msformer", *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture
@@ -49,7 +36,7 @@ def image(tmp_path: Path, square_image: MakeSquare) -> Path:
 def test_all_done_is_0(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "segment", image.parent, "-o", tmp_path / "out", *FAST) == 0
+    assert run_program(monkeypatch, "segment", image.parent, "-o", tmp_path / "out", *FAST) == 0
     assert "1 of 1 images segmented" in capsys.readouterr().out
     assert (tmp_path / "out" / "masks" / "a.png").exists()
 
@@ -58,7 +45,7 @@ def test_some_failed_is_1_and_says_which(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (image.parent / "b.png").write_text("x")
-    assert run(monkeypatch, "segment", image.parent, "-o", tmp_path / "out", "--progress", "none", *FAST) == 1
+    assert run_program(monkeypatch, "segment", image.parent, "-o", tmp_path / "out", "--progress", "none", *FAST) == 1
     captured = capsys.readouterr()
     assert "1 of 2 images segmented" in captured.out
     assert "b.png" in captured.err
@@ -95,7 +82,7 @@ def test_usage_errors_are_2_without_a_traceback(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     places = {"IMAGE": str(image), "OUT": str(tmp_path / "out")}
-    assert run(monkeypatch, *[places.get(argument, argument) for argument in arguments]) == 2
+    assert run_program(monkeypatch, *[places.get(argument, argument) for argument in arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -109,14 +96,14 @@ def test_interrupted_is_130_and_keeps_what_was_done(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(batch_run, "run_case", interrupt)
-    assert run(monkeypatch, "segment", image, "-o", tmp_path / "out", *FAST) == 130
+    assert run_program(monkeypatch, "segment", image, "-o", tmp_path / "out", *FAST) == 130
     assert json.loads((tmp_path / "out" / "report.json").read_text())["interrupted"] is True
 
 
 def printed_config(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str | Path
 ) -> Config:
-    assert run(monkeypatch, "segment", "--print-config", *arguments) == 0
+    assert run_program(monkeypatch, "segment", "--print-config", *arguments) == 0
     file = tmp_path / "printed.toml"
     file.write_text(capsys.readouterr().out)
     return Config.from_toml(file)
@@ -154,7 +141,7 @@ def test_options_reach_the_results(
     (image.parent / "sub").mkdir()
     Pillow.fromarray(square_image()).save(image.parent / "sub" / "b.png")
     out = tmp_path / "out"
-    code = run(
+    code = run_program(
         monkeypatch, "segment", image.parent, "-o", out, "-r", "--spacing-mm", "0.5", "0.25", "--seed", "3",
         "--threads", "2", "--progress", "bar", *FAST,
     )  # fmt: skip
@@ -165,7 +152,7 @@ def test_options_reach_the_results(
     assert {case["seed"] for case in report["cases"]} == {3}
     assert report["cases"][0]["spacing_mm"] == [0.5, 0.25]
     assert (out / "labels" / "sub" / "b.png").exists()
-    assert run(monkeypatch, "segment", image.parent, "-o", out, "-r", "--max-cases", "1", *FAST) == 0
+    assert run_program(monkeypatch, "segment", image.parent, "-o", out, "-r", "--max-cases", "1", *FAST) == 0
     assert json.loads((out / "report.json").read_text())["planned"] == 1
 
 
@@ -176,7 +163,9 @@ def test_released_weights_are_loaded(image: Path, tmp_path: Path, monkeypatch: p
         for name, value in released_state(dim=6, depth=1, patch=8).items()
     }
     torch.save(state, tmp_path / "weights.pt")
-    code = run(monkeypatch, "segment", image, "-o", tmp_path / "out", "--weights", tmp_path / "weights.pt", *FAST)
+    code = run_program(
+        monkeypatch, "segment", image, "-o", tmp_path / "out", "--weights", tmp_path / "weights.pt", *FAST
+    )
     assert code == 0
     (case,) = json.loads((tmp_path / "out" / "report.json").read_text())["cases"]
     assert max(case["cluster_channels"]) < 6
@@ -184,14 +173,14 @@ def test_released_weights_are_loaded(image: Path, tmp_path: Path, monkeypatch: p
     first, digest = (tmp_path / "out" / "labels" / "a.png").read_bytes(), case["initial_weights_digest"]
     state["linear_down.weight"] = state["linear_down.weight"].flip(0) * 2
     torch.save(state, tmp_path / "weights.pt")
-    run(monkeypatch, "segment", image, "-o", tmp_path / "out", "--weights", tmp_path / "weights.pt", *FAST)
+    run_program(monkeypatch, "segment", image, "-o", tmp_path / "out", "--weights", tmp_path / "weights.pt", *FAST)
     (case,) = json.loads((tmp_path / "out" / "report.json").read_text())["cases"]
     assert case["initial_weights_digest"] != digest
     assert (tmp_path / "out" / "labels" / "a.png").read_bytes() != first
 
 
 def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(monkeypatch, "--version") == 0
+    assert run_program(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == "msformer 0.1.0\n"
 
 
@@ -200,29 +189,29 @@ def test_preset_over_a_file_of_another_preset_is_refused(
 ) -> None:
     (tmp_path / "my.toml").write_text('preset = "paper-demo"\n')
     arguments = ["segment", "--print-config", "--config", str(tmp_path / "my.toml"), "--preset", "default"]
-    assert run(monkeypatch, *arguments) == 2
+    assert run_program(monkeypatch, *arguments) == 2
     assert "starts from 'paper-demo'" in capsys.readouterr().err
 
 
 def test_results_may_lie_beside_the_images(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):  # the second run must not take the results of the first for images
-        assert run(monkeypatch, "segment", image.parent, "-o", image.parent, "-r", *FAST) == 0
+        assert run_program(monkeypatch, "segment", image.parent, "-o", image.parent, "-r", *FAST) == 0
     assert json.loads((image.parent / "report.json").read_text())["planned"] == 1
 
 
 def test_info_as_json_and_as_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(monkeypatch, "info", "--json") == 0
+    assert run_program(monkeypatch, "info", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["versions"]["torch"] == torch.__version__
     assert {"default", "paper-demo", "paper-scored"} <= set(facts["presets"])
-    assert run(monkeypatch, "info") == 0
+    assert run_program(monkeypatch, "info") == 0
     assert torch.__version__ in capsys.readouterr().out
 
 
 def test_demo_scores_its_phantoms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "demo", "-o", tmp_path / "demo") == 0
+    assert run_program(monkeypatch, "demo", "-o", tmp_path / "demo") == 0
     text = capsys.readouterr().out
     assert "phantom_cells" in text
     report = json.loads((tmp_path / "demo" / "results" / "report.json").read_text())
@@ -242,6 +231,6 @@ def test_import_and_help_do_not_load_torch(arguments: list[str]) -> None:
 
 def test_masks_are_the_same_on_a_second_run(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
-        assert run(monkeypatch, "segment", image, "-o", tmp_path / name, *FAST) == 0
+        assert run_program(monkeypatch, "segment", image, "-o", tmp_path / name, *FAST) == 0
     first, second = (np.asarray(Pillow.open(tmp_path / name / "labels" / "a.png")) for name in ("one", "two"))
     np.testing.assert_array_equal(first, second)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from tests.cli.test_cli import FAST, run
 from tests.conftest import MakeSquare
+from tests.helpers import FAST, run_program
 
 from msformer.io import write_mask, write_png
 from msformer.phantoms import make_phantom
@@ -63,7 +63,7 @@ def test_all_scored_is_0_and_the_reports_agree(
     folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pred, gt, out = folders
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 0
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out) == 0
     assert "automatic: Dice mean 0.625, median 0.750, 4 scored" in capsys.readouterr().out
     assert sorted(path.name for path in out.iterdir()) == ["cases-automatic.csv", "index.html", "summary.json"]
 
@@ -88,7 +88,7 @@ def test_one_case_has_no_interval_and_json_says_null(
     folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pred, gt, out = folders
-    assert run(monkeypatch, "evaluate", pred / "half.png", gt / "half.png", "-o", out) == 0
+    assert run_program(monkeypatch, "evaluate", pred / "half.png", gt / "half.png", "-o", out) == 0
     assert strict_json(out / "summary.json")["protocols"]["automatic"]["metrics"]["dice"]["ci_low"] is None
 
 
@@ -99,7 +99,7 @@ def test_leftovers_and_failures_are_1_and_are_told(
     (gt / "same.png").unlink()
     (pred / "none.png").unlink()
     write_mask(pred / "half.png", block(5)[:, :-4])
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 1
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out) == 1
     captured = capsys.readouterr()
     assert "only in PRED, not scored: same" in captured.out
     assert "only in GT, not scored: none" in captured.out
@@ -121,7 +121,7 @@ def test_any_one_trouble_is_1(
     side, name, is_broken = change
     file = folders[0].parent / side / f"{name}.png"
     file.write_text("no image") if is_broken else file.unlink()
-    assert run(monkeypatch, "evaluate", folders[0], folders[1], "-o", folders[2]) == 1
+    assert run_program(monkeypatch, "evaluate", folders[0], folders[1], "-o", folders[2]) == 1
 
 
 def test_a_run_in_which_all_fail_still_has_its_reports(
@@ -129,7 +129,7 @@ def test_a_run_in_which_all_fail_still_has_its_reports(
 ) -> None:
     pred, gt, out = folders
     (pred / "half.png").write_text("no image")
-    assert run(monkeypatch, "evaluate", pred / "half.png", gt / "half.png", "-o", out) == 1
+    assert run_program(monkeypatch, "evaluate", pred / "half.png", gt / "half.png", "-o", out) == 1
     assert strict_json(out / "summary.json")["protocols"] == {}
     assert "no image format" in (out / "index.html").read_text()
     assert sorted(path.name for path in out.iterdir()) == ["index.html", "summary.json"]
@@ -165,7 +165,7 @@ def test_usage_errors_are_2_and_write_nothing(
     pred, gt, out = folders
     (gt.parent / "empty").mkdir()
     places = {"PRED": pred, "GT": gt, "OUT": out, "EMPTY": gt.parent / "empty", "GT/half.png": gt / "half.png"}
-    assert run(monkeypatch, "evaluate", *[places.get(argument, argument) for argument in arguments]) == 2
+    assert run_program(monkeypatch, "evaluate", *[places.get(argument, argument) for argument in arguments]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
 
@@ -173,7 +173,7 @@ def test_usage_errors_are_2_and_write_nothing(
 def test_options_reach_the_reports(folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     pred, gt, out = folders
     arguments = ["--spacing-mm", "0.5", "2", "--tolerance-mm", "0.25", "--as", "labels"]
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out, *arguments) == 0
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out, *arguments) == 0
     summary = strict_json(out / "summary.json")
     assert (summary["spacing_mm"], summary["tolerance_mm"], summary["as"]) == ([0.5, 2], 0.25, "labels")
     assert set(summary["protocols"]) == {"oracle-cluster", "oracle-components"}
@@ -186,13 +186,13 @@ def test_tables_of_an_earlier_run_are_removed_and_nothing_else(
     folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pred, gt, out = folders
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out, "--as", "labels") == 0
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out, "--as", "labels") == 0
     first = {"cases-oracle-cluster.csv", "cases-oracle-components.csv", "index.html", "summary.json"}
     assert {path.name for path in out.iterdir()} == first
     own = {"cases-mine.csv", "cases.csv"}
     for name in own:
         (out / name).write_text("not of this program")
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 0
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out) == 0
     assert {path.name for path in out.iterdir()} == {"cases-automatic.csv", "index.html", "summary.json"} | own
     assert {row["protocol"] for row in table(out / "cases-automatic.csv")} == {"automatic"}
 
@@ -205,7 +205,7 @@ def test_what_was_guessed_is_told(
         write_png(pred / f"{name}.png", block(10).astype(np.uint8) + np.uint8(1))
     (pred / "none.png").unlink()
     Pillow.fromarray(block(0)).convert("L").save(pred / "none.jpg")  # its edges are blurred
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 1
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out) == 1
     captured = capsys.readouterr()
     note = "note: files that hold more than 0 and one other value were taken for label maps; --as masks takes"
     assert note in captured.out
@@ -223,12 +223,12 @@ def test_page_is_self_contained_and_shows_the_worst_first(
     folders: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pred, gt, out = folders
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out, "--worst", "2") == 0
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out, "--worst", "2") == 0
     page = (out / "index.html").read_text()
     assert figures(page) == ["none", "half"]
     assert page.count("src=") == page.count('src="data:image/png;base64,') == 2
     assert not any(text in page for text in ("http:", "https:", "<link", "<script", "@import", "url("))
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out, "--worst", "0") == 0
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out, "--worst", "0") == 0
     assert not figures((out / "index.html").read_text())
 
 
@@ -237,7 +237,7 @@ def test_images_are_shown_where_they_fit(folders: tuple[Path, Path, Path], monke
     images = pred.parent / "images"
     write_png(images / "half.png", np.full((*SHAPE, 3), 120, dtype=np.uint8))
     write_png(images / "none.png", np.full((SHAPE[0] + 2, SHAPE[1]), 120, dtype=np.uint8))
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out, "--images", images) == 0
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out, "--images", images) == 0
     page = (out / "index.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 1
     assert page.count("data:image/png;base64,") == 3
@@ -251,7 +251,7 @@ def test_names_are_escaped_in_the_page(folders: tuple[Path, Path, Path], monkeyp
     for folder in (pred, gt):
         shutil.copy(folder / "half.png", folder / f"{evil}.png")
     write_mask(pred / "<b>left.png", block(5))
-    assert run(monkeypatch, "evaluate", pred, gt, "-o", out) == 1
+    assert run_program(monkeypatch, "evaluate", pred, gt, "-o", out) == 1
     page = (out / "index.html").read_text()
     assert "<img src=x" not in page
     assert "<b>left" not in page
@@ -269,8 +269,8 @@ def test_each_protocol_has_a_table_of_its_own(
         write_mask(tmp_path / "truth" / f"{phantom.name}.png", phantom.mask)
     Pillow.fromarray(square_image()).save(tmp_path / "images" / "extra.png")
     results, out = tmp_path / "results", tmp_path / "out"
-    assert run(monkeypatch, "segment", tmp_path / "images", "-o", results, "--progress", "none", *FAST) == 0
-    assert run(monkeypatch, "evaluate", results, tmp_path / "truth", "-o", out) == 1
+    assert run_program(monkeypatch, "segment", tmp_path / "images", "-o", results, "--progress", "none", *FAST) == 0
+    assert run_program(monkeypatch, "evaluate", results, tmp_path / "truth", "-o", out) == 1
     assert "only in PRED, not scored: extra" in capsys.readouterr().out
     summary = strict_json(out / "summary.json")
     assert list(summary["protocols"]) == ["automatic", "oracle-cluster", "oracle-components", "released"]
@@ -285,7 +285,7 @@ def test_each_protocol_has_a_table_of_its_own(
     assert page.count("<table>") == 8
     for protocol in summary["protocols"]:
         assert f"<h2>Protocol {protocol}, 2 cases</h2>" in page
-    assert run(monkeypatch, "evaluate", results, tmp_path / "truth", "-o", results) == 2
+    assert run_program(monkeypatch, "evaluate", results, tmp_path / "truth", "-o", results) == 2
 
 
 @pytest.mark.parametrize("command", ["evaluate", "phantoms"])

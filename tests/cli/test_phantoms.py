@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.test_cli import run
+from tests.helpers import run_program
 
 from msformer import phantoms
 from msformer.cli.phantoms import Kind
@@ -24,7 +24,7 @@ def test_the_command_knows_all_kinds() -> None:
 def test_all_kinds_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "phantoms", "-o", tmp_path, "--count", "1") == 0
+    assert run_program(monkeypatch, "phantoms", "-o", tmp_path, "--count", "1") == 0
     assert "15 images with their masks" in capsys.readouterr().out
     files = contents(tmp_path)
     expected = {
@@ -44,7 +44,7 @@ def test_all_kinds_by_default(
 
 def test_files_hold_what_the_listing_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["--kind", "lung_ct", "--kind", "cells", "--kind", "cells", "--count", "2", "--seed", "7"]
-    assert run(monkeypatch, "phantoms", "-o", tmp_path, *arguments, "--difficulty", "0.8") == 0
+    assert run_program(monkeypatch, "phantoms", "-o", tmp_path, *arguments, "--difficulty", "0.8") == 0
     listing = json.loads((tmp_path / "phantoms.json").read_text())
     assert (listing["kinds"], listing["count"], listing["seed"], listing["difficulties"]) == (
         ["lung_ct", "cells"], 2, 7, [0.8],
@@ -65,7 +65,7 @@ def test_files_hold_what_the_listing_says(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_same_options_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         arguments = ["--kind", "ultrasound", "--kind", "dermoscopy", "--count", "2"]
-        assert run(monkeypatch, "phantoms", "-o", tmp_path / name, *arguments) == 0
+        assert run_program(monkeypatch, "phantoms", "-o", tmp_path / name, *arguments) == 0
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     images = [data for name, data in contents(tmp_path / "one").items() if "/images/" in name]
     assert len(set(images)) == len(images) == 12
@@ -93,6 +93,6 @@ def test_usage_errors_are_2_and_write_nothing(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     places = {"OUT": tmp_path / "out", "FILE": Path(phantoms.__file__)}
-    assert run(monkeypatch, "phantoms", *[places.get(argument, argument) for argument in arguments]) == 2
+    assert run_program(monkeypatch, "phantoms", *[places.get(argument, argument) for argument in arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
