@@ -234,7 +234,8 @@ def test_verdict_says_first_where_the_method_loses() -> None:
     assert (verdict.better_than, verdict.worse_than, verdict.undecided) == (("worse",), ("better",), ("same",))
     assert verdict.best == "better"
     text = in_words([verdict], "own")
-    assert text.startswith("The trained clustering (`own`) does **not** beat the best other method on s (-0.100")
+    assert text.startswith("`own` does **not** beat the best other method on s (-0.100")
+    assert in_words([verdict], "msformer").startswith("The trained clustering (`msformer`) does **not** beat")
     assert "beaten by better" in text
     only_worse = [record for record in records if record["method"] in ("own", "worse")]
     assert in_words(judge(Table(only_worse), "own"), "own").startswith("It beats every other method on s (+0.200")
