@@ -165,3 +165,17 @@ def test_no_rounds_change_nothing_and_the_input_is_left_alone() -> None:
     refined(mask, image)
     np.testing.assert_array_equal(mask, copies[0])
     np.testing.assert_array_equal(image, copies[1])
+
+
+def test_a_component_that_falls_in_two_keeps_both_and_drops_crumbs() -> None:
+    """Two discs joined by a bridge that is not there in the image, as two lungs that clusters let meet."""
+    two = disc(24, (96, 50)) | disc(19, (96, 120))
+    bridge = (np.abs(ROWS - 96) <= 3) & (COLUMNS > 50) & (COLUMNS < 120)
+    crumb = disc(3, (96, 87))
+    result = refined(two | bridge, two | crumb)
+    assert farthest(result, two) <= 1.5
+
+
+def test_what_lies_next_to_the_object_but_was_not_in_the_mask_stays_out() -> None:
+    lesion, neighbour = disc(24, (96, 60)), disc(12, (96, 104))
+    assert not (refined(lesion, lesion | neighbour) & neighbour).any()

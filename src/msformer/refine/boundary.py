@@ -16,6 +16,8 @@ from msformer.image import Mask
 
 GAP = 0.04
 """Width, as a share of the image's side, of the seam around the mask that is neither inside nor outside for sure."""
+CRUMB = 0.1
+"""Pieces smaller than this share of the largest one that a component falls into are dropped."""
 TINY = 1e-6
 
 
@@ -70,12 +72,20 @@ def _local_mean(values: NDArray[np.float32], weight: NDArray[np.floating], sigma
 
 
 def _connected(moved: Mask, before: Mask) -> Mask:
-    """Each old component's largest successor, with holes filled."""
+    """What has become of each old component, with holes filled.
+
+    A component may fall into several: two lungs that met in one narrow place are two now. Pieces that lie mostly
+    outside of the old mask belong to something else, and small ones are noise; the largest one always stays.
+    """
     components, count = ndimage.label(moved)
     old, old_count = ndimage.label(before)
     if count == 0 or old_count == 0:
         return np.zeros_like(moved)
     shared = np.bincount((old * (count + 1) + components).ravel(), minlength=(old_count + 1) * (count + 1))
     shared = shared.reshape(old_count + 1, count + 1)[1:, 1:]
-    successors = {int(row.argmax()) + 1 for row in shared if row.any()}
-    return np.asarray(ndimage.binary_fill_holes(np.isin(components, list(successors))))
+    mostly_old = shared.sum(axis=0) > 0.5 * np.bincount(components.ravel(), minlength=count + 1)[1:]
+    kept = np.zeros(count + 1, dtype=bool)
+    for row in shared[shared.any(axis=1)]:
+        kept[1:] |= mostly_old & (row >= CRUMB * row.max())
+        kept[row.argmax() + 1] = True
+    return np.asarray(ndimage.binary_fill_holes(kept[components]))
