@@ -23,7 +23,7 @@ from msformer import baselines, pipeline
 from msformer.baselines import METHODS, Method, get_method, method_names, register, segment
 from msformer.baselines import dfc as dfc_module
 from msformer.baselines import sgscn as sgscn_module
-from msformer.baselines.base import Counted, one_hot
+from msformer.baselines.base import Counted, LearningSettings, one_hot
 from msformer.config import Config
 from msformer.errors import ConfigError, ImageError
 from msformer.foreground import object_score
@@ -44,8 +44,8 @@ SEEDED = {
 @pytest.fixture(autouse=True)
 def few_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     """The learning methods with 3 updates: seconds, and the contract is the same."""
-    monkeypatch.setattr(dfc_module, "MAX_ITER", 3)
-    monkeypatch.setattr(sgscn_module, "MAX_ITER", 3)
+    monkeypatch.setattr(dfc_module, "LEARNING", LearningSettings(max_iter=3))
+    monkeypatch.setattr(sgscn_module, "LEARNING", LearningSettings(max_iter=3))
 
 
 @pytest.fixture(scope="module")

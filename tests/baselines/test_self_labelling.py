@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from msformer.baselines import dfc, segment, sgscn
+from msformer.baselines.base import LearningSettings
 from msformer.baselines.self_labelling import (
     build_convnet,
     concentration_loss,
@@ -100,9 +102,10 @@ def test_parameters_come_from_the_generator_within_their_bounds() -> None:
     assert first.blocks[0].weight.abs().max() <= 1 / math.sqrt(27)  # type: ignore[operator]
 
 
-def learn(prepared: Prepared, **changes: float) -> tuple[str, int, list[float]]:
-    options = {"width": 9, "depth": 1, "max_iter": 4, "min_labels": 1, "learning_rate": 0.05, "momentum": 0.5}
-    result = learn_labels(prepared, Config.from_preset(), dfc.objective, **(options | changes))  # type: ignore[arg-type]
+def learn(prepared: Prepared, **changes: Any) -> tuple[str, int, list[float]]:
+    options: dict[str, Any] = {"width": 9, "depth": 1, "max_iter": 4, "min_labels": 1, "learning_rate": 0.05}
+    learning = LearningSettings(**{**options, "momentum": 0.5, **changes})
+    result = learn_labels(prepared, Config.from_preset(), dfc.objective, learning)
     return result.stop_reason, result.n_iter, [step.losses["total"] for step in result.history]
 
 
@@ -123,7 +126,7 @@ def test_every_setting_of_the_loop_changes_the_losses(prepared: Prepared, change
 
 @pytest.mark.parametrize(("name", "module"), [("dfc", dfc), ("sgscn", sgscn)])
 def test_history_has_every_term(name: str, module: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ITER", 2)
+    monkeypatch.setattr(module, "LEARNING", LearningSettings(max_iter=2))
     image = np.random.default_rng(1).integers(0, 255, (41, 53, 3), dtype=np.uint8)
     result = segment(image, name, Config.from_preset().replace(prepare={"working_size": 33}))
     names = {"similarity", "continuity"} | ({"consistency"} if name == "sgscn" else set())

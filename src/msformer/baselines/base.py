@@ -35,6 +35,27 @@ class Method:
 
 
 @dataclass(frozen=True)
+class LearningSettings:
+    """Sizes and limits of the methods that learn from their own labels; those of both authors' programs.
+
+    Attributes:
+        width: Channels, and clusters at the start.
+        depth: Blocks of the network.
+        max_iter: Most updates; SGSCN's own number, where DFC's program allows 1,000, which would take minutes a case.
+        min_labels: The loop stops after the update that started from this many labels or fewer.
+        learning_rate: Of stochastic gradient descent.
+        momentum: The same.
+    """
+
+    width: int = 100
+    depth: int = 2
+    max_iter: int = 50
+    min_labels: int = 3
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+
+
+@dataclass(frozen=True)
 class Counted:
     """A clustering with a number of classes: plain data, so that nothing else can be carried into it."""
 

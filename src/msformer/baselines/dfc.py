@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from msformer.baselines.base import Method
+from msformer.baselines.base import LearningSettings, Method
 from msformer.config import Config
 from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
@@ -28,14 +28,9 @@ from msformer.prepare import Prepared
 if TYPE_CHECKING:
     from torch import Tensor
 
-WIDTH = 100
-DEPTH = 2
+LEARNING = LearningSettings()
 CONTINUITY_WEIGHT = 5.0
 """The paper's μ for its photographs of PASCAL VOC 2012 and BSD500; the program's default is 1."""
-MAX_ITER = 50
-MIN_LABELS = 3
-LEARNING_RATE = 0.1
-MOMENTUM = 0.9
 
 
 def objective(logits: Tensor, pseudo_labels: Tensor) -> Mapping[str, Tensor]:
@@ -52,17 +47,7 @@ def cluster(prepared: Prepared, settings: Config) -> Clustering:
     """Cluster by a convolutional network that learns from its own labels."""
     from msformer.baselines.self_labelling import learn_labels
 
-    return learn_labels(
-        prepared,
-        settings,
-        objective,
-        width=WIDTH,
-        depth=DEPTH,
-        max_iter=MAX_ITER,
-        min_labels=MIN_LABELS,
-        learning_rate=LEARNING_RATE,
-        momentum=MOMENTUM,
-    )
+    return learn_labels(prepared, settings, objective, LEARNING)
 
 
 METHODS = (
@@ -71,6 +56,6 @@ METHODS = (
         cluster=cluster,
         seeded=True,
         reference="Kim, Kanezaki & Tanaka, IEEE TIP 29 (2020) 8055-8068; written here after the paper",
-        limits=f"Cut off after {MAX_ITER} updates, and the number of labels at the end depends on the seed.",
+        limits=f"Cut off after {LEARNING.max_iter} updates, and the number of labels at the end depends on the seed.",
     ),
 )

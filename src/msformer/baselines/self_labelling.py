@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from msformer.baselines.base import LearningSettings
 from msformer.config import Config
 from msformer.errors import FitDivergedError
 from msformer.fit import FitStep, StopReason, find_device
@@ -111,13 +112,7 @@ def learn_labels(
     prepared: Prepared,
     settings: Config,
     objective: Objective,
-    *,
-    width: int,
-    depth: int,
-    max_iter: int,
-    min_labels: int,
-    learning_rate: float,
-    momentum: float,
+    learning: LearningSettings,
 ) -> Clustering:
     """Optimise a ``ConvNet`` on one image against its own labels; both published loops are this one.
 
@@ -128,24 +123,19 @@ def learn_labels(
         prepared: The image.
         settings: Of which ``random_state`` and ``fit.device`` are used.
         objective: The terms to minimise.
-        width: Channels, and clusters at the start.
-        depth: Blocks.
-        max_iter: Most updates.
-        min_labels: The loop stops after the update that started from this many labels or fewer.
-        learning_rate: Of stochastic gradient descent.
-        momentum: The same.
+        learning: Sizes and limits.
 
     Raises:
         FitDivergedError: The loss became NaN or infinite.
     """
     generator = torch.Generator().manual_seed(settings.random_state)
     device = find_device(settings.fit.device)
-    network = build_convnet(prepared.network_input.shape[0], width, depth, generator).to(device)
+    network = build_convnet(prepared.network_input.shape[0], learning.width, learning.depth, generator).to(device)
     image = torch.from_numpy(np.ascontiguousarray(prepared.network_input)).to(device)[None]
-    optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=momentum)
+    optimiser = torch.optim.SGD(network.parameters(), lr=learning.learning_rate, momentum=learning.momentum)
     history: list[FitStep] = []
     stop_reason: StopReason = "max_iter"
-    for step in range(max_iter):
+    for step in range(learning.max_iter):
         logits = network(image)
         pseudo_labels = logits.detach().argmax(dim=1)  # (1, h, w)
         terms = objective(logits, pseudo_labels)
@@ -157,7 +147,7 @@ def learn_labels(
         optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        if history[-1].n_labels <= min_labels:
+        if history[-1].n_labels <= learning.min_labels:
             stop_reason = "min_clusters"
             break
     with torch.no_grad():

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from msformer.baselines.base import Method
+from msformer.baselines.base import LearningSettings, Method
 from msformer.config import Config
 from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
@@ -32,14 +32,9 @@ from msformer.prepare import Prepared
 if TYPE_CHECKING:
     from torch import Tensor
 
-WIDTH = 100
-DEPTH = 2
+LEARNING = LearningSettings()
 SPARSE_SPATIAL_WEIGHT = 5.0
 CONSISTENCY_WEIGHT = 1.0
-MAX_ITER = 50
-MIN_LABELS = 3
-LEARNING_RATE = 0.1
-MOMENTUM = 0.9
 
 
 def objective(logits: Tensor, pseudo_labels: Tensor) -> Mapping[str, Tensor]:
@@ -57,17 +52,7 @@ def cluster(prepared: Prepared, settings: Config) -> Clustering:
     """Cluster by a convolutional network that learns from its own labels and from where they lie."""
     from msformer.baselines.self_labelling import learn_labels
 
-    return learn_labels(
-        prepared,
-        settings,
-        objective,
-        width=WIDTH,
-        depth=DEPTH,
-        max_iter=MAX_ITER,
-        min_labels=MIN_LABELS,
-        learning_rate=LEARNING_RATE,
-        momentum=MOMENTUM,
-    )
+    return learn_labels(prepared, settings, objective, LEARNING)
 
 
 METHODS = (
