@@ -142,11 +142,7 @@ class Config(_Settings):
         Raises:
             ConfigError: A setting is unknown or out of range; the message names each.
         """
-        base = _preset_mapping(str(settings.get("preset", DEFAULT_PRESET)))
-        try:
-            return cls.model_validate(merge(base, settings))
-        except ValidationError as error:
-            raise ConfigError(_describe(error)) from error
+        return cls._validated(merge(_preset_mapping(str(settings.get("preset", DEFAULT_PRESET))), settings))
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_PRESET) -> Self:
@@ -175,7 +171,14 @@ class Config(_Settings):
         """
         if changes.get("preset", self.preset) != self.preset:
             raise ConfigError(f"preset must stay {self.preset!r} here; start from {changes['preset']!r} instead")
-        return self.from_mapping(merge(self.model_dump(), changes))
+        return self._validated(merge(self.model_dump(), changes))
+
+    @classmethod
+    def _validated(cls, settings: Mapping[str, Any]) -> Self:
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise ConfigError(_describe(error)) from error
 
     @property
     def digest(self) -> str:

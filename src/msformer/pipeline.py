@@ -238,7 +238,7 @@ def _canonical(image: Image, indices: NDArray[np.uint16]) -> tuple[LabelMap, tup
     Returns:
         Labels 1 to K without gaps, their regions, and the index of each label.
     """
-    regions = measure_regions(image, indices.astype(np.intp) + 1)
+    regions = measure_regions(image, indices + np.uint16(1))
     regions.sort(key=lambda region: (float(np.mean(region.mean_intensity)), region.label))
     old = np.array([region.label - 1 for region in regions], dtype=np.intp)
     label_of_index = np.zeros(int(old.max()) + 1, dtype=np.uint16)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import colorsys
+import io
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from msformer.image import Image, Mask
 from msformer.prepare import to_unit_range
@@ -77,6 +80,15 @@ def draw_outline(picture: Picture, mask: Mask) -> Picture:
     cv2.drawContours(drawn, contours, -1, (0, 0, 0), 3)
     cv2.drawContours(drawn, contours, -1, OUTLINE_COLOUR, 1)
     return drawn
+
+
+def jpeg_data_uri(picture: Picture, side: int) -> str:
+    """A picture, longest side at most ``side`` px, as an address that a page can hold instead of a file."""
+    opened = Pillow.fromarray(picture)
+    opened.thumbnail((side, side))
+    buffer = io.BytesIO()
+    opened.save(buffer, format="JPEG", quality=82)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def _fit_size(shape: tuple[int, int], side: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -106,4 +107,9 @@ class Segmentation:
 
 def versions() -> dict[str, str]:
     """Versions of msformer, Python and the libraries that compute."""
-    return {"python": platform.python_version(), **{name: version(name) for name in COMPUTING_LIBRARIES}}
+    return dict(_versions())
+
+
+@cache  # read from the files of the installation: once, not once a case
+def _versions() -> tuple[tuple[str, str], ...]:
+    return ("python", platform.python_version()), *((name, version(name)) for name in COMPUTING_LIBRARIES)

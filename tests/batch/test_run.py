@@ -136,6 +136,15 @@ def test_page_shows_every_case_and_needs_nothing_from_outside(results: tuple[Pat
     assert not any(tag == "link" or attributes.get("href") for tag, attributes in page.tags)
 
 
+def test_a_very_long_image_has_a_low_preview_and_still_a_page(tmp_path: Path, fast: Config) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (33, 3000), dtype=np.uint8)
+    Pillow.fromarray(pixels).save(tmp_path / "strip.png")
+    records = run_cases(plan_cases([str(tmp_path / "strip.png")]), fast, tmp_path / "out")
+    assert records[0]["status"] == "done"
+    assert Pillow.open(tmp_path / "out" / "preview" / "strip.png").height < 33
+    assert "data:image/jpeg;base64," in (tmp_path / "out" / "index.html").read_text()
+
+
 def test_names_are_escaped_in_the_page(tmp_path: Path, fast: Config, square_image: MakeSquare) -> None:
     evil = tmp_path / "<img src=x onerror=alert(1)>&$title.png"
     Pillow.fromarray(square_image()).save(evil)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -14,12 +13,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
 from PIL import Image as Pillow
 
 from msformer.batch.work import OUTPUT_KINDS, Record
 from msformer.config import Config
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
+from msformer.render import jpeg_data_uri
 from msformer.segmentation import versions
 
 THUMBNAIL_WIDTH = 960
@@ -140,17 +141,10 @@ def _done_entry(out: Path, record: Record) -> str:
         f"object {share:.1%} of the image · score {record['foreground_score']:.2f} · "
         f"{record['n_iter']} updates ({record['stop_reason']}) · {record['elapsed_s']:.1f} s"
     )
-    picture = _thumbnail(out / record["outputs"]["preview"])
+    with Pillow.open(out / record["outputs"]["preview"]) as opened:  # previews may be lower than an image may be
+        picture = jpeg_data_uri(np.asarray(opened.convert("RGB")), THUMBNAIL_WIDTH)
     return (
         f'<article data-score="{record["foreground_score"]:.4f}" data-name="{name}"><h2>{name}</h2>'
-        f'<img loading="lazy" alt="image, clusters and mask of {name}" src="data:image/jpeg;base64,{picture}">'
+        f'<img loading="lazy" alt="image, clusters and mask of {name}" src="{picture}">'
         f"<p>{escape(facts)}</p></article>\n"
     )
-
-
-def _thumbnail(path: Path) -> str:
-    with Pillow.open(path) as opened:
-        opened.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH))
-        buffer = io.BytesIO()
-        opened.convert("RGB").save(buffer, format="JPEG", quality=82)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")

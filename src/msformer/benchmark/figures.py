@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from msformer.benchmark.table import POOR, Table
 from msformer.io.atomic import atomic_path
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FIGURES = ("distributions", "time", "confidence")
@@ -37,22 +39,22 @@ def draw(table: Table, folder: Path, own: str) -> list[Path]:
     return paths
 
 
-def _new(rows: int, columns: int, width: float, height: float) -> Figure:
+def _panels(table: Table, columns: int, width: float, height: float) -> tuple[Figure, Iterator[tuple[Axes, str]]]:
+    """A figure with one panel a set, ``width`` × ``height`` inches each."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    rows = -(-len(table.sets) // columns)
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     FigureCanvasAgg(figure)  # no pyplot: no global state, no window
-    return figure
+    panels = ((figure.add_subplot(rows, columns, index), name) for index, name in enumerate(table.sets, start=1))
+    return figure, panels
 
 
 def _distributions(table: Table, own: str) -> Figure:
     """Strip plots: one dot a case, the mean as a line."""
-    columns = 2
-    rows = -(-len(table.sets) // columns)
-    figure = _new(rows, columns, 6.2, 0.6 + 0.24 * len(table.methods))
-    for index, set_name in enumerate(table.sets):
-        axes = figure.add_subplot(rows, columns, index + 1)
+    figure, panels = _panels(table, 2, 6.2, 0.6 + 0.24 * len(table.methods))
+    for axes, set_name in panels:
         ordered = table.rows(set_name, "automatic")[::-1]
         for height, row in enumerate(ordered):
             values = np.array(list(table.scores(set_name, row.method, "automatic").values()))
@@ -69,16 +71,12 @@ def _distributions(table: Table, own: str) -> Figure:
 
 def _time(table: Table, own: str) -> Figure:
     """Mean Dice over median seconds, one dot a method."""
-    columns = 2
-    rows = -(-len(table.sets) // columns)
-    figure = _new(rows, columns, 6.2, 3.6)
-    for index, set_name in enumerate(table.sets):
-        axes = figure.add_subplot(rows, columns, index + 1)
+    figure, panels = _panels(table, 2, 6.2, 3.6)
+    for axes, set_name in panels:
         for row in table.rows(set_name, "automatic"):
-            axes.scatter(row.seconds, row.summary.mean, color=OWN_COLOUR if row.method == own else COLOUR, s=16)
-            axes.annotate(
-                row.method, (row.seconds, row.summary.mean), fontsize=6, xytext=(3, 2), textcoords="offset points"
-            )
+            place = (row.seconds, row.summary.mean)
+            axes.scatter(*place, color=OWN_COLOUR if row.method == own else COLOUR, s=16)
+            axes.annotate(row.method, place, fontsize=6, xytext=(3, 2), textcoords="offset points")
         axes.set_xscale("log")
         axes.set_title(set_name, fontsize=9)
         axes.set_xlabel("seconds a case, one thread (median)", fontsize=8)
@@ -88,11 +86,8 @@ def _time(table: Table, own: str) -> Figure:
 
 def _confidence(table: Table, own: str) -> Figure:
     """Dice over the foreground score of the method itself, one dot a run."""
-    columns = 4
-    rows = -(-len(table.sets) // columns)
-    figure = _new(rows, columns, 3.1, 2.9)
-    for index, set_name in enumerate(table.sets):
-        axes = figure.add_subplot(rows, columns, index + 1)
+    figure, panels = _panels(table, 4, 3.1, 2.9)
+    for axes, set_name in panels:
         done = [record for record in table.runs(set_name, own) if record["status"] == "done"]
         confidence = [record["foreground_score"] for record in done]
         dice = [record["scores"]["automatic"]["dice"] for record in done]

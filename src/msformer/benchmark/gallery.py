@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import statistics
 from html import escape
 from pathlib import Path
 
-from PIL import Image as Pillow
-
 from msformer.benchmark.table import Table
 from msformer.evaluation.agreement import draw_agreement
 from msformer.evaluation.files import read_truth
-from msformer.render import Picture
+from msformer.render import jpeg_data_uri
 
 PER_SET = 2
 """Cases of each kind and set."""
@@ -56,16 +52,8 @@ def _picture(table: Table, out: Path, set_name: str, method: str, case: str) -> 
     dice = record["scores"]["automatic"]["dice"]
     mask_pred, _ = read_truth(out / record["mask"])
     mask_gt, _ = read_truth(Path(record["truth"]))
-    picture = _thumbnail(draw_agreement(mask_pred, mask_gt, Path(record["image"])))
+    picture = jpeg_data_uri(draw_agreement(mask_pred, mask_gt, Path(record["image"])), WIDTH)
     return (
-        f'<figure><img alt="{name} on {escape(case)}" src="data:image/jpeg;base64,{picture}">'
+        f'<figure><img alt="{name} on {escape(case)}" src="{picture}">'
         f"<figcaption>{name}, seed {record['seed']}: Dice {dice:.3f}</figcaption></figure>"
     )
-
-
-def _thumbnail(picture: Picture) -> str:
-    opened = Pillow.fromarray(picture)
-    opened.thumbnail((WIDTH, WIDTH))
-    buffer = io.BytesIO()
-    opened.save(buffer, format="JPEG", quality=82)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from msformer.benchmark.figures import draw
 from msformer.benchmark.markdown import markdown_page
 from msformer.benchmark.page import write_page
-from msformer.benchmark.run import Record
 from msformer.benchmark.table import Table
-from msformer.benchmark.task import machine
+from msformer.benchmark.task import Record, machine
 from msformer.benchmark.verdict import in_words, judge
 from msformer.evaluation.protocols import PROTOCOLS
-from msformer.io import write_text
+from msformer.io import null_undefined, write_text
 from msformer.segmentation import versions
 
 OWN = "msformer"
@@ -67,7 +64,7 @@ def write_report(
         "protocols": tables,
         "difference_to": {"method": own, "protocol": "automatic", "sets": differences},
     }
-    write_text(out / "summary.json", json.dumps(_strict(summary), indent=1, allow_nan=False) + "\n")
+    write_text(out / "summary.json", json.dumps(null_undefined(summary), indent=1, allow_nan=False) + "\n")
     draw(table, out / "figures", own)
     write_page(out, table, facts, own)
     if markdown is not None:
@@ -77,12 +74,3 @@ def write_report(
 
 def _failure(record: Record) -> str:
     return f"{record['set']}/{record['case']} {record['method']} seed {record['seed']}: {record['error']}"
-
-
-def _strict(value: Any) -> Any:
-    """JSON has no NaN: undefined numbers become null."""
-    if isinstance(value, dict):
-        return {key: _strict(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,14 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 from msformer import baselines
 from msformer.benchmark.datasets import BenchmarkCase
-from msformer.benchmark.task import Task, record_death, record_path, run_task
+from msformer.benchmark.task import Record, Task, record_death, record_path, run_task
 from msformer.config import Config
-
-Record = dict[str, Any]
 
 
 def plan_tasks(

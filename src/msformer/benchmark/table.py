@@ -6,11 +6,10 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from msformer.benchmark.task import Record
 from msformer.evaluation.aggregate import Comparison, Summary, compare, summarise
 
-Record = dict[str, Any]
 CaseScores = dict[str, float]
 """Score by case, mean over seeds."""
 POOR = 0.7

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import platform
 import time
@@ -20,11 +19,13 @@ from msformer.errors import MSFormerError
 from msformer.evaluation.files import read_truth
 from msformer.evaluation.metrics import score_selection
 from msformer.evaluation.selection import select_all
-from msformer.io import read, write_mask, write_text
+from msformer.io import null_undefined, read, write_mask, write_text
 from msformer.segmentation import versions
 
 NOT_COMPUTING = ("app", "batch", "cli", "demo.py", "phantoms", "render.py")
 """Parts of the package that no score depends on; a change in them does not make a run stale."""
+Record = dict[str, Any]
+"""What is known of a run after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""
 COMPUTING_HERE = ("task.py",)
 """The part of the benchmark itself that scores depend on."""
 
@@ -50,7 +51,7 @@ class Task:
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
-def run_task(task: Task, out: Path) -> dict[str, Any]:
+def run_task(task: Task, out: Path) -> Record:
     """Run a task and write ``runs/<stem>.json`` and ``masks/<stem>.png``; a failure is written too.
 
     Returns:
@@ -67,14 +68,14 @@ def run_task(task: Task, out: Path) -> dict[str, Any]:
     return record
 
 
-def record_death(task: Task, out: Path) -> dict[str, Any]:
+def record_death(task: Task, out: Path) -> Record:
     """Write the record of a task whose process died, which it could not do itself; the record."""
     record = _header(task) | {"status": "failed", "error": "the process died, for want of memory or by a signal"}
     _write(record, record_path(task, out))
     return record
 
 
-def _header(task: Task) -> dict[str, Any]:
+def _header(task: Task) -> Record:
     return {
         "set": task.case.set_name,
         "case": task.case.name,
@@ -89,7 +90,7 @@ def _header(task: Task) -> dict[str, Any]:
     }
 
 
-def _write(record: dict[str, Any], path: Path) -> None:
+def _write(record: Record, path: Path) -> None:
     write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
@@ -111,7 +112,8 @@ def _run(task: Task, mask_path: Path) -> dict[str, Any]:
         mask_pred=result.mask, label_map=result.label_map, channels=result.cluster_channels, mask_gt=truth
     )
     scores = {
-        selection.protocol: _finite(score_selection(selection, mask_gt=truth).to_record()) for selection in selections
+        selection.protocol: null_undefined(score_selection(selection, mask_gt=truth).to_record())
+        for selection in selections
     }
     return {
         "scores": scores,
@@ -153,12 +155,6 @@ def program_digest() -> str:
 @cache
 def _file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _finite(scores: dict[str, str | float]) -> dict[str, str | float | None]:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in scores.items()
-    }
 
 
 def _reset_peak_memory() -> None:

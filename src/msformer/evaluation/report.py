@@ -21,7 +21,7 @@ from msformer.evaluation.page import write_page
 from msformer.evaluation.pairing import Kind, Pairing, Remark
 from msformer.evaluation.protocols import PROTOCOLS
 from msformer.evaluation.selection import PROTOCOL_MEANINGS
-from msformer.io.write import write_text
+from msformer.io.write import null_undefined, write_text
 from msformer.segmentation import versions
 
 DEFINITIONS = {
@@ -104,7 +104,7 @@ def summarise_run(inputs: Inputs, pairing: Pairing, scored: Scored, settings: Sc
             "meaning": PROTOCOL_MEANINGS[name],
             "n_cases": len(rows),
             "metrics": {
-                column: _without_nan(asdict(summarise([float(record[column]) for record in records])))
+                column: null_undefined(asdict(summarise([float(record[column]) for record in records])))
                 for column in columns
             },
         }
@@ -161,7 +161,3 @@ def _grouped(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
     for remark in remarks:
         cases[remark.text] += [remark.case_id] if remark.case_id else []
     return [{"remark": text, "case_ids": names} for text, names in cases.items()]
-
-
-def _without_nan(numbers: dict[str, float]) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in numbers.items()}

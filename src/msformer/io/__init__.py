@@ -9,7 +9,7 @@ from msformer.image import Image
 from msformer.io import tiff
 from msformer.io.folder import prepare_folder
 from msformer.io.photo import read_photo
-from msformer.io.write import write_label_map, write_mask, write_png, write_text
+from msformer.io.write import null_undefined, write_label_map, write_mask, write_png, write_text
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 """What a folder is searched for; a file that is named explicitly may have any name."""
@@ -20,6 +20,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "count_pages",
+    "null_undefined",
     "prepare_folder",
     "read",
     "write_label_map",

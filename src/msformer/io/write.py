@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
     """Write 8-bit grey or RGB, or 16-bit grey pixels as a PNG."""
     with atomic_path(path) as temporary:
         Pillow.fromarray(pixels).save(temporary, format="PNG")
+
+
+def null_undefined(value: Any) -> Any:
+    """A copy of nested data for strict JSON, which has no NaN and no infinity: they become null."""
+    if isinstance(value, dict):
+        return {key: null_undefined(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [null_undefined(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_text(path: Path, text: str) -> None:

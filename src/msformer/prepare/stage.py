@@ -82,18 +82,18 @@ def prepare(image: Image, settings: PrepareSettings) -> Prepared:
     is_blank = float(np.ptp(scaled, axis=(0, 1)).max()) < BLANK_CONTRAST
     if settings.remove_hair:
         scaled, _ = remove_hair(scaled)
-    valid = _field(scaled, settings.field)
+    valid = _or_everything(_field(scaled, settings.field))
     if settings.flatten_vignette:
         scaled, valid = flatten_vignette(scaled, valid)
     content = -skin_density(scaled, valid) if settings.density else perceptual(scaled)
-    detail = View(_appearance(content, valid, settings), _brightness(scaled), valid)
-    if shape == detail_shape:
-        working = detail
-    else:
+    whitened = whiten(content, valid)
+    working = detail = _view(scaled, content, whitened, valid, settings)
+    if shape != detail_shape:
         scaled, content = _shrink(scaled, shape), _shrink(content, shape)
-        valid = _shrink(valid[:, :, None].astype(np.float32), shape)[:, :, 0] > 0.5
-        working = View(_appearance(content, valid, settings), _brightness(scaled), valid)
-    channels = _channels(scaled, content, valid, settings)
+        valid = _or_everything(_shrink(valid[:, :, None].astype(np.float32), shape)[:, :, 0] > 0.5)
+        whitened = whiten(content, valid)
+        working = _view(scaled, content, whitened, valid, settings)
+    channels = _channels(scaled, whitened, settings)
     border = settings.padding
     padded = np.pad(channels, ((border, border), (border, border), (0, 0)), mode="reflect")
     return Prepared(
@@ -108,32 +108,38 @@ def prepare(image: Image, settings: PrepareSettings) -> Prepared:
 
 def _field(scaled: NDArray[np.float32], kind: str) -> Mask:
     if kind == "aperture":
-        field = aperture_field(scaled)
-    elif kind == "body":
-        field = body_field(scaled)
-    else:
-        field = np.ones(scaled.shape[:2], dtype=bool)
-    return field if field.any() else np.ones(scaled.shape[:2], dtype=bool)
+        return aperture_field(scaled)
+    if kind == "body":
+        return body_field(scaled)
+    return np.ones(scaled.shape[:2], dtype=bool)
+
+
+def _or_everything(valid: Mask) -> Mask:
+    """A field with nothing in it would leave every later stage without statistics."""
+    return valid if valid.any() else np.ones_like(valid)
 
 
 def _channels(
-    scaled: NDArray[np.float32], content: NDArray[np.float32], valid: Mask, settings: PrepareSettings
+    scaled: NDArray[np.float32], whitened: NDArray[np.float32], settings: PrepareSettings
 ) -> NDArray[np.float32]:
     if settings.colour == "whitened":
-        return whiten(content, valid)
+        return whitened
     if settings.colour == "bgr":
         return (scaled if scaled.shape[2] > 1 else scaled.repeat(3, axis=2))[:, :, ::-1]
     return scaled
 
 
-def _appearance(content: NDArray[np.float32], valid: Mask, settings: PrepareSettings) -> NDArray[np.float32]:
-    """One plane that tells things apart: density over skin where it is known, else the strongest colour direction."""
-    plane = content.mean(axis=2) if settings.density else whiten(content, valid)[:, :, 0]
-    return np.ascontiguousarray(plane)
-
-
-def _brightness(scaled: NDArray[np.float32]) -> Plane:
-    return np.ascontiguousarray(perceptual(scaled)[:, :, 0] if is_colour(scaled) else scaled.mean(axis=2))
+def _view(
+    scaled: NDArray[np.float32],
+    content: NDArray[np.float32],
+    whitened: NDArray[np.float32],
+    valid: Mask,
+    settings: PrepareSettings,
+) -> View:
+    """One plane that tells things apart (density over skin where it is known, else the strongest colour direction)."""
+    appearance = content.mean(axis=2) if settings.density else whitened[:, :, 0]
+    brightness = perceptual(scaled)[:, :, 0] if is_colour(scaled) else scaled.mean(axis=2)
+    return View(np.ascontiguousarray(appearance), np.ascontiguousarray(brightness), valid)
 
 
 def _shrink(planes: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
