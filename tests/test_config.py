@@ -10,7 +10,10 @@ from msformer.errors import ConfigError
 
 
 def test_shipped_presets() -> None:
-    assert preset_names() == ["default", "dermoscopy", "lung-ct", "paper-demo", "paper-scored"]
+    assert preset_names() == [
+        "auto", "chest-xray", "dermoscopy", "general", "lung-ct", "nuclei", "paper-demo", "paper-scored",
+        "stained-tissue", "ultrasound",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "inter", "intra"), [("paper-demo", 2.0, 1.2), ("paper-scored", 1.5, 1.3)])
@@ -28,7 +31,10 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
         "remove_hair": False,
         "field": "whole",
         "flatten_vignette": False,
-        "density": False,
+        "flatten_depth": False,
+        "background": None,
+        "smoothing": 0.0,
+        "tone": "lab",
     }
     assert config.network.model_dump() == {"embed_dim": 100, "depth": 2, "patch_size": 32}
     fit = config.fit
@@ -45,7 +51,7 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
         ({"fit": {"max_itre": 1}}, r"fit\.max_itre: .*not permitted, got 1"),
         ({"prepare": {"working_size": 32}}, r"prepare\.working_size: .*33, got 32"),
         ({"fit": {"learning_rate": float("nan")}}, r"fit\.learning_rate"),
-        ({"preset": "nope"}, r"preset must be one of default, .* got 'nope'"),
+        ({"preset": "nope"}, r"preset must be one of auto, .* got 'nope'"),
         ({"foreground": 3}, r"foreground"),
         ({"fit": {"max_iter": True}}, r"fit\.max_iter: .*valid integer, got True"),
         ({"": 5}, r"settings: .*not permitted, got 5"),
@@ -80,7 +86,7 @@ def test_frozen_and_replaced_by_validated_copies() -> None:
     other = config.replace(fit={"max_iter": 9}, random_state=3)
     assert (other.fit.max_iter, other.fit.momentum, other.random_state) == (9, 0.9, 3)
     assert config.fit.max_iter == 4
-    with pytest.raises(ConfigError, match="preset must stay 'default' here; start from 'paper-demo' instead"):
+    with pytest.raises(ConfigError, match="preset must stay 'general' here; start from 'paper-demo' instead"):
         config.replace(preset="paper-demo")
     with pytest.raises(ConfigError, match=r"fit\.momentum"):
         config.replace(fit={"momentum": 1.0})

@@ -21,7 +21,7 @@ def test_clone_and_parameters_follow_scikit_learn() -> None:
     assert (twin.max_iter, estimator.max_iter) == (7, 2)
     with pytest.raises(ValueError, match="got 'nope'"):
         twin.set_params(nope=1)
-    assert repr(estimator).startswith("MSFormer(preset='default', random_state=3, working_size=41")
+    assert repr(estimator).startswith("MSFormer(preset='general', random_state=3, working_size=41")
 
 
 def test_fit_gives_what_segment_gives(square_image: MakeSquare) -> None:
@@ -52,6 +52,8 @@ def test_constructor_checks_nothing_and_fit_checks_all(square_image: MakeSquare)
         {"min_clusters": 12},
         {"learning_rate": 0.9},
         {"preset": "paper-demo"},
+        {"n_clusters": 2},
+        {"region": (5, 5, 50, 45)},
     ],
     ids=str,
 )

@@ -11,15 +11,29 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from msformer.errors import ConfigError
 
-DEFAULT_PRESET = "default"
+DEFAULT_PRESET = "general"
+AUTO_PRESET = "auto"
+"""The preset that stands for whichever one fits an image (``auto.py``)."""
 MIN_SIDE = 33
 """Smallest side in px of an image and of the network's input: one 32-px patch and its shift by one pixel."""
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value  # TOML and JSON know no tuples
+
+
+Box: TypeAlias = Annotated[tuple[int, int, int, int], BeforeValidator(_as_tuple)]
+"""First row, first column, end row, end column, in px."""
+Point: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
+"""Row, column, in px."""
+Share: TypeAlias = Annotated[float, Field(gt=0, le=0.5)]
+Radii: TypeAlias = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
 
 
 class _Settings(BaseModel):
@@ -27,7 +41,7 @@ class _Settings(BaseModel):
 
 
 class PrepareSettings(_Settings):
-    """How an image becomes the network's input (``prepare.py``)."""
+    """How an image becomes what is clustered and compared (``prepare/``)."""
 
     working_size: int = Field(
         97, ge=MIN_SIDE, le=2049, description="Side in px of the square that has as many pixels as the input."
@@ -47,14 +61,46 @@ class PrepareSettings(_Settings):
         description="Size of the finer grid of the steps below and of the boundary; none: the working size.",
     )
     remove_hair: bool = Field(False, description="Paint over thin dark lines.")
-    field: Literal["whole", "aperture", "body"] = Field(
+    field: Literal["whole", "aperture", "air", "body"] = Field(
         "whole",
-        description="What counts: everything, all but the dark corners of a round aperture, or the body on dark air.",
+        description="What counts: everything, all but the dark corners of a round aperture, all but the dark air "
+        "around a body at the frame, or the body on dark air with its holes.",
     )
     flatten_vignette: bool = Field(False, description="Divide by the light's fall from the centre outwards.")
-    density: bool = Field(False, description="Optical density over a smooth skin surface instead of colours.")
+    flatten_depth: bool = Field(False, description="Subtract the weakening of echoes from the top downwards.")
+    background: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Subtract the surroundings' mean in a Gaussian window of this width, as a share of the image's "
+        "side; none: subtract nothing.",
+    )
+    smoothing: float = Field(
+        0.0,
+        ge=0,
+        le=0.1,
+        description="Gaussian blur of what is clustered and compared, as a share of the image's side; against ribs "
+        "and speckle.",
+    )
+    tone: Literal["lab", "root", "stain"] = Field(
+        "lab",
+        description="What tells things apart: Lab colours, square roots of the light (between its linear scale, blind "
+        "in the dark, and density, blind in the light), or stain density over the slide's own ground.",
+    )
     padding: int = Field(
         4, ge=0, le=16, description="Reflected border in px around the input; cut off again after the fit."
+    )
+
+
+class ClusterSettings(_Settings):
+    """How pixels become clusters (``cluster.py``)."""
+
+    method: Literal["network", "kmeans"] = Field(
+        "network", description="The network of the method, or k-means of the same channels, which is many times faster."
+    )
+    n_clusters: int = Field(8, ge=2, le=64, description="Number of clusters of k-means.")
+    merge_to: int | None = Field(
+        None, ge=2, le=512, description="Merge the most similar clusters until so many are left; none: merge nothing."
     )
 
 
@@ -90,8 +136,57 @@ class FitSettings(_Settings):
     device: str = Field("cpu", description="Where the network runs, as PyTorch names it: cpu, cuda:0, mps.")
 
 
+class CueWeights(_Settings):
+    """What speaks for a candidate (``foreground/cues.py``): the exponent of each cue in their product; 0 is off."""
+
+    explained: float = Field(1.0, ge=0, le=8, description="Share of the image's variance that the split explains.")
+    frame: float = Field(1.0, ge=0, le=8, description="Share of the frame that is left free.")
+    ring: float = Field(0.0, ge=0, le=8, description="Share of the ring around it that differs from it.")
+    solidity: float = Field(0.0, ge=0, le=8, description="Share of its convex hull that each object fills.")
+    centre: float = Field(0.0, ge=0, le=8, description="How near to the image's centre it lies.")
+    separate: float = Field(0.0, ge=0, le=8, description="How well each object differs from what is just around it.")
+    air: float = Field(0.0, ge=0, le=8, description="How far it is on the way from the body's level to that of air.")
+
+
+class ForegroundSettings(_Settings):
+    """Which clusters are the object (``foreground/``)."""
+
+    grid: Literal["working", "detail"] = Field(
+        "working", description="Where candidates are made and compared; small objects need the detail grid."
+    )
+    polarity: Literal["either", "darker", "brighter", "minority"] = Field(
+        "either",
+        description="Whether the object is darker or brighter than its surroundings; minority: on the side to which "
+        "few pixels pull the mean away from the median.",
+    )
+    objects: Literal["any", "one", "two", "pair", "many"] = Field(
+        "any",
+        description="One object, at most two, one on each side of the body's midline, all of a kind, or whatever "
+        "scores best.",
+    )
+    min_share: float = Field(0.0, ge=0, lt=1, description="Smallest object, all its parts, as a share of the image.")
+    max_share: float = Field(1.0, gt=0, le=1, description="Largest object, all its parts, as a share of the image.")
+    min_area: float = Field(0.002, ge=0, lt=1, description="Smallest component, as a share of the image's area.")
+    min_relative_area: float = Field(
+        0.0, ge=0, le=1, description="Smallest component, as a share of the largest one of the same candidate."
+    )
+    touches_frame: bool = Field(True, description="Whether a component may touch the frame of the image.")
+    openings: Radii = Field(
+        (0.0,),
+        min_length=1,
+        max_length=8,
+        description="Radii, as shares of the image's side, by which candidates are opened; 0 leaves them as they are.",
+    )
+    inner_splits: int = Field(
+        0, ge=0, le=4, description="How often each candidate is split again by what is inside of it."
+    )
+    hull: bool = Field(False, description="Take the convex hull of each component.")
+    mirror: bool = Field(False, description="Add the mirror image about the body's midline: what one side hides.")
+    cues: CueWeights = CueWeights()
+
+
 class RefineSettings(_Settings):
-    """The way back to the native grid (``refine.py``)."""
+    """The way back to the native grid (``refine/``)."""
 
     logit_smoothing: int = Field(
         3,
@@ -103,25 +198,44 @@ class RefineSettings(_Settings):
         0, ge=0, le=10, description="How often the mask's border is moved to where the image changes; 0 is off."
     )
     boundary_level: float = Field(
-        0.3, gt=0, lt=1, description="Where the border lies between the surroundings' level, 0, and the object's, 1."
+        0.5, gt=0, lt=1, description="Where the border lies between the surroundings' level, 0, and the object's, 1."
     )
-    boundary_reach: float = Field(
-        0.08, gt=0, le=0.5, description="How far the border may move a round, as a share of the image's side."
+    boundary_reach: Share | Literal["own"] = Field(
+        0.08,
+        description="How far the border may move a round, as a share of the image's side, at most 0.5; own: the "
+        "objects' own median radius.",
     )
-
-
-class ForegroundSettings(_Settings):
-    """Which clusters are the object (``foreground.py``)."""
-
-    polarity: Literal["either", "darker", "brighter"] = Field(
-        "either", description="Whether the object is darker or brighter than its surroundings."
+    closing: float = Field(
+        0.0,
+        ge=0,
+        le=0.1,
+        description="Close gaps of up to twice this share of the image's side in each component: vessels in lungs.",
     )
-    max_objects: int | None = Field(None, ge=1, description="Keep at most this many components; none: all.")
-    min_area: float = Field(0.002, ge=0, lt=1, description="Smallest component, as a share of the image's area.")
+    hull: bool = Field(False, description="Take the convex hull of each component in the end.")
     min_relative_area: float = Field(
-        0.0, ge=0, le=1, description="Smallest component, as a share of the largest one of the same candidate."
+        0.0, ge=0, le=1, description="Drop components under this share of the typical one in the end."
     )
-    touches_frame: bool = Field(True, description="Whether a component may touch the frame of the image.")
+    cells: bool = Field(
+        False, description="Grow nuclei to cells by the stain around them, and keep those that have enough of it."
+    )
+
+
+class HintSettings(_Settings):
+    """What the user points at, in px of the image (``focus.py``)."""
+
+    region: Box | None = Field(
+        None, description="Look only here: first row, first column, end row, end column; the label outside is 0."
+    )
+    box: Box | None = Field(None, description="The object fills about this box.")
+    point: Point | None = Field(None, description="The object holds this pixel: row, column.")
+
+
+class ConfidenceSettings(_Settings):
+    """When nothing is found (``confidence.py``)."""
+
+    empty_below: float = Field(
+        0.0, ge=0, le=1, description="The mask is empty where the confidence is lower; 0 never empties it."
+    )
 
 
 class Config(_Settings):
@@ -129,11 +243,17 @@ class Config(_Settings):
 
     preset: str = Field(DEFAULT_PRESET, description="The preset that the settings started from.")
     random_state: int = Field(0, ge=0, lt=2**63, description="Seed of every random draw of a case.")
+    restarts: int = Field(
+        1, ge=1, le=64, description="Seeds that are tried; the mask that most resembles the others is taken."
+    )
     prepare: PrepareSettings = PrepareSettings()
+    cluster: ClusterSettings = ClusterSettings()
     network: NetworkSettings = NetworkSettings()
     fit: FitSettings = FitSettings()
-    refine: RefineSettings = RefineSettings()
     foreground: ForegroundSettings = ForegroundSettings()
+    refine: RefineSettings = RefineSettings()
+    confidence: ConfidenceSettings = ConfidenceSettings()
+    hints: HintSettings = HintSettings()
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
@@ -172,6 +292,11 @@ class Config(_Settings):
         if changes.get("preset", self.preset) != self.preset:
             raise ConfigError(f"preset must stay {self.preset!r} here; start from {changes['preset']!r} instead")
         return self._validated(merge(self.model_dump(), changes))
+
+    def carried_to(self, preset: str) -> Self:
+        """The settings of another preset, with everything over them that differs from this one's own."""
+        own, values = type(self).from_preset(self.preset).model_dump(), self.model_dump()
+        return self._validated(merge(_preset_mapping(preset), _difference(values, own) | {"preset": preset}))
 
     @classmethod
     def _validated(cls, settings: Mapping[str, Any]) -> Self:
@@ -236,6 +361,18 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
+
+
+def _difference(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What of nested settings ``values`` is not as in ``own``."""
+    changed = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            if below := _difference(value, own[key]):
+                changed[key] = below
+        elif value != own[key]:
+            changed[key] = value
+    return changed
 
 
 def _describe(error: ValidationError) -> str:

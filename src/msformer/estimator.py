@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from msformer.config import Config
+from msformer.config import DEFAULT_PRESET, Config, merge
+from msformer.hints import hint_settings
 from msformer.image import Image, LabelMap, Mask
 from msformer.pipeline import segment
 from msformer.segmentation import Segmentation
@@ -28,10 +29,21 @@ class MSFormer:
         max_iter: Most updates.
         min_clusters: Stop after the update that started from this many clusters or fewer.
         learning_rate: Step size.
+        polarity: Whether the object is darker or brighter than its surroundings; see ``hints.hint_settings``, which
+            explains this and the following ones.
+        objects: How many there are.
+        touches_frame: Whether the object may touch the frame.
+        share: Smallest and largest share of the image.
+        region: Look only here.
+        box: The object fills about this box.
+        point: The object holds this pixel.
+        n_clusters: Number of clusters, at most.
+        restarts: Seeds that are tried.
 
     Attributes:
         labels_: Label map ``(H, W)``, 1 to K.
         mask_: Foreground mask ``(H, W)``.
+        confidence_: How far the mask can be trusted, in [0, 1].
         n_iter_: Number of updates.
         converged_: Whether the loop ended by itself, with few clusters.
         loss_history_: Weighted sum of the losses before each update.
@@ -47,6 +59,7 @@ class MSFormer:
 
     labels_: LabelMap
     mask_: Mask
+    confidence_: float
     n_iter_: int
     converged_: bool
     loss_history_: list[float]
@@ -55,13 +68,22 @@ class MSFormer:
     def __init__(
         self,
         *,
-        preset: str = "default",
+        preset: str = DEFAULT_PRESET,
         random_state: int | None = None,
         working_size: int | None = None,
         embed_dim: int | None = None,
         max_iter: int | None = None,
         min_clusters: int | None = None,
         learning_rate: float | None = None,
+        polarity: str | None = None,
+        objects: str | None = None,
+        touches_frame: bool | None = None,
+        share: tuple[float, float] | None = None,
+        region: tuple[int, int, int, int] | None = None,
+        box: tuple[int, int, int, int] | None = None,
+        point: tuple[int, int] | None = None,
+        n_clusters: int | None = None,
+        restarts: int | None = None,
     ) -> None:
         # scikit-learn's convention: store as given, check in fit.
         self.preset = preset
@@ -71,6 +93,15 @@ class MSFormer:
         self.max_iter = max_iter
         self.min_clusters = min_clusters
         self.learning_rate = learning_rate
+        self.polarity = polarity
+        self.objects = objects
+        self.touches_frame = touches_frame
+        self.share = share
+        self.region = region
+        self.box = box
+        self.point = point
+        self.n_clusters = n_clusters
+        self.restarts = restarts
 
     def fit(self, image: Image | ArrayLike, y: None = None) -> Self:
         """Segment ``image``, ``(H, W)`` or ``(H, W, C)``; ``y`` is ignored, as clusterings do.
@@ -83,6 +114,7 @@ class MSFormer:
         self.segmentation_ = result
         self.labels_ = result.label_map
         self.mask_ = result.mask
+        self.confidence_ = result.confidence
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
         self.loss_history_ = [step.losses["total"] for step in result.history]
@@ -125,5 +157,6 @@ class MSFormer:
             },
         }
         given = {group: {k: v for k, v in values.items() if v is not None} for group, values in groups.items()}
-        settings = Config.from_preset(self.preset).replace(**given)
+        hints = hint_settings(**{name: getattr(self, name) for name in inspect.signature(hint_settings).parameters})
+        settings = Config.from_preset(self.preset).replace(**merge(given, hints))
         return settings if self.random_state is None else settings.replace(random_state=self.random_state)

@@ -11,51 +11,44 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from msformer.config import DEFAULT_PRESET, Config
-from msformer.errors import WeightsError
-from msformer.foreground import choose_foreground
+from msformer.auto import choose_preset
+from msformer.cluster import Clusterer, Clustering, kmeans_clusterer, merged, network_clusterer
+from msformer.confidence import Evidence, estimate_confidence
+from msformer.config import AUTO_PRESET, DEFAULT_PRESET, Config
+from msformer.consensus import find_consensus
+from msformer.focus import Focus, find_focus
+from msformer.foreground import Foreground, Scene, choose_foreground, find_midline, find_sign
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import Region, measure_mask, measure_regions
-from msformer.prepare import Prepared, prepare
-from msformer.refine import (
-    enlarge,
-    mask_to_native,
-    refine_boundary,
-    smooth_logits,
-    smooth_to_native,
-    to_native,
-)
-from msformer.segmentation import Segmentation, StopReason, versions
+from msformer.prepare import Prepared, View, prepare
+from msformer.refine import enlarge, mask_to_native, refine_mask, smooth_logits, smooth_to_native, to_native
+from msformer.segmentation import Segmentation, versions
 
-if TYPE_CHECKING:  # torch is imported when the first image is segmented, not with the package
+if TYPE_CHECKING:
     from torch import Tensor
 
-    from msformer.fit import CancelToken, FitEvent, FitStep
+    from msformer.fit import CancelToken, FitEvent
 
 
 @dataclass(frozen=True)
-class Clustering:
-    """The pixels of a prepared image in clusters.
+class Attempt:
+    """What one seed makes of a prepared image, on the native grid of what is looked at.
 
     Attributes:
-        logits: ``(K, h, w)`` on the working grid without border; the largest wins. Hard labels as 0 and 1.
-        stop_reason: Why the method ended; ``not_iterative`` for those without a loop.
-        n_iter: Number of updates.
-        history: Losses before each update.
-        network: Sizes of the network that was optimised, None where there was none.
-        initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
+        clustering: The clusters on the working grid.
+        winners: The surviving clusters' channels, ascending.
+        indices: ``(h, w)``, indices into ``winners``.
+        chosen: The object on the grid where it was chosen.
+        mask: ``(h, w)``, the object.
+        detail_mask: The object in its final outline on the detail grid, before it went to the native one.
     """
 
-    logits: NDArray[np.floating]
-    stop_reason: StopReason
-    n_iter: int = 0
-    history: tuple[FitStep, ...] = ()
-    network: Mapping[str, int] | None = None
-    initial_weights_digest: str | None = None
-
-
-Clusterer = Callable[[Prepared, Config], Clustering]
-"""A method that puts the pixels of a prepared image into clusters. It sees the image and nothing else."""
+    clustering: Clustering
+    winners: NDArray[np.intp]
+    indices: NDArray[np.uint16]
+    chosen: Foreground
+    mask: Mask
+    detail_mask: Mask
 
 
 def segment(
@@ -68,7 +61,7 @@ def segment(
     on_event: Callable[[FitEvent], None] | None = None,
     cancel: CancelToken | None = None,
 ) -> Segmentation:
-    """Segment one image with a network that is optimised on it from scratch.
+    """Segment one image with nothing but itself: its clusters, and the one that a rule takes for the object.
 
     The same image, settings and seed give the same labels on every run with the same number of threads. The
     caller's random state is neither used nor changed, and the image is not written to.
@@ -97,7 +90,13 @@ def segment(
         >>> result.label_map.shape, bool(result.mask[32, 45]), bool(result.mask[4, 4])
         ((64, 80), True, False)
     """
-    cluster = network_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
+    network = network_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
+
+    def cluster(prepared: Prepared, settings: Config) -> Clustering:
+        # Weights to start from can only be meant for the network.
+        by_kmeans = settings.cluster.method == "kmeans" and initial_weights is None
+        return (kmeans_clusterer if by_kmeans else network)(prepared, settings)
+
     return segment_with(cluster, image, config, random_state=random_state, spacing_mm=spacing_mm)
 
 
@@ -118,46 +117,51 @@ def segment_with(
     clock = _Clock()
     with clock("hash"):
         digest = image.digest
+    focus = find_focus(image.shape, settings.hints)
+    part = focus.cut(image)
+    reason = ""
+    if settings.preset == AUTO_PRESET:
+        with clock("auto"):
+            name, reason = choose_preset(part)
+        settings = settings.carried_to(name)
     with clock("prepare"):
-        prepared = prepare(image, settings.prepare)
+        prepared = prepare(part, settings.prepare)
     if prepared.is_blank:
-        clustering = Clustering(np.zeros((1, *prepared.shape), dtype=np.float32), "blank")
-        winners, indices, score = np.zeros(1, dtype=np.intp), np.zeros(image.shape, dtype=np.uint16), 0.0
-        mask: Mask = np.zeros(image.shape, dtype=bool)
+        attempts = [_nothing(prepared, part.shape)]
     else:
-        with clock("cluster"):
-            clustering = cluster(prepared, settings)
-        with clock("foreground"):
-            logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
-            view = prepared.working
-            chosen = choose_foreground(
-                logits.argmax(axis=0), view.appearance, view.brightness, settings.foreground, view.valid
-            )
-            score = chosen.score
-        with clock("refine"):
-            winners, indices = to_native(logits, image.shape)
-            if settings.refine.boundary_rounds > 0:
-                detail = prepared.detail
-                start = enlarge(chosen.mask, detail.valid.shape)
-                fine = refine_boundary(start, detail.appearance, detail.valid, settings.refine)
-                mask = smooth_to_native(fine, image.shape)
-            else:
-                mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])
+        seeds = [settings.replace(random_state=settings.random_state + index) for index in range(settings.restarts)]
+        attempts = [_attempt(cluster, prepared, focus, part.shape, seed, clock) for seed in seeds]
+    with clock("consensus"):
+        consensus = find_consensus([attempt.mask for attempt in attempts], [one.chosen.score for one in attempts])
+    taken = attempts[consensus.chosen]
+    evidence = Evidence.of(taken.detail_mask, taken.chosen, consensus, prepared.detail)
+    confidence = estimate_confidence(evidence)
+    is_empty = not taken.mask.any() or confidence < settings.confidence.empty_below
+    mask = np.zeros_like(taken.mask) if is_empty else taken.mask
     with clock("measure"):
-        label_map, regions, order = _canonical(image, indices)
+        labels, regions, order = _canonical(part, taken.indices)
+        label_map, mask, stability = focus.paste(labels), focus.paste(mask), focus.paste(consensus.stability)
+        if not focus.is_whole:
+            regions = tuple(measure_regions(image, label_map))
         foreground = measure_mask(image, mask)
     return Segmentation(
         label_map=label_map,
         mask=mask,
-        cluster_channels=tuple(int(channel) for channel in winners[order]),
-        foreground_score=score,
+        stability=stability,
+        cluster_channels=tuple(int(channel) for channel in taken.winners[order]),
+        foreground_score=taken.chosen.score,
+        cues=dict(taken.chosen.cues),
+        confidence=0.0 if not taken.mask.any() else confidence,
+        agreement=consensus.agreement,
+        is_empty=is_empty,
+        preset_reason=reason,
         regions=regions,
         foreground=foreground,
-        history=clustering.history,
-        n_iter=clustering.n_iter,
-        stop_reason=clustering.stop_reason,
-        network=clustering.network,
-        initial_weights_digest=clustering.initial_weights_digest,
+        history=taken.clustering.history,
+        n_iter=taken.clustering.n_iter,
+        stop_reason=taken.clustering.stop_reason,
+        network=taken.clustering.network,
+        initial_weights_digest=taken.clustering.initial_weights_digest,
         intensity_range=prepared.intensity_range,
         working_shape=prepared.shape,
         timings_s=clock.seconds,
@@ -167,49 +171,73 @@ def segment_with(
     )
 
 
-def network_clusterer(
-    *,
-    initial_weights: Mapping[str, Tensor] | None = None,
-    on_event: Callable[[FitEvent], None] | None = None,
-    cancel: CancelToken | None = None,
-) -> Clusterer:
-    """The method itself as a clusterer; see ``segment`` for the arguments."""
-
-    def cluster(prepared: Prepared, settings: Config) -> Clustering:
-        import torch
-
-        from msformer.fit import fit
-        from msformer.network import build_network, load_released, weights_digest
-
-        in_channels = prepared.network_input.shape[0]
-        if initial_weights is not None:
-            network = load_released(initial_weights)
-            if (expected := network.fine.embedding.projection.in_channels) != in_channels:
-                raise WeightsError(
-                    f"initial_weights are for {expected} channels; the prepared image has {in_channels} "
-                    f"(prepare.colour={settings.prepare.colour!r})"
-                )
-        else:
-            # Drawn on the CPU whatever the device, so that a seed means the same everywhere.
-            network = build_network(
-                in_channels,
-                embed_dim=settings.network.embed_dim,
-                depth=settings.network.depth,
-                patch_size=settings.network.patch_size,
-                generator=torch.Generator().manual_seed(settings.random_state),
+def _attempt(
+    cluster: Clusterer, prepared: Prepared, focus: Focus, shape: tuple[int, int], settings: Config, clock: _Clock
+) -> Attempt:
+    """Cluster, choose and refine with one seed."""
+    with clock("cluster"):
+        clustering = cluster(prepared, settings)
+        if settings.cluster.merge_to is not None:
+            clustering = merged(clustering, prepared.channels, settings.cluster.merge_to)
+        logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
+    with clock("foreground"):
+        on_detail = settings.foreground.grid == "detail"
+        view = prepared.detail if on_detail else prepared.working
+        channels, names = to_native(logits, view.shape)
+        scene = make_scene(view, focus, settings)
+        chosen = choose_foreground(channels[names], scene, settings.foreground)
+    with clock("refine"):
+        winners, indices = to_native(logits, shape)
+        fine = enlarge(chosen.mask, prepared.detail.shape)
+        refines = settings.refine.boundary_rounds > 0 or settings.refine.cells or settings.refine.hull
+        if on_detail or refines:
+            detail = prepared.detail
+            fine = refine_mask(
+                fine,
+                detail.appearance,
+                detail.valid,
+                settings.refine,
+                blue_stain=detail.blue_stain,
+                midline=None
+                if scene.midline is None
+                else round((scene.midline + 0.5) * detail.shape[1] / view.shape[1] - 0.5),
             )
-        result = fit(network, prepared.network_input, settings.fit, on_event=on_event, cancel=cancel)
-        inside = slice(prepared.padding, -prepared.padding or None)
-        return Clustering(
-            result.logits[:, inside, inside],
-            result.stop_reason,
-            result.n_iter,
-            result.history,
-            network=network.sizes,
-            initial_weights_digest=None if initial_weights is None else weights_digest(initial_weights),
-        )
+            mask = smooth_to_native(fine, shape)
+        else:
+            mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])
+    return Attempt(clustering, winners, indices, chosen, mask, fine)
 
-    return cluster
+
+def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
+    """What the foreground rule looks at: a view, and what the settings and the user say of it."""
+    asks_for_midline = settings.foreground.objects == "pair" or settings.foreground.mirror
+    height, width = view.shape
+    return Scene(
+        appearance=view.appearance,
+        valid=view.valid,
+        sign=find_sign(settings.foreground.polarity, view.appearance, view.valid),
+        air=view.air,
+        midline=find_midline(view.brightness, view.valid) if asks_for_midline else None,
+        point=None if focus.point is None else (int(focus.point[0] * height), int(focus.point[1] * width)),
+        box=None
+        if focus.box is None
+        else (
+            round(focus.box[0] * height),
+            round(focus.box[1] * width),
+            max(round(focus.box[2] * height), round(focus.box[0] * height) + 1),
+            max(round(focus.box[3] * width), round(focus.box[1] * width) + 1),
+        ),
+    )
+
+
+def _nothing(prepared: Prepared, shape: tuple[int, int]) -> Attempt:
+    """What a blank image comes to: one cluster, no object."""
+    empty = Foreground(np.zeros(prepared.shape, dtype=bool), (), 0.0)
+    clustering = Clustering(np.zeros((1, *prepared.shape), dtype=np.float32), "blank")
+    indices = np.zeros(shape, dtype=np.uint16)
+    nothing = np.zeros(shape, dtype=bool)
+    undetailed = np.zeros_like(prepared.detail.valid)
+    return Attempt(clustering, np.zeros(1, dtype=np.intp), indices, empty, nothing, undetailed)
 
 
 def _settings(config: Config | str | Mapping[str, Any] | None, random_state: int | None) -> Config:
@@ -255,4 +283,4 @@ class _Clock:
     def __call__(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[stage] = time.perf_counter() - start
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start

@@ -32,7 +32,13 @@ class Segmentation:
             brightest (mean over pixels and channels); 0 is reserved for outside a region of interest.
         mask: ``(H, W)``, True on the object that the rule chose.
         cluster_channels: The number that the clustering itself gave to label 1, 2, …, K: the network's channel.
-        foreground_score: How well the object explains the image, in [0, 1]; 0 where none was found.
+        stability: ``(H, W)`` in [0, 1], the share of the restarts that take a pixel for the object.
+        foreground_score: Product of the cues that speak for the object, in [0, 1]; 0 where none was found.
+        cues: Each of these cues.
+        confidence: How far the mask can be trusted, in [0, 1]: about its expected Dice (``confidence.py``).
+        agreement: Mean Dice between the chosen restart and the others; 1 for a single one.
+        is_empty: Whether nothing was found, or nothing that passes ``confidence.empty_below``.
+        preset_reason: Why ``auto`` chose the preset, empty where it was given.
         regions: One entry a label, measured in the image.
         foreground: The mask measured, None where it is empty.
         history: Losses and number of labels before each update.
@@ -51,8 +57,14 @@ class Segmentation:
 
     label_map: LabelMap
     mask: Mask
+    stability: NDArray[np.float32]
     cluster_channels: tuple[int, ...]
     foreground_score: float
+    cues: Mapping[str, float]
+    confidence: float
+    agreement: float
+    is_empty: bool
+    preset_reason: str
     regions: tuple[Region, ...]
     foreground: Region | None
     history: tuple[FitStep, ...]
@@ -88,7 +100,13 @@ class Segmentation:
             "n_iter": self.n_iter,
             "stop_reason": self.stop_reason,
             "converged": self.converged,
+            "preset": self.config.preset,
+            "preset_reason": self.preset_reason,
             "foreground_score": self.foreground_score,
+            "cues": dict(self.cues),
+            "confidence": self.confidence,
+            "agreement": self.agreement,
+            "is_empty": self.is_empty,
             "foreground": None if self.foreground is None else asdict(self.foreground),
             "cluster_channels": list(self.cluster_channels),
             "working_shape": list(self.working_shape),

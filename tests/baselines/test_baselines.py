@@ -24,20 +24,21 @@ from msformer.baselines import METHODS, Method, get_method, method_names, regist
 from msformer.baselines import dfc as dfc_module
 from msformer.baselines import sgscn as sgscn_module
 from msformer.baselines.base import Counted, LearningSettings, one_hot
+from msformer.cluster import Clustering
 from msformer.config import Config
 from msformer.errors import ConfigError, ImageError
-from msformer.foreground import object_score
+from msformer.foreground import Scene, score_mask
 from msformer.image import Image
 from msformer.phantoms import make_phantom
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared, prepare
 
 NAMES = [
-    "msformer", "untrained", "otsu-2", "otsu-3", "otsu-4", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8",
+    "msformer", "as-shipped", "untrained", "otsu-2", "otsu-3", "otsu-4", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8",
     "slic-kmeans", "felzenszwalb", "chan-vese", "grabcut", "disc", "dfc", "sgscn",
 ]  # fmt: skip
 SEEDED = {
-    "msformer", "untrained", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8", "slic-kmeans", "grabcut", "dfc", "sgscn",
+    "msformer", "as-shipped", "untrained", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8", "slic-kmeans", "grabcut",
+    "dfc", "sgscn",
 }  # fmt: skip
 
 
@@ -176,7 +177,8 @@ def test_own_object_is_what_the_method_calls_it(name: str, square_image: MakeSqu
     assert result.foreground is not None
     assert result.foreground.area_px == result.mask.sum()
     assert result.foreground.area_mm2 == pytest.approx(result.mask.sum() / 4)
-    exact = object_score(inside, prepared.appearance, prepared.working.valid)
+    scene = Scene(prepared.appearance, prepared.working.valid)
+    exact, _ = score_mask(inside, scene, fast.foreground.cues)
     assert result.foreground_score == pytest.approx(exact, abs=0.1)
 
 

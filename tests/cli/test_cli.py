@@ -188,7 +188,7 @@ def test_preset_over_a_file_of_another_preset_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "my.toml").write_text('preset = "paper-demo"\n')
-    arguments = ["segment", "--print-config", "--config", str(tmp_path / "my.toml"), "--preset", "default"]
+    arguments = ["segment", "--print-config", "--config", str(tmp_path / "my.toml"), "--preset", "general"]
     assert run_program(monkeypatch, *arguments) == 2
     assert "starts from 'paper-demo'" in capsys.readouterr().err
 
@@ -203,7 +203,7 @@ def test_info_as_json_and_as_text(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert run_program(monkeypatch, "info", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["versions"]["torch"] == torch.__version__
-    assert {"default", "paper-demo", "paper-scored"} <= set(facts["presets"])
+    assert {"general", "paper-demo", "paper-scored"} <= set(facts["presets"])
     assert run_program(monkeypatch, "info") == 0
     assert torch.__version__ in capsys.readouterr().out
 

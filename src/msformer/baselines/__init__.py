@@ -19,12 +19,13 @@ from numpy.typing import ArrayLike
 
 from msformer.baselines import chan_vese, dfc, disc, felzenszwalb, grabcut, kmeans, otsu, sgscn, slic, untrained
 from msformer.baselines.base import Counted, Method
+from msformer.cluster import Clustering, kmeans_clusterer, network_clusterer
 from msformer.config import Config
 from msformer.errors import ConfigError
-from msformer.foreground import object_score
+from msformer.foreground import Scene, score_mask
 from msformer.image import Image
 from msformer.measure import measure_mask
-from msformer.pipeline import Clustering, network_clusterer, segment_with
+from msformer.pipeline import segment_with
 from msformer.prepare import Prepared
 from msformer.segmentation import Segmentation
 
@@ -136,12 +137,13 @@ def segment(
         return result
     own = np.array([channel == chosen.object_label for channel in result.cluster_channels])
     mask = own[result.label_map - 1]
+    scene = Scene(seen[0].working.appearance, seen[0].working.valid)
     small = cv2.resize(mask.astype(np.uint8), result.working_shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
     return replace(
         result,
         mask=mask,
         foreground=measure_mask(picture, mask),
-        foreground_score=object_score(small, seen[0].working.appearance, seen[0].working.valid),
+        foreground_score=score_mask(small, scene, result.config.foreground.cues)[0],
     )
 
 
@@ -156,6 +158,21 @@ register(
         seeded=True,
         reference="Karimijafarbigloo, Azad, Kazerouni & Merhof, MIDL 2023, PMLR 227:680-694; this project",
         limits="Labels itself by the argmax, so large clusters grow: training merges the object with what is near it.",
+    )
+)
+
+
+def _as_shipped(prepared: Prepared, settings: Config) -> Clustering:
+    return (kmeans_clusterer if settings.cluster.method == "kmeans" else network_clusterer())(prepared, settings)
+
+
+register(
+    Method(
+        name="as-shipped",
+        cluster=_as_shipped,
+        seeded=True,
+        reference="this project: the clustering that the preset names",
+        limits="Those of the clustering that the preset names.",
     )
 )
 for _module in (untrained, otsu, kmeans, slic, felzenszwalb, chan_vese, grabcut, disc, dfc, sgscn):

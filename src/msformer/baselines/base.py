@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer.cluster import Clusterer, Clustering
 from msformer.config import Config
-from msformer.pipeline import Clusterer, Clustering
 from msformer.prepare import Prepared
 
 
@@ -65,12 +65,6 @@ class Counted:
     def __call__(self, prepared: Prepared, settings: Config) -> Clustering:
         """Cluster into ``count`` classes."""
         return self.run(prepared, settings, self.count)
-
-
-def working_channels(prepared: Prepared) -> NDArray[np.float32]:
-    """The prepared channels ``(h, w, C)`` in [0, 1], without the border."""
-    inside = slice(prepared.padding, -prepared.padding or None)
-    return np.ascontiguousarray(prepared.network_input[:, inside, inside].transpose(1, 2, 0))
 
 
 def one_hot(labels: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msformer.baselines.base import LearningSettings, Method
+from msformer.cluster import Clustering
 from msformer.config import Config
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 if TYPE_CHECKING:

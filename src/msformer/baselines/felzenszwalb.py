@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 
-from msformer.baselines.base import Method, one_hot, working_channels
+from msformer.baselines.base import Method, one_hot
+from msformer.cluster import Clustering
 from msformer.config import Config
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 SCALE = 100
@@ -24,7 +24,7 @@ def cluster(prepared: Prepared, settings: Config) -> Clustering:
     min_size = max(int(MIN_AREA * prepared.brightness.size), 1)
     with warnings.catch_warnings():  # it doubts that an image can have more than three channels
         warnings.filterwarnings("ignore", "Got image with third dimension", RuntimeWarning)
-        segments = felzenszwalb(working_channels(prepared), SCALE, SIGMA, min_size, channel_axis=-1)
+        segments = felzenszwalb(prepared.channels, SCALE, SIGMA, min_size, channel_axis=-1)
     return Clustering(one_hot(segments), "not_iterative")
 
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.baselines.base import Method, one_hot, seed_32, working_channels
+from msformer.baselines.base import Method, one_hot, seed_32
+from msformer.cluster import Clustering
 from msformer.config import Config
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 ELLIPSE_SHARE = 2 / 3
@@ -26,7 +26,7 @@ def cluster(prepared: Prepared, settings: Config) -> Clustering:
     the corners, is certain to be surroundings: an object may reach the frame, but cannot become everything. OpenCV
     takes three channels of 8 bits: the three strongest are used, or the last is repeated.
     """
-    channels = working_channels(prepared)
+    channels = prepared.channels
     picks = np.minimum(np.arange(3), channels.shape[2] - 1)
     pixels = np.ascontiguousarray(np.rint(channels[:, :, picks] * 255).astype(np.uint8))
     # OpenCV's random state belongs to a thread and cannot be read, so it could not be put back in the caller's.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.baselines.base import Counted, Method, one_hot, seed_32, working_channels
+from msformer.baselines.base import Counted, Method, one_hot, seed_32
+from msformer.cluster import Clustering
 from msformer.config import Config
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 N_INIT = 10
@@ -16,7 +16,7 @@ N_INIT = 10
 
 def group(prepared: Prepared, settings: Config, count: int) -> Clustering:
     """Put the pixels into ``count`` clusters, or fewer where the image has fewer colours."""
-    channels = working_channels(prepared)
+    channels = prepared.channels
     labels = group_points(channels.reshape(-1, channels.shape[2]), count, seed_32(settings))
     return Clustering(one_hot(labels.reshape(prepared.shape)), "not_iterative")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from msformer.baselines.base import Counted, Method, one_hot
+from msformer.cluster import Clustering
 from msformer.config import Config
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 N_BINS = 256

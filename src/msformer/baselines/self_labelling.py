@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from msformer.baselines.base import LearningSettings
+from msformer.cluster import Clustering
 from msformer.config import Config
 from msformer.errors import FitDivergedError
 from msformer.fit import FitStep, StopReason, find_device
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 POSITIVE = 1e-12

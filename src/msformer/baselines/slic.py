@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from msformer.baselines.base import Method, one_hot, seed_32, working_channels
+from msformer.baselines.base import Method, one_hot, seed_32
 from msformer.baselines.kmeans import group_points
+from msformer.cluster import Clustering
 from msformer.config import Config
-from msformer.pipeline import Clustering
 from msformer.prepare import Prepared
 
 SEGMENT_AREA = 25
@@ -23,7 +23,7 @@ def cluster(prepared: Prepared, settings: Config) -> Clustering:
     """Cluster superpixels by their mean channels, each with the weight of its area."""
     from skimage.segmentation import slic
 
-    channels = working_channels(prepared)
+    channels = prepared.channels
     n_segments = max(prepared.brightness.size // SEGMENT_AREA, N_CLUSTERS)
     segments = slic(
         channels,

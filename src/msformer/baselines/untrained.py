@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from msformer.baselines.base import Method
+from msformer.cluster import Clustering, network_clusterer
 from msformer.config import Config
-from msformer.pipeline import Clustering, network_clusterer
 from msformer.prepare import Prepared
 
 

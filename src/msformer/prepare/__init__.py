@@ -2,6 +2,6 @@
 
 from msformer.prepare.intensity import intensity_range, to_unit_range
 from msformer.prepare.resample import resample, working_shape
-from msformer.prepare.stage import Prepared, prepare
+from msformer.prepare.stage import Prepared, View, prepare
 
-__all__ = ["Prepared", "intensity_range", "prepare", "resample", "to_unit_range", "working_shape"]
+__all__ = ["Prepared", "View", "intensity_range", "prepare", "resample", "to_unit_range", "working_shape"]

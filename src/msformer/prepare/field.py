@@ -1,18 +1,23 @@
-"""Which part of the picture shows anything: inside a round aperture, inside a body."""
+"""Which part of the picture shows anything: inside a round aperture, beside no air, inside a body."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from msformer.image import Mask
 
 DARK = 0.42
 """Brightness below which a corner is outside of the aperture, as a share of the picture's own bright level."""
+AIR = 0.30
+"""The same for air beside a body, which lets the whole beam through."""
 BEYOND = 0.70
 """Only what is further from the centre than this share of the half diagonal can be outside of the aperture."""
+AIR_STEP = 0.3
+"""A rim is air and not fat if the step inwards from it is at least this share of the first one, from the outside to
+the disc: from air to tissue it is half of it, from fat to muscle about a tenth."""
 MIN_BODY = 0.05
 """A body covers at least this share of the picture."""
 
@@ -26,15 +31,34 @@ def aperture_field(scaled: NDArray[np.float32]) -> Mask:
     Args:
         scaled: ``(h, w, C)`` in [0, 1].
     """
+    return _without_dark(scaled, DARK, [0, 0, -1, -1], [0, -1, 0, -1])
+
+
+def air_field(scaled: NDArray[np.float32]) -> Mask:
+    """Everything but the dark air beside a body, which is connected to the frame somewhere.
+
+    As for an aperture, but along the whole frame; air in a radiograph is darker than a vignette.
+
+    Args:
+        scaled: ``(h, w, C)`` in [0, 1].
+    """
+    height, width = scaled.shape[:2]
+    rows = np.r_[np.zeros(width), np.full(width, height - 1), np.arange(height), np.arange(height)].astype(np.intp)
+    columns = np.r_[np.arange(width), np.arange(width), np.zeros(height), np.full(height, width - 1)].astype(np.intp)
+    return _without_dark(scaled, AIR, rows, columns)
+
+
+def _without_dark(scaled: NDArray[np.float32], share: float, rows: ArrayLike, columns: ArrayLike) -> Mask:
+    """Everything but what is dark, far from the centre and connected to one of some pixels."""
     height, width = scaled.shape[:2]
     side = float(np.sqrt(height * width))
     brightest = cv2.GaussianBlur(scaled.max(axis=2), (0, 0), side / 100)
-    dark = (brightest < DARK * np.percentile(brightest, 95)) & (radius(height, width) > BEYOND)
+    dark = (brightest < share * np.percentile(brightest, 95)) & (radius(height, width) > BEYOND)
     components, _ = ndimage.label(dark)
-    corners = set(np.unique(components[[0, 0, -1, -1], [0, -1, 0, -1]])) - {0}
-    if not corners:
+    outer = set(np.unique(components[rows, columns])) - {0}
+    if not outer:
         return np.ones((height, width), dtype=bool)
-    outside = np.isin(components, list(corners))
+    outside = np.isin(components, list(outer))
     return np.asarray(~ndimage.binary_dilation(outside, iterations=max(round(side / 60), 1)))
 
 
@@ -50,12 +74,14 @@ def body_field(scaled: NDArray[np.float32]) -> Mask:
     """
     grey = np.rint(scaled.mean(axis=2) * 255).astype(np.uint8)
     everything = np.ones(grey.shape, dtype=bool)
-    body, _ = _largest_bright(grey, everything)
+    body, level = _largest_bright(grey, everything)
+    step = _step(grey, everything, level)
     width = max(round(float(np.sqrt(grey.size)) / 60), 1)
     rim = body & ~ndimage.binary_erosion(body, iterations=width, border_value=1)  # the frame is no rim
     if rim.any():
         within, level = _largest_bright(grey, body)
-        if (grey[rim] <= level).mean() > 0.5 and within.mean() >= MIN_BODY:
+        is_air = (grey[rim] <= level).mean() > 0.5 and _step(grey, body, level) > AIR_STEP * step
+        if is_air and within.mean() >= MIN_BODY:
             body = within
     return body if body.mean() >= MIN_BODY else everything
 
@@ -80,6 +106,12 @@ def _largest_bright(grey: NDArray[np.uint8], field: Mask) -> tuple[Mask, float]:
     areas = np.bincount(components.ravel())
     areas[0] = 0
     return _fill_behind_frame(components == areas.argmax()), level
+
+
+def _step(grey: NDArray[np.uint8], field: Mask, level: float) -> float:
+    """Difference of the means above and below a level, 0 where one side is empty."""
+    above, below = grey[field & (grey > level)], grey[field & (grey <= level)]
+    return float(above.mean() - below.mean()) if len(above) and len(below) else 0.0
 
 
 def _fill_behind_frame(body: Mask) -> Mask:

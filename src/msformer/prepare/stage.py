@@ -1,4 +1,4 @@
-"""Image → network input: the steps in their order, on a bounded number of pixels."""
+"""Image → what is clustered and compared: the steps in their order, on a bounded number of pixels."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from msformer.config import PrepareSettings
 from msformer.image import Image, Mask, Plane
+from msformer.prepare.background import smooth, subtract_background, subtract_depth
 from msformer.prepare.colour import is_colour, perceptual, whiten
-from msformer.prepare.density import skin_density
-from msformer.prepare.field import aperture_field, body_field
+from msformer.prepare.field import air_field, aperture_field, body_field
 from msformer.prepare.hair import remove_hair
 from msformer.prepare.intensity import intensity_range, to_unit_range
 from msformer.prepare.resample import resample, working_shape
+from msformer.prepare.stain import basophilic_stain, nuclear_stain, stain_density
 from msformer.prepare.vignette import flatten_vignette
 
 BLANK_CONTRAST = 2 / 255
@@ -27,13 +28,22 @@ class View:
 
     Attributes:
         appearance: ``(h, w)``, the values that tell object and surroundings apart; brighter is larger.
-        brightness: ``(h, w)`` in [0, 1]: what "darker" and "brighter" refer to.
+        brightness: ``(h, w)`` in [0, 1], of the picture itself.
         valid: ``(h, w)``, True where the image shows anything: not dark corners, not air around a body.
+        air: Appearance of the air outside of a body, None where none is known.
+        blue_stain: ``(h, w)``, how much blue stain there is, where the tone is ``stain``.
     """
 
     appearance: NDArray[np.float32]
     brightness: Plane
     valid: Mask
+    air: float | None = None
+    blue_stain: NDArray[np.float32] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.valid.shape[0], self.valid.shape[1]
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,12 @@ class Prepared:
         return self.working.valid.shape[0], self.working.valid.shape[1]
 
     @property
+    def channels(self) -> NDArray[np.float32]:
+        """What is clustered, ``(h, w, C)`` in [0, 1]: the network's input without its border."""
+        inside = slice(self.padding, -self.padding or None)
+        return np.ascontiguousarray(self.network_input[:, inside, inside].transpose(1, 2, 0))
+
+    @property
     def brightness(self) -> Plane:
         """Brightness on the working grid."""
         return self.working.brightness
@@ -73,9 +89,9 @@ class Prepared:
 
 
 def prepare(image: Image, settings: PrepareSettings) -> Prepared:
-    """Make the network's input from an image; ``docs/method.md`` gives the reasons of each step."""
+    """Make from an image what is clustered and compared; ``docs/method.md`` gives the reasons of each step."""
     shape = working_shape(image.shape, settings)
-    detail_shape = shape if settings.detail_size is None else working_shape(image.shape, settings, settings.detail_size)
+    detail_shape = shape if settings.detail_size is None else detail_grid(image.shape, settings)
     small = resample(image.pixels, detail_shape, settings.interpolation)
     low, high = intensity_range(image.pixels, small)
     scaled = to_unit_range(small, (low, high))
@@ -85,15 +101,16 @@ def prepare(image: Image, settings: PrepareSettings) -> Prepared:
     valid = _or_everything(_field(scaled, settings.field))
     if settings.flatten_vignette:
         scaled, valid = flatten_vignette(scaled, valid)
-    content = -skin_density(scaled, valid) if settings.density else perceptual(scaled)
-    whitened = whiten(content, valid)
-    working = detail = _view(scaled, content, whitened, valid, settings)
+        valid = _or_everything(valid)
+    content = _content(scaled, valid, settings)
+    detail, working_content = _view(scaled, content, valid, settings, settings.smoothing / 2)
+    working = detail
     if shape != detail_shape:
         scaled, content = _shrink(scaled, shape), _shrink(content, shape)
         valid = _or_everything(_shrink(valid[:, :, None].astype(np.float32), shape)[:, :, 0] > 0.5)
-        whitened = whiten(content, valid)
-        working = _view(scaled, content, whitened, valid, settings)
-    channels = _channels(scaled, whitened, settings)
+    if shape != detail_shape or settings.smoothing > 0:
+        working, working_content = _view(scaled, content, valid, settings, settings.smoothing)
+    channels = _channels(scaled, working_content, valid, settings)
     border = settings.padding
     padded = np.pad(channels, ((border, border), (border, border), (0, 0)), mode="reflect")
     return Prepared(
@@ -106,12 +123,17 @@ def prepare(image: Image, settings: PrepareSettings) -> Prepared:
     )
 
 
+def detail_grid(shape: tuple[int, int], settings: PrepareSettings) -> tuple[int, int]:
+    """Rows and columns of the detail grid: ``detail_size``, but no finer than the image or the working grid."""
+    size = settings.detail_size or settings.working_size
+    native = int(np.sqrt(shape[0] * shape[1]))
+    return working_shape(shape, settings, min(size, max(native, settings.working_size)))
+
+
 def _field(scaled: NDArray[np.float32], kind: str) -> Mask:
-    if kind == "aperture":
-        return aperture_field(scaled)
-    if kind == "body":
-        return body_field(scaled)
-    return np.ones(scaled.shape[:2], dtype=bool)
+    if kind == "whole":
+        return np.ones(scaled.shape[:2], dtype=bool)
+    return {"aperture": aperture_field, "air": air_field, "body": body_field}[kind](scaled)
 
 
 def _or_everything(valid: Mask) -> Mask:
@@ -119,11 +141,26 @@ def _or_everything(valid: Mask) -> Mask:
     return valid if valid.any() else np.ones_like(valid)
 
 
+def _content(scaled: NDArray[np.float32], valid: Mask, settings: PrepareSettings) -> NDArray[np.float32]:
+    """The planes that are clustered, in the tone of the settings and over even ground."""
+    if settings.tone == "root":
+        content = np.sqrt(scaled)
+    elif settings.tone == "stain" and is_colour(scaled):
+        content = -stain_density(scaled)
+    else:
+        content = perceptual(scaled)
+    if settings.flatten_depth:
+        content = subtract_depth(content)
+    if settings.background is not None:
+        content = subtract_background(content, valid, settings.background)
+    return content
+
+
 def _channels(
-    scaled: NDArray[np.float32], whitened: NDArray[np.float32], settings: PrepareSettings
+    scaled: NDArray[np.float32], content: NDArray[np.float32], valid: Mask, settings: PrepareSettings
 ) -> NDArray[np.float32]:
     if settings.colour == "whitened":
-        return whitened
+        return whiten(content, valid)
     if settings.colour == "bgr":
         return (scaled if scaled.shape[2] > 1 else scaled.repeat(3, axis=2))[:, :, ::-1]
     return scaled
@@ -132,14 +169,30 @@ def _channels(
 def _view(
     scaled: NDArray[np.float32],
     content: NDArray[np.float32],
-    whitened: NDArray[np.float32],
     valid: Mask,
     settings: PrepareSettings,
-) -> View:
-    """One plane that tells things apart (density over skin where it is known, else the strongest colour direction)."""
-    appearance = content.mean(axis=2) if settings.density else whitened[:, :, 0]
+    smoothing: float,
+) -> tuple[View, NDArray[np.float32]]:
+    """The view of one grid, and the smoothed planes that it shows.
+
+    One plane tells things apart: the light's roots or the grey values together, how little purple there is in a
+    stained slide, else the strongest direction of the colours.
+    """
     brightness = perceptual(scaled)[:, :, 0] if is_colour(scaled) else scaled.mean(axis=2)
-    return View(np.ascontiguousarray(appearance), np.ascontiguousarray(brightness), valid)
+    content = smooth(content, smoothing)
+    blue_stain = None
+    if settings.tone == "stain" and is_colour(scaled):
+        blurred = smooth(scaled, smoothing)
+        appearance = -nuclear_stain(blurred)
+        blue_stain = basophilic_stain(stain_density(blurred))
+    elif settings.tone == "root" or content.shape[2] == 1:
+        appearance = content.mean(axis=2)
+    else:
+        appearance = whiten(content, valid)[:, :, 0]
+    outside = ~valid
+    air = float(np.median(appearance[outside])) if settings.field == "body" and outside.any() else None
+    view = View(np.ascontiguousarray(appearance), np.ascontiguousarray(brightness), valid, air, blue_stain)
+    return view, content
 
 
 def _shrink(planes: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,6 +1,17 @@
-"""Working grid → native grid: smooth labels, and a mask whose border follows the image."""
+"""The way back to the native grid: smooth labels, and a mask whose border follows the image."""
 
 from msformer.refine.boundary import refine_boundary
+from msformer.refine.cells import grow_cells
 from msformer.refine.native import enlarge, mask_to_native, smooth_logits, smooth_to_native, to_native
+from msformer.refine.stage import refine_mask
 
-__all__ = ["enlarge", "mask_to_native", "refine_boundary", "smooth_logits", "smooth_to_native", "to_native"]
+__all__ = [
+    "enlarge",
+    "grow_cells",
+    "mask_to_native",
+    "refine_boundary",
+    "refine_mask",
+    "smooth_logits",
+    "smooth_to_native",
+    "to_native",
+]

@@ -6,6 +6,8 @@ pixel belongs to the object if it is closer to what the object looks like there 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,12 @@ from scipy import ndimage
 from msformer.config import RefineSettings
 from msformer.image import Mask
 
-GAP = 0.04
-"""Width, as a share of the image's side, of the seam around the mask that is neither inside nor outside for sure."""
+GAP = 0.5
+"""Width, as a share of the reach, of the seam around the mask that is neither inside nor outside for sure."""
+SPECK = 12
+"""Objects of fewer px say nothing about the size of the objects."""
+SHORTEST_REACH = 1.5
+"""In px: a border that cannot move to the next pixel is not refined."""
 CRUMB = 0.1
 """Pieces smaller than this share of the largest one that a component falls into are dropped."""
 TINY = 1e-6
@@ -34,10 +40,9 @@ def refine_boundary(mask: Mask, appearance: NDArray[np.float32], valid: Mask, se
         ``(h, w)``; components that have no part of the old mask are dropped, holes are filled. A mask that would
         vanish is returned as it was.
     """
-    side = float(np.sqrt(mask.size))
-    reach = settings.boundary_reach * side
     for _ in range(settings.boundary_rounds):
-        outer = valid & ~mask & (ndimage.distance_transform_edt(~mask) > GAP * side)
+        reach = _reach(mask, settings.boundary_reach)
+        outer = valid & ~mask & (ndimage.distance_transform_edt(~mask) > GAP * reach)
         if not mask.any() or not outer.any():
             break
         ground = float(np.median(appearance[outer]))
@@ -57,6 +62,18 @@ def refine_boundary(mask: Mask, appearance: NDArray[np.float32], valid: Mask, se
             break
         mask = moved
     return mask
+
+
+def _reach(mask: Mask, share: float | Literal["own"]) -> float:
+    """How far the border may move, in px: a share of the side, or the median radius of the objects themselves."""
+    if share != "own":
+        return share * float(np.sqrt(mask.size))
+    labels, _ = ndimage.label(mask)
+    areas = np.bincount(labels.ravel())[1:]
+    if len(areas) == 0:
+        return SHORTEST_REACH
+    typical = float(np.median(areas[areas >= min(SPECK, areas.max())]))
+    return max(float(np.sqrt(typical / np.pi)), SHORTEST_REACH)
 
 
 def _local_mean(values: NDArray[np.float32], weight: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:

@@ -1,0 +1,17 @@
+"""Clusters → the object: candidates, the cues that speak for each, and the choice. No ground truth in any signature."""
+
+from msformer.foreground.choose import Foreground, choose_foreground, score_mask
+from msformer.foreground.cues import CUES, frame_share, otsu_fraction
+from msformer.foreground.scene import Scene, find_midline, find_sign
+
+__all__ = [
+    "CUES",
+    "Foreground",
+    "Scene",
+    "choose_foreground",
+    "find_midline",
+    "find_sign",
+    "frame_share",
+    "otsu_fraction",
+    "score_mask",
+]

@@ -1,0 +1,90 @@
+"""The choice: the candidate with the largest product of its cues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.config import CueWeights, ForegroundSettings
+from msformer.foreground.candidates import find_candidates
+from msformer.foreground.cues import CUES
+from msformer.foreground.scene import Scene
+from msformer.image import Mask
+from msformer.morphology import mirrored
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """The chosen object.
+
+    Attributes:
+        mask: ``(h, w)``; empty where no candidate fits the settings.
+        clusters: The clusters that it was made of.
+        score: Product of its weighted cues, in [0, 1]; 0 for an empty mask.
+        cues: The value of each cue that took part.
+    """
+
+    mask: Mask
+    clusters: tuple[int, ...]
+    score: float
+    cues: Mapping[str, float] = field(default_factory=dict)
+
+
+def choose_foreground(clusters: NDArray[np.integer], scene: Scene, settings: ForegroundSettings) -> Foreground:
+    """Choose the object among the clusters.
+
+    Args:
+        clusters: ``(h, w)``, one integer a cluster.
+        scene: What the image is like on the same grid.
+        settings: What is known of the object without having seen it.
+    """
+    best = Foreground(np.zeros(scene.shape, dtype=bool), (), 0.0)
+    for candidate in find_candidates(clusters, scene, settings):
+        score, cues = score_mask(candidate.mask, scene, settings.cues, at_least=best.score)
+        if score > best.score:
+            best = Foreground(candidate.mask, candidate.clusters, score, cues)
+    if settings.mirror and scene.midline is not None:
+        both = best.mask | (mirrored(best.mask, scene.midline) & scene.valid)
+        best = Foreground(both, best.clusters, best.score, best.cues)
+    return best
+
+
+def score_mask(
+    mask: Mask, scene: Scene, weights: CueWeights, *, at_least: float = 0.0
+) -> tuple[float, dict[str, float]]:
+    """Product of the cues of a mask, each raised to its weight, and the cues themselves.
+
+    Cues only ever lower the product, so it is given up, as 0, where it falls to ``at_least``.
+    """
+    score = _box_overlap(mask, scene.box)
+    values: dict[str, float] = {}
+    for name, cue in CUES.items():
+        weight = float(getattr(weights, name))
+        if weight == 0:
+            continue
+        values[name] = cue(mask, scene)
+        score *= values[name] ** weight
+        if score <= at_least:
+            return 0.0, values
+    return score, values
+
+
+def _box_overlap(mask: Mask, box: tuple[int, int, int, int] | None) -> float:
+    """How well the mask fills the box that somebody drew: intersection over union of its bounding box; 1 without."""
+    if box is None:
+        return 1.0
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows) == 0:
+        return 0.0
+    own = (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    height = min(own[2], box[2]) - max(own[0], box[0])
+    width = min(own[3], box[3]) - max(own[1], box[1])
+    shared = max(height, 0) * max(width, 0)
+    return shared / (_area(own) + _area(box) - shared)
+
+
+def _area(box: tuple[int, int, int, int]) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])

@@ -1,0 +1,77 @@
+"""Small operations on masks. All keep the shape and never write to their input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from msformer.image import Mask
+
+
+def ellipse(radius: int) -> NDArray[np.uint8]:
+    """A disc of ``2 · radius + 1`` px."""
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), dtype=np.uint8)
+
+
+def opened(mask: Mask, radius: int) -> Mask:
+    """Cut off what is thinner than ``radius``; what lies behind the frame counts as the mask goes on there."""
+    if radius < 1:
+        return mask
+    padded = np.pad(mask, radius, mode="edge").astype(np.uint8)
+    inside = slice(radius, -radius)
+    return np.asarray(cv2.morphologyEx(padded, cv2.MORPH_OPEN, ellipse(radius))[inside, inside] > 0)
+
+
+def dilated(mask: Mask, radius: int) -> Mask:
+    """Grow by ``radius`` px."""
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), ellipse(radius)) > 0)
+
+
+def closed_each(mask: Mask, radius: int) -> Mask:
+    """Close gaps of up to ``2 · radius`` px within each component, holes filled; never between components."""
+    result = np.zeros(mask.shape, dtype=bool)
+    inside = slice(radius, -radius or None)
+    for component in components(mask):
+        padded = np.pad(component, radius).astype(np.uint8)
+        result |= filled(cv2.morphologyEx(padded, cv2.MORPH_CLOSE, ellipse(radius))[inside, inside] > 0)
+    return result
+
+
+def filled(mask: Mask) -> Mask:
+    """Fill holes."""
+    return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+def convex_hull(mask: Mask) -> Mask:
+    """The convex hull of all of it."""
+    hull = np.zeros(mask.shape, dtype=np.uint8)
+    if mask.any():
+        cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(mask.astype(np.uint8))), 1)
+    return np.asarray(hull > 0)
+
+
+def hull_of_each(mask: Mask) -> Mask:
+    """The convex hull of each component."""
+    hulls = np.zeros(mask.shape, dtype=bool)
+    for component in components(mask):
+        hulls |= convex_hull(component)
+    return hulls
+
+
+def components(mask: Mask) -> Iterator[Mask]:
+    """The components one by one, in the order of their first pixels."""
+    labels, count = ndimage.label(mask)
+    for name in range(1, count + 1):
+        yield np.asarray(labels == name)
+
+
+def mirrored(mask: Mask, midline: int) -> Mask:
+    """The mirror image about a column; what would come from beyond the frame is empty."""
+    width = mask.shape[1]
+    columns = 2 * midline - np.arange(width)
+    known = (columns >= 0) & (columns < width)
+    return np.asarray(mask[:, np.clip(columns, 0, width - 1)] & known)
