@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from tests.helpers import square_slices
 
-from msformer.config import Config
+from msformer.config import Config, merge
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MSFORMER_SHARED", ROOT.parent / "shared"))
@@ -32,12 +32,20 @@ def shared() -> Path:
     return SHARED
 
 
+PLAIN: dict[str, Any] = {
+    "preset": "general",
+    "prepare": {"tone": "lab", "field": "whole", "detail_size": None},
+    "foreground": {"cues": {"ring": 0.0, "centre": 0.0}},
+    "refine": {"boundary_rounds": 0},
+}
+"""As few steps as there can be, so that tests of one step do not hang on the others."""
+
+
 @pytest.fixture(scope="session")
 def fast() -> Config:
     """Settings for tests that need a segmentation, not a good one."""
-    return Config.from_mapping(
-        {"prepare": {"working_size": 41}, "network": {"embed_dim": 12, "patch_size": 8}, "fit": {"max_iter": 2}}
-    )
+    small = {"prepare": {"working_size": 41}, "network": {"embed_dim": 12, "patch_size": 8}, "fit": {"max_iter": 2}}
+    return Config.from_mapping(merge(PLAIN, small))
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def test_frozen_and_replaced_by_validated_copies() -> None:
     other = config.replace(fit={"max_iter": 9}, random_state=3)
     assert (other.fit.max_iter, other.fit.momentum, other.random_state) == (9, 0.9, 3)
     assert config.fit.max_iter == 4
-    with pytest.raises(ConfigError, match="preset must stay 'general' here; start from 'paper-demo' instead"):
+    with pytest.raises(ConfigError, match="preset must stay 'auto' here; start from 'paper-demo' instead"):
         config.replace(preset="paper-demo")
     with pytest.raises(ConfigError, match=r"fit\.momentum"):
         config.replace(fit={"momentum": 1.0})

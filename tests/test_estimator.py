@@ -21,7 +21,7 @@ def test_clone_and_parameters_follow_scikit_learn() -> None:
     assert (twin.max_iter, estimator.max_iter) == (7, 2)
     with pytest.raises(ValueError, match="got 'nope'"):
         twin.set_params(nope=1)
-    assert repr(estimator).startswith("MSFormer(preset='general', random_state=3, working_size=41")
+    assert repr(estimator).startswith("MSFormer(preset='auto', random_state=3, working_size=41")
 
 
 def test_fit_gives_what_segment_gives(square_image: MakeSquare) -> None:

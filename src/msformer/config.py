@@ -17,9 +17,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from msformer.errors import ConfigError
 
-DEFAULT_PRESET = "general"
-AUTO_PRESET = "auto"
+DEFAULT_PRESET = "auto"
+AUTO_PRESET = DEFAULT_PRESET
 """The preset that stands for whichever one fits an image (``auto.py``)."""
+SEEDS = 2**63
+"""Seeds are smaller than this."""
+MOST_CLUSTERS = 64
+"""Of k-means."""
 MIN_SIDE = 33
 """Smallest side in px of an image and of the network's input: one 32-px patch and its shift by one pixel."""
 
@@ -98,7 +102,7 @@ class ClusterSettings(_Settings):
     method: Literal["network", "kmeans"] = Field(
         "network", description="The network of the method, or k-means of the same channels, which is many times faster."
     )
-    n_clusters: int = Field(8, ge=2, le=64, description="Number of clusters of k-means.")
+    n_clusters: int = Field(8, ge=2, le=MOST_CLUSTERS, description="Number of clusters of k-means.")
     merge_to: int | None = Field(
         None, ge=2, le=512, description="Merge the most similar clusters until so many are left; none: merge nothing."
     )
@@ -219,6 +223,12 @@ class RefineSettings(_Settings):
         False, description="Grow nuclei to cells by the stain around them, and keep those that have enough of it."
     )
 
+    @property
+    def moves_border(self) -> bool:
+        """Whether any step works on the detail grid; if none does, the border is that of the native clusters."""
+        steps = (self.boundary_rounds, self.min_relative_area, self.closing, self.hull, self.cells)
+        return any(step > 0 for step in steps)
+
 
 class HintSettings(_Settings):
     """What the user points at, in px of the image (``focus.py``)."""
@@ -242,7 +252,7 @@ class Config(_Settings):
     """All settings of one run. ``Config.from_preset(name)`` gives a named set of them."""
 
     preset: str = Field(DEFAULT_PRESET, description="The preset that the settings started from.")
-    random_state: int = Field(0, ge=0, lt=2**63, description="Seed of every random draw of a case.")
+    random_state: int = Field(0, ge=0, lt=SEEDS, description="Seed of every random draw of a case.")
     restarts: int = Field(
         1, ge=1, le=64, description="Seeds that are tried; the mask that most resembles the others is taken."
     )

@@ -1,4 +1,4 @@
-"""Small operations on masks. All keep the shape and never write to their input."""
+"""Small operations on masks, which keep the shape and never write to their input, and the threshold that makes one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from msformer.image import Mask
+
+
+def otsu_threshold(values: NDArray[np.floating]) -> float:
+    """Otsu's threshold (scikit-image's), in double precision; the mean where the values are too close to be split."""
+    from skimage.filters import threshold_otsu
+
+    values = values.astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        return (low + high) / 2
+    return float(threshold_otsu(values))  # type: ignore[no-untyped-call]
 
 
 def ellipse(radius: int) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from msformer.auto import choose_preset
 from msformer.cluster import Clusterer, Clustering, kmeans_clusterer, merged, network_clusterer
 from msformer.confidence import Evidence, estimate_confidence
-from msformer.config import AUTO_PRESET, DEFAULT_PRESET, Config
+from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
 from msformer.consensus import find_consensus
 from msformer.focus import Focus, find_focus
 from msformer.foreground import Foreground, Scene, choose_foreground, find_midline, find_sign
@@ -129,12 +129,12 @@ def segment_with(
     if prepared.is_blank:
         attempts = [_nothing(prepared, part.shape)]
     else:
-        seeds = [settings.replace(random_state=settings.random_state + index) for index in range(settings.restarts)]
-        attempts = [_attempt(cluster, prepared, focus, part.shape, seed, clock) for seed in seeds]
+        attempts = [_attempt(cluster, prepared, focus, part.shape, one, clock) for one in _restarts(settings)]
     with clock("consensus"):
         consensus = find_consensus([attempt.mask for attempt in attempts], [one.chosen.score for one in attempts])
     taken = attempts[consensus.chosen]
-    evidence = Evidence.of(taken.detail_mask, taken.chosen, consensus, prepared.detail)
+    start = None if settings.refine.cells else taken.chosen.mask  # a cell is not to be its nucleus
+    evidence = Evidence.of(taken.detail_mask, start, prepared.detail, consensus.agreement)
     confidence = estimate_confidence(evidence)
     is_empty = not taken.mask.any() or confidence < settings.confidence.empty_below
     mask = np.zeros_like(taken.mask) if is_empty else taken.mask
@@ -171,6 +171,16 @@ def segment_with(
     )
 
 
+def _restarts(settings: Config) -> Iterator[Config]:
+    """The settings of each restart: seeds in a row, and one cluster more each time for k-means.
+
+    k-means hardly depends on its seed, so that restarts with the seed alone would agree without meaning it.
+    """
+    for index in range(settings.restarts):
+        count = min(settings.cluster.n_clusters + index, MOST_CLUSTERS)
+        yield settings.replace(random_state=(settings.random_state + index) % SEEDS, cluster={"n_clusters": count})
+
+
 def _attempt(
     cluster: Clusterer, prepared: Prepared, focus: Focus, shape: tuple[int, int], settings: Config, clock: _Clock
 ) -> Attempt:
@@ -189,8 +199,7 @@ def _attempt(
     with clock("refine"):
         winners, indices = to_native(logits, shape)
         fine = enlarge(chosen.mask, prepared.detail.shape)
-        refines = settings.refine.boundary_rounds > 0 or settings.refine.cells or settings.refine.hull
-        if on_detail or refines:
+        if on_detail or settings.refine.moves_border:
             detail = prepared.detail
             fine = refine_mask(
                 fine,
@@ -205,7 +214,18 @@ def _attempt(
             mask = smooth_to_native(fine, shape)
         else:
             mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])
+        if focus.point is not None and chosen.mask.any():
+            mask = _with_point(mask, (int(focus.point[0] * shape[0]), int(focus.point[1] * shape[1])), chosen.mask)
     return Attempt(clustering, winners, indices, chosen, mask, fine)
+
+
+def _with_point(mask: Mask, point: tuple[int, int], chosen: Mask) -> Mask:
+    """The mask, or where its border has moved past the point that the user set, the object as it was chosen."""
+    if mask[point]:
+        return mask
+    mask = enlarge(chosen, mask.shape)
+    mask[point] = True  # grids differ by a fraction of a pixel
+    return mask
 
 
 def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
@@ -215,7 +235,8 @@ def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
     return Scene(
         appearance=view.appearance,
         valid=view.valid,
-        sign=find_sign(settings.foreground.polarity, view.appearance, view.valid),
+        # Whoever points at an object knows better than the preset whether it is dark.
+        sign=0 if focus.point is not None else find_sign(settings.foreground.polarity, view.appearance, view.valid),
         air=view.air,
         midline=find_midline(view.brightness, view.valid) if asks_for_midline else None,
         point=None if focus.point is None else (int(focus.point[0] * height), int(focus.point[1] * width)),

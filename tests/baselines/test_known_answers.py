@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.conftest import PLAIN
 
 from msformer.baselines import segment
 from msformer.baselines.felzenszwalb import MIN_AREA
 from msformer.baselines.grabcut import centred_ellipse
 from msformer.baselines.kmeans import group_points
-from msformer.config import Config
+from msformer.config import Config, merge
 
 HEIGHT, WIDTH, BORDER = 60, 80, 32
 
@@ -18,7 +19,7 @@ HEIGHT, WIDTH, BORDER = 60, 80, 32
 @pytest.fixture(scope="module")
 def same_grid() -> Config:
     """Settings whose working grid is that of the images here, so that borders can be compared exactly."""
-    return Config.from_mapping({"prepare": {"working_size": 69}})
+    return Config.from_mapping(merge(PLAIN, {"prepare": {"working_size": 69}}))
 
 
 def two_parts(noise: int = 0) -> NDArray[np.uint8]:

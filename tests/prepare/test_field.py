@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from msformer.image import Mask
 from msformer.phantoms import make_phantom
-from msformer.prepare.field import aperture_field, body_field, radius
+from msformer.prepare.field import air_field, aperture_field, body_field, radius
 
 SHAPE = (192, 256)
 
@@ -155,3 +156,80 @@ def test_specks_in_the_dark_are_no_body() -> None:
     image[10:36, 10:36] = 1  # 6.8 %
     assert body_field(image)[10:36, 10:36].mean() > 0.98
     assert body_field(image).mean() == pytest.approx(0.0676, abs=0.002)
+
+
+def chest(air: float, frame: str = "left") -> NDArray[np.float32]:
+    """A body of .8 with a dark lung inside; a band of air, 11 px wide, along one side of the frame."""
+    image = np.full((97, 131, 1), 0.8, dtype=np.float32)
+    image[30:70, 40:60] = 0.05
+    bands: dict[str, Any] = {"left": np.s_[:, :11], "right": np.s_[:, -11:], "top": np.s_[:11], "bottom": np.s_[-11:]}
+    image[bands[frame]] = air
+    return image
+
+
+@pytest.mark.parametrize("frame", ["left", "right", "top", "bottom"])
+def test_air_along_the_frame_is_out_and_the_lung_is_in(frame: str) -> None:
+    """Everything dark that is further from the centre than .7 of the half diagonal, and 2 px (side / 60) around it."""
+    field = air_field(chest(0.02, frame))
+    dark, far = chest(0.02, frame)[:, :, 0] < 0.1, radius(97, 131) > 0.7
+    assert not field[dark & (radius(97, 131) > 0.75)].any()
+    assert field[30:70, 40:60].all()
+    away = ndimage.distance_transform_edt(~(dark & far))
+    assert away[~field].max() <= 3
+
+
+def test_air_need_not_reach_a_corner_but_an_aperture_does() -> None:
+    image = np.full((97, 131, 1), 0.8, dtype=np.float32)
+    image[35:60, :9] = 0.02
+    assert aperture_field(image).all()
+    field = air_field(image)
+    assert not field[40:55, :6].any()
+    assert field[:, 20:].all()
+
+
+def test_what_is_dark_and_does_not_reach_the_frame_is_no_air() -> None:
+    image = np.full((97, 131, 1), 0.8, dtype=np.float32)
+    image[5:12, 5:25] = 0.02
+    assert air_field(image).all()
+    image[:12, 5:25] = 0.02
+    assert not air_field(image).all()
+
+
+def test_air_is_darker_than_what_lies_outside_of_an_aperture() -> None:
+    """.29 is .36 of the body's .8: below .42 and above .30."""
+    image = chest(0.29)
+    assert not aperture_field(image).all()
+    assert air_field(image).all()
+    assert not air_field(chest(0.2)).all()
+
+
+@pytest.mark.parametrize("value", [0, 0.3, 1])
+def test_one_colour_has_no_air(value: float) -> None:
+    assert air_field(np.full((41, 57, 3), value, dtype=np.float32)).all()
+
+
+def in_a_disc(rim: float) -> tuple[NDArray[np.float32], Mask, Mask]:
+    """Padding of 0 around a disc of a grey value, in which there is an ellipse of 230: image, disc and ellipse."""
+    rows, columns = np.mgrid[:199, :211]
+    disc = np.hypot(rows - 99, columns - 105) < 95
+    inner = np.hypot((rows - 99) / 50, (columns - 105) / 70) < 1
+    return np.select([inner, disc], [230.0, rim], 0.0).astype(np.float32)[:, :, None] / np.float32(255), disc, inner
+
+
+@pytest.mark.parametrize(("rim", "is_air"), [(140, True), (160, True), (190, False), (205, False)])
+def test_a_rim_is_air_if_the_step_inwards_is_three_tenths_of_the_one_before(rim: float, is_air: bool) -> None:
+    """The ellipse is 39 % of the disc: steps 230 − rim inwards and .39 · 230 + .61 · rim before.
+
+    Of 140, 160, 190 and 205 they are .51, .37, .19 and .12 of it.
+    """
+    image, disc, inner = in_a_disc(rim)
+    expected = inner if is_air else disc
+    assert (body_field(image) ^ expected).mean() < 0.001
+
+
+def test_the_share_of_the_step_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, disc, inner = in_a_disc(160)
+    monkeypatch.setattr("msformer.prepare.field.AIR_STEP", 0.4)
+    assert (body_field(image) ^ disc).mean() < 0.001
+    monkeypatch.setattr("msformer.prepare.field.AIR_STEP", 0.35)
+    assert (body_field(image) ^ inner).mean() < 0.001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -179,3 +180,45 @@ def test_a_component_that_falls_in_two_keeps_both_and_drops_crumbs() -> None:
 def test_what_lies_next_to_the_object_but_was_not_in_the_mask_stays_out() -> None:
     lesion, neighbour = disc(24, (96, 60)), disc(12, (96, 104))
     assert not (refined(lesion, lesion | neighbour) & neighbour).any()
+
+
+def scattered(radii: Sequence[float]) -> Mask:
+    """Discs of these radii on a grid, 48 px apart."""
+    return np.asarray(np.any([disc(r, (24 + 48 * (i // 4), 24 + 48 * (i % 4))) for i, r in enumerate(radii)], axis=0))
+
+
+def moved_by(mask: Mask, image: Mask) -> float:
+    """How far one round at the objects' own reach takes the mask outwards, in px."""
+    end = refined(mask, image, boundary_rounds=1, boundary_level=0.5, boundary_reach="own")
+    return float(ndimage.distance_transform_edt(~mask)[end].max())
+
+
+@pytest.mark.parametrize("radius", [3, 5, 8])
+def test_own_reach_is_the_radius_of_the_objects(radius: int) -> None:
+    """An object that goes on for 2 px more than its radius is followed so far, and by the share of the side further."""
+    small, large = scattered([radius] * 5), scattered([2 * radius + 2] * 5)
+    assert radius - 1 <= moved_by(small, large) <= radius + 0.5
+    by_share = refined(small, large, boundary_rounds=1, boundary_level=0.5, boundary_reach=0.08)
+    assert ndimage.distance_transform_edt(~small)[by_share].max() > radius + 0.5
+
+
+def test_own_reach_is_the_typical_objects_and_not_the_largest_ones() -> None:
+    """The median of the areas of 4, 4, 4, 4 and 20; the mean of their radii would be 7."""
+    small, large = scattered([4, 4, 4, 4, 20]), scattered([10, 10, 10, 10, 23])
+    assert moved_by(small, large) <= 4.5
+
+
+def test_specks_say_nothing_about_own_reach() -> None:
+    """Seven specks of 5 px, r = 1.3, beside three discs of 7."""
+    small, large = scattered([7, 7, 7] + [1] * 7), scattered([11, 11, 11] + [1] * 7)
+    assert moved_by(small, large) > 3
+
+
+def test_objects_of_a_pixel_still_move_by_one() -> None:
+    """r = .56 would not reach the next pixel; 1.5 does."""
+    small, large = scattered([0] * 5), scattered([1] * 5)
+    assert moved_by(small, large) == 1
+
+
+def test_own_reach_of_nothing_changes_nothing() -> None:
+    assert not refined(NOWHERE, disc(30), boundary_reach="own").any()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from msformer.batch.work import OUTPUT_KINDS, Record
+from msformer.batch.work import ALL_KINDS, Record
 from msformer.config import Config
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
@@ -63,7 +63,7 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
 def strangers(out: Path, records: Sequence[Record]) -> list[str]:
     """Results in ``out`` that are not of these records: left by another run into the same folder."""
     known = {path for record in records for path in record.get("outputs", {}).values()}
-    found = (path.relative_to(out).as_posix() for kind in OUTPUT_KINDS for path in (out / kind).rglob("*.png"))
+    found = (path.relative_to(out).as_posix() for kind in ALL_KINDS for path in (out / kind).rglob("*.png"))
     return sorted(path for path in found if path not in known)
 
 
@@ -122,9 +122,14 @@ def _write_page(out: Path, records: Sequence[Record], summary: Mapping[str, Any]
         temporary.open("w", encoding="utf-8", errors="backslashreplace") as file,
     ):
         file.write(head)
-        for record in records:  # one picture in memory at a time
+        for record in sorted(records, key=_trust):  # one picture in memory at a time
             file.write(_failed_entry(record) if record["status"] == "failed" else _done_entry(out, record))
         file.write(tail)
+
+
+def _trust(record: Record) -> float:
+    """What the cases are sorted by, the ones to look at first in front: failures, then by confidence."""
+    return -1.0 if record["status"] == "failed" else float(record["confidence"])
 
 
 def _failed_entry(record: Record) -> str:
@@ -138,13 +143,15 @@ def _done_entry(out: Path, record: Record) -> str:
     share = 0.0 if record["foreground"] is None else record["foreground"]["area_share"]
     facts = (
         f"{record['shape'][1]} × {record['shape'][0]} px · {record['n_labels']} clusters · "
-        f"object {share:.1%} of the image · score {record['foreground_score']:.2f} · "
-        f"{record['n_iter']} updates ({record['stop_reason']}) · {record['elapsed_s']:.1f} s"
+        + ("nothing found" if record["is_empty"] else f"object {share:.1%} of the image")
+        + f" · confidence {record['confidence']:.2f} · preset {record['preset']}"
+        + (f" ({record['preset_reason']})" if record["preset_reason"] else "")
+        + f" · {record['n_iter']} updates ({record['stop_reason']}) · {record['elapsed_s']:.1f} s"
     )
     with Pillow.open(out / record["outputs"]["preview"]) as opened:  # previews may be lower than an image may be
         picture = jpeg_data_uri(np.asarray(opened.convert("RGB")), THUMBNAIL_WIDTH)
     return (
-        f'<article data-score="{record["foreground_score"]:.4f}" data-name="{name}"><h2>{name}</h2>'
+        f'<article data-score="{record["confidence"]:.4f}" data-name="{name}"><h2>{name}</h2>'
         f'<img loading="lazy" alt="image, clusters and mask of {name}" src="{picture}">'
         f"<p>{escape(facts)}</p></article>\n"
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from msformer.batch.plan import Case
-from msformer.config import Config
+from msformer.config import AUTO_PRESET, Config
 from msformer.errors import MSFormerError
 from msformer.image import Image
 from msformer.io import read, write_label_map, write_mask, write_png
@@ -28,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 OUTPUT_KINDS = ("labels", "masks", "preview")
 """Folders of the results, one file a case in each."""
+OPTIONAL_KINDS = ("stability",)
+"""Folders of results that only some settings ask for."""
+ALL_KINDS = (*OUTPUT_KINDS, *OPTIONAL_KINDS)
 Record = dict[str, Any]
 """What is known of a case after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""
 
@@ -49,7 +54,7 @@ def run_case(
         The record; ``error`` says why a case failed.
     """
     start = time.perf_counter()
-    paths = output_paths(case)
+    paths = output_paths(case, OUTPUT_KINDS if config.restarts == 1 else ALL_KINDS)
     record: Record = {"case_id": case.case_id, "source": str(case.source), "page": case.page}
     try:
         image = read(case.source, page=case.page or 0)
@@ -58,7 +63,8 @@ def run_case(
         segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
         _write(image, segmentation, {kind: out / path for kind, path in paths.items()})
         result = segmentation.record()
-        del result["config"]  # the same for all cases: the report says it once
+        if config.preset != AUTO_PRESET:
+            del result["config"]  # the same for all cases: the report says it once
         record |= {
             "status": "done",
             "shape": list(image.shape),
@@ -70,7 +76,7 @@ def run_case(
             **result,
         }
     except BaseException as error:
-        _remove(out / path for path in paths.values())
+        _remove(out / path for path in output_paths(case, ALL_KINDS).values())
         if not isinstance(error, Exception):  # an interruption: no half case stays behind
             raise
         if not isinstance(error, MSFormerError | OSError | MemoryError):
@@ -84,9 +90,9 @@ def run_case(
     return record
 
 
-def output_paths(case: Case) -> dict[str, str]:
+def output_paths(case: Case, kinds: Sequence[str] = OUTPUT_KINDS) -> dict[str, str]:
     """Paths of a case's files below the output folder, by kind."""
-    return {kind: f"{kind}/{case.case_id}.png" for kind in OUTPUT_KINDS}
+    return {kind: f"{kind}/{case.case_id}.png" for kind in kinds}
 
 
 def _remove(paths: Iterable[Path]) -> None:
@@ -100,3 +106,5 @@ def _write(image: Image, segmentation: Segmentation, paths: Mapping[str, Path]) 
     write_mask(paths["masks"], segmentation.mask)
     picture = preview(image, segmentation.label_map, segmentation.mask, segmentation.intensity_range)
     write_png(paths["preview"], picture)
+    if "stability" in paths:
+        write_png(paths["stability"], np.rint(segmentation.stability * 255).astype(np.uint8))

@@ -37,6 +37,34 @@ def segment(
         list[str] | None,
         typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting, e.g. fit.max_iter=8. Repeatable."),
     ] = None,
+    polarity: Annotated[
+        str | None, typer.Option(help="The object is darker or brighter than its surroundings, either, or minority.")
+    ] = None,
+    objects: Annotated[str | None, typer.Option(help="How many objects: one, two, pair, many or any.")] = None,
+    touches_frame: Annotated[
+        bool | None,
+        typer.Option("--touches-frame/--inside-frame", help="The object may touch the frame, or not."),
+    ] = None,
+    share: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="MIN MAX", help="Share of the image that the object covers."),
+    ] = None,
+    region: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(metavar="ROW COL ROW COL", help="Look only here: first row, column, end row, column, in px."),
+    ] = None,
+    box: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(metavar="ROW COL ROW COL", help="The object fills about this box."),
+    ] = None,
+    point: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="ROW COL", help="The object holds this pixel.")
+    ] = None,
+    clusters: Annotated[int | None, typer.Option(help="Number of clusters in the label map, at most.")] = None,
+    restarts: Annotated[
+        int | None,
+        typer.Option(help="Seeds that are tried; the mask most like the others is taken. Adds a stability map."),
+    ] = None,
     max_cases: Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into subfolders; results mirror them.")
@@ -59,11 +87,24 @@ def segment(
     """Segment images without labels.
 
     Writes labels/NAME.png (1 to K), masks/NAME.png (0/255), preview/NAME.png, regions.csv, report.json and
-    index.html into the output folder. Exit codes: 0 all done, 1 some images failed, 2 usage, 130 interrupted.
+    index.html into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts).
+    Exit codes: 0 all done, 1 some images failed, 2 usage, 130 interrupted.
     """
     from msformer.cli.settings import resolve, to_toml
+    from msformer.hints import hint_settings
 
-    settings = resolve(preset, seed, config, assignments or [])
+    hints = hint_settings(
+        polarity=polarity,
+        objects=objects,
+        touches_frame=touches_frame,
+        share=share,
+        region=region,
+        box=box,
+        point=point,
+        n_clusters=clusters,
+        restarts=restarts,
+    )
+    settings = resolve(preset, seed, config, assignments or [], hints)
     if print_config:
         typer.echo(to_toml(settings), nl=False)
         return
@@ -73,7 +114,7 @@ def segment(
         raise typer.BadParameter("say where the results go", param_hint="--out / -o")
     from msformer.batch.plan import plan_cases
     from msformer.batch.run import run_cases
-    from msformer.batch.work import OUTPUT_KINDS
+    from msformer.batch.work import ALL_KINDS, OUTPUT_KINDS
     from msformer.fit import find_device
     from msformer.image import check_spacing
     from msformer.io import prepare_folder
@@ -81,7 +122,12 @@ def segment(
     # What is wrong for every case alike is told before the first one.
     check_spacing(spacing_mm)
     find_device(settings.fit.device)
-    cases = plan_cases(inputs, recursive=recursive, max_cases=max_cases, exclude=[out / kind for kind in OUTPUT_KINDS])
+    cases = plan_cases(
+        inputs,
+        recursive=recursive,
+        max_cases=max_cases,
+        exclude=[out / kind for kind in ALL_KINDS],
+    )
     start_weights = None if weights is None else _read_weights(weights)
     prepare_folder(out, OUTPUT_KINDS)
     if threads is not None:

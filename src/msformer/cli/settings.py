@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from msformer.config import Config
 
 
-def resolve(preset: str | None, seed: int | None, file: Path | None, assignments: Sequence[str]) -> Config:
+def resolve(
+    preset: str | None,
+    seed: int | None,
+    file: Path | None,
+    assignments: Sequence[str],
+    hints: Mapping[str, Any] | None = None,
+) -> Config:
     """Put the settings of a run together.
 
     Args:
@@ -19,6 +25,7 @@ def resolve(preset: str | None, seed: int | None, file: Path | None, assignments
         seed: Seed.
         file: TOML file.
         assignments: ``group.name=value`` each.
+        hints: Nested settings that were given as options of their own; over the file, under ``assignments``.
 
     Raises:
         ConfigError: A setting is unknown or out of range, or an assignment has no ``=``.
@@ -36,6 +43,7 @@ def resolve(preset: str | None, seed: int | None, file: Path | None, assignments
         settings["preset"] = preset
     if seed is not None:
         settings["random_state"] = seed
+    settings = merge(settings, hints or {})
     return Config.from_mapping(merge(settings, nest(dict(_assignment(text) for text in assignments))))
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from msformer.config import ForegroundSettings
 from msformer.foreground.scene import Scene
 from msformer.image import Mask
-from msformer.morphology import filled, hull_of_each, opened
+from msformer.morphology import filled, hull_of_each, opened, otsu_threshold
 
 LARGEST_ALONE = 6
 """How many of the largest components are tried alone."""
@@ -84,15 +84,13 @@ def _unions(clusters: NDArray[np.integer], scene: Scene) -> Iterator[tuple[tuple
 def _with_inner_splits(union: Mask, scene: Scene, count: int) -> Iterator[Mask]:
     """The union, then what stands out inside of it, then inside of that: an object may be ground for another."""
     yield union
-    from skimage.filters import threshold_otsu
-
     rest = scene.valid & ~union
     for _ in range(count):
         values = scene.appearance[union]
         if len(values) < FEWEST or not rest.any() or np.ptp(values) == 0:
             return
         sign = scene.sign or (1 if values.mean() > scene.appearance[rest].mean() else -1)
-        threshold = threshold_otsu(values)  # type: ignore[no-untyped-call]
+        threshold = otsu_threshold(values)
         union = union & (scene.appearance > threshold if sign > 0 else scene.appearance <= threshold)
         yield union
 

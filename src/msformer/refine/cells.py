@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from msformer.image import Mask
-from msformer.morphology import filled, opened
+from msformer.morphology import filled, opened, otsu_threshold
 
 SEAM = 0.1
 """Width of the blurred rim of a nucleus, in nuclear radii: it is neither nucleus nor cytoplasm."""
@@ -40,7 +40,6 @@ def grow_cells(nuclei: Mask, blue_stain: NDArray[np.float32]) -> Mask:
     Returns:
         ``(h, w)``; where no cell has enough stain, the one that has most.
     """
-    from skimage.filters import threshold_otsu
     from skimage.segmentation import watershed
 
     nuclei = filled(nuclei)
@@ -55,7 +54,7 @@ def grow_cells(nuclei: Mask, blue_stain: NDArray[np.float32]) -> Mask:
     values = blue_stain[rest]
     if len(values) == 0 or np.ptp(values) == 0:
         return nuclei
-    threshold = threshold_otsu(np.clip(values, *np.percentile(values, TAILS)))  # type: ignore[no-untyped-call]
+    threshold = otsu_threshold(np.clip(values, *np.percentile(values, TAILS)))
     stained = opened(filled((blue_stain > threshold) | nuclei), round(OPENING * radius)) | nuclei
     # Nuclei that touch: one seed in the middle of each.
     smooth = cv2.GaussianBlur(depth.astype(np.float32), (0, 0), max(radius / 4, 1.0))
