@@ -12,7 +12,7 @@ DIFFERENCE_HEADINGS = ["other", "mean difference", "95 % interval", "better / eq
 CAPTIONS = {
     "distributions": "Dice of each case (dots, mean over seeds) and mean (line).",
     "time": "Mean Dice against seconds a case on one thread.",
-    "confidence": "Dice against the score that the program gives its own mask.",
+    "confidence": "Dice against the confidence that the program has in its own mask.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a benchmark: distributions, Dice against time, Dice against the score that the program gives itself."""
+"""Pictures of a benchmark: distributions, Dice against time, Dice against the confidence that the program has."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ def _time(table: Table, own: str) -> Figure:
 
 
 def _confidence(table: Table, own: str) -> Figure:
-    """Dice over the foreground score of the method itself, one dot a run."""
+    """Dice over the confidence, one dot a run."""
     figure, panels = _panels(table, 4, 3.1, 2.9)
     for axes, set_name in panels:
         done = [record for record in table.runs(set_name, own) if record["status"] == "done"]
-        confidence = [record["foreground_score"] for record in done]
+        confidence = [record["confidence"] for record in done]
         dice = [record["scores"]["automatic"]["dice"] for record in done]
         axes.scatter(confidence, dice, s=8, alpha=0.6, color=OWN_COLOUR)
         axes.set_xlim(0, 1)
         axes.set_ylim(-0.02, 1.02)
         axes.set_title(f"{set_name}\nSpearman {spearman(confidence, dice)}", fontsize=8)
-        axes.set_xlabel(f"foreground score, {own}", fontsize=8)
+        axes.set_xlabel(f"confidence, {own}", fontsize=8)
         axes.set_ylabel("Dice, automatic", fontsize=8)
     return figure
 

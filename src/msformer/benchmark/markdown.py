@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, cells, difference_rows
@@ -33,6 +34,7 @@ def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -
         "there are processes: read them as ratios. MB is the largest resident size of a process, libraries included.",
         "",
     ]
+    lines += _presets(table)
     for protocol in PROTOCOLS:
         lines += [
             f"## Protocol `{protocol}`",
@@ -51,6 +53,21 @@ def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -
     for figure in FIGURES:
         lines += [f"![{CAPTIONS[figure]}]({figures}/{figure}.png)", "", f"*{CAPTIONS[figure]}*", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _presets(table: Table) -> list[str]:
+    """Which presets the runs took, where ``auto`` chose them."""
+    taken = {
+        name: Counter(record["preset"] for record in table.records if record["set"] == name and "preset" in record)
+        for name in table.sets
+    }
+    if len({preset for counts in taken.values() for preset in counts}) < 2:
+        return []
+    rows = [
+        [name, ", ".join(f"`{preset}` {count / counts.total():.0%}" for preset, count in counts.most_common())]
+        for name, counts in taken.items()
+    ]
+    return ["The presets that were taken:", "", *_markdown_table(["set", "preset"], rows)]
 
 
 def _markdown_table(headings: list[str], rows: list[list[str]]) -> list[str]:

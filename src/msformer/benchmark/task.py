@@ -120,6 +120,8 @@ def _run(task: Task, mask_path: Path) -> dict[str, Any]:
         "seconds": seconds,
         "peak_memory_mb": peak,
         "shape": list(image.shape),
+        "preset": result.config.preset,
+        "confidence": result.confidence,
         "foreground_score": result.foreground_score,
         "object_share": float(result.mask.mean()),
         "n_labels": result.n_labels,
