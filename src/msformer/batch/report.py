@@ -132,6 +132,13 @@ def _trust(record: Record) -> float:
     return -1.0 if record["status"] == "failed" else float(record["confidence"])
 
 
+def _loop(record: Record) -> str:
+    """How the clusters came about."""
+    if record["stop_reason"] == "not_iterative":
+        return "k-means"
+    return f"network, {record['n_iter']} updates ({record['stop_reason']})"
+
+
 def _failed_entry(record: Record) -> str:
     name = escape(record["case_id"])
     reason = escape(record["error"])
@@ -146,7 +153,7 @@ def _done_entry(out: Path, record: Record) -> str:
         + ("nothing found" if record["is_empty"] else f"object {share:.1%} of the image")
         + f" · confidence {record['confidence']:.2f} · preset {record['preset']}"
         + (f" ({record['preset_reason']})" if record["preset_reason"] else "")
-        + f" · {record['n_iter']} updates ({record['stop_reason']}) · {record['elapsed_s']:.1f} s"
+        + f" · {_loop(record)} · {record['elapsed_s']:.1f} s"
     )
     with Pillow.open(out / record["outputs"]["preview"]) as opened:  # previews may be lower than an image may be
         picture = jpeg_data_uri(np.asarray(opened.convert("RGB")), THUMBNAIL_WIDTH)
