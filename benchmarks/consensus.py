@@ -16,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sensitivity import PRESET_OF_SET, one_thread
+from benchmarks.common import PRESET_OF_SET, dice, one_core
 from msformer import Config, segment
 from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
 from msformer.consensus import find_consensus
 from msformer.evaluation.files import read_truth
-from msformer.evaluation.metrics import score_masks
 from msformer.io import read
 
 RESTARTS = 5
@@ -68,7 +67,7 @@ def main() -> None:
         "|---|---|---|---|---|---|---|",
     ]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=one_thread) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=one_core) as pool:
         for name in given.sets:
             cases = discover(given.data, [name]).cases
             for method in ("network", "as shipped"):
@@ -89,9 +88,6 @@ def main() -> None:
 def run(job: tuple[BenchmarkCase, str]) -> Scores:
     """Segment one case with every seed."""
     case, method = job
-    import torch
-
-    torch.set_num_threads(1)
     config = Config.from_preset(PRESET_OF_SET[case.set_name])
     if method == "network":
         config = config.replace(cluster={"method": "network"})
@@ -103,12 +99,12 @@ def run(job: tuple[BenchmarkCase, str]) -> Scores:
     ]
     masks = [result.mask for result in results]
     consensus = find_consensus(masks, [result.foreground_score for result in results])
-    dice = [score_masks(mask_pred=mask, mask_gt=truth).dice for mask in masks]
+    scores = [dice(mask, truth) for mask in masks]
     vote = np.mean(masks, axis=0) > 0.5
     return Scores(
-        alone=float(np.mean(dice)),
-        vote=score_masks(mask_pred=vote, mask_gt=truth).dice,
-        consensus=dice[consensus.chosen],
+        alone=float(np.mean(scores)),
+        vote=dice(vote, truth),
+        consensus=scores[consensus.chosen],
         agreement=consensus.agreement,
     )
 

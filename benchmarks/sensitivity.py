@@ -22,24 +22,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.common import PRESET_OF_SET, dice, one_core
 from msformer import segment
 from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
 from msformer.config import Config, nest
 from msformer.errors import ConfigError
 from msformer.evaluation.files import read_truth
-from msformer.evaluation.metrics import score_masks
 from msformer.io import read
 
-PRESET_OF_SET = {
-    "dermoscopy_ph2": "dermoscopy",
-    "lung_ct_lungsegdb": "lung-ct",
-    "lung_ct_konya": "lung-ct",
-    "chest_xray_covid": "chest-xray",
-    "breast_ultrasound_busi": "ultrasound",
-    "nuclei_dsb2018": "nuclei",
-    "plasma_cells_segpc": "stained-tissue",
-}
 SETTINGS = {
     "dermoscopy": ("prepare.working_size", "prepare.detail_size", "cluster.n_clusters", "foreground.min_area",
                    "foreground.cues.explained", "foreground.cues.ring", "refine.boundary_level",
@@ -173,10 +164,10 @@ def main() -> None:
     for preset, cases in groups.items():
         variants = [Variant(preset), *(variant for variant in variants_of(preset) if is_possible(variant))]
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=one_thread) as pool:
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=one_core) as pool:
             jobs = [(case, variant) for variant in variants for case in cases]
-            dice = np.array(list(pool.map(run, jobs, chunksize=8))).reshape(len(variants), len(cases))
-        lines += table(preset, cases, variants, dice)
+            found = np.array(list(pool.map(run, jobs, chunksize=8))).reshape(len(variants), len(cases))
+        lines += table(preset, cases, variants, found)
         print("\n".join(lines[-len(variants) :]), flush=True)
     text = "\n".join(lines) + "\n"
     if given.markdown:
@@ -235,14 +226,14 @@ def run(job: tuple[BenchmarkCase, Variant]) -> float:
         if module is not None:
             setattr(module, constant, old)
     truth, _ = read_truth(case.truth)
-    return score_masks(mask_pred=mask, mask_gt=truth).dice
+    return dice(mask, truth)
 
 
-def table(preset: str, cases: list[BenchmarkCase], variants: list[Variant], dice: np.ndarray[Any, Any]) -> list[str]:
+def table(preset: str, cases: list[BenchmarkCase], variants: list[Variant], scores: np.ndarray[Any, Any]) -> list[str]:
     """Lines of one preset."""
-    plain = dice[0]
+    plain = scores[0]
     tuned = np.array([not variant.is_off for variant in variants])
-    chosen, promised = leave_half_out(dice[tuned])
+    chosen, promised = leave_half_out(scores[tuned])
     sets = ", ".join(sorted({case.set_name for case in cases}))
     lines = [
         f"## `{preset}` on {sets}, {len(cases)} cases",
@@ -255,30 +246,30 @@ def table(preset: str, cases: list[BenchmarkCase], variants: list[Variant], dice
         "|---|---|---|",
     ]
     for name in dict.fromkeys(variant.name for variant in variants[1:] if not variant.is_off):
-        cells = {v.factor: row for v, row in zip(variants, dice, strict=True) if v.name == name}
+        cells = {v.factor: row for v, row in zip(variants, scores, strict=True) if v.name == name}
         shown = [
             f"{cells[factor].mean():.3f} ({cells[factor].mean() - plain.mean():+.3f})" if factor in cells else "–"
             for factor in FACTORS
         ]
         lines.append(f"| `{name}` | {shown[0]} | {shown[1]} |")
     lines += ["", "| stage switched off | mean Dice |", "|---|---|"]
-    for variant, row in zip(variants, dice, strict=True):
+    for variant, row in zip(variants, scores, strict=True):
         if variant.is_off:
             lines.append(f"| {variant.name} | {row.mean():.3f} ({row.mean() - plain.mean():+.3f}) |")
     return [*lines, ""]
 
 
-def leave_half_out(dice: np.ndarray[Any, Any]) -> tuple[float, float]:
+def leave_half_out(scores: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Mean score of the best variant of one half on the other half, and on its own."""
     rng = np.random.default_rng(0)
     other, own = [], []
-    count = dice.shape[1]
+    count = scores.shape[1]
     for _ in range(HALVES):
         order = rng.permutation(count)
         first, second = order[: count // 2], order[count // 2 :]
-        best = int(np.argmax(dice[:, first].mean(axis=1)))
-        own.append(float(dice[best, first].mean()))
-        other.append(float(dice[best, second].mean()))
+        best = int(np.argmax(scores[:, first].mean(axis=1)))
+        own.append(float(scores[best, first].mean()))
+        other.append(float(scores[best, second].mean()))
     return statistics.fmean(other), statistics.fmean(own)
 
 
@@ -298,13 +289,6 @@ def head(sets: list[str]) -> list[str]:
         f" ({facts['processor']}, {facts['cores']} cores)",
         "",
     ]
-
-
-def one_thread() -> None:
-    """Each process computes on one core."""
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 if __name__ == "__main__":

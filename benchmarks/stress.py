@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import dice, one_core
 from msformer import Image, baselines
 from msformer.benchmark.task import machine
-from msformer.evaluation.metrics import score_masks
 from msformer.image import Mask
 from msformer.io import read
 
@@ -40,17 +40,19 @@ def main() -> None:
     print(f"preset {given.preset}, {len(names)} cases, one seed ({facts['processor']}, {facts['cores']} cores)\n")
     print("| crop | share of the frame | method | mean Dice | 10th percentile | < .7 |")
     print("|---|---|---|---|---|---|")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        os.cpu_count(), mp_context=multiprocessing.get_context("spawn"), initializer=one_core
+    ) as pool:
         for share in SHARES:
             for shifted in (False, True) if share else (False,):
                 for method in given.methods:
                     jobs = [(given.data, name, share, shifted, method, given.preset) for name in names]
                     found = np.array(list(pool.map(run, jobs, chunksize=4)))
-                    dice = found[:, 0]
+                    scores = found[:, 0]
                     crop_name = "whole image" if share is None else f"{share:.0%}{', shifted' if shifted else ''}"
                     print(
-                        f"| {crop_name} | {found[:, 1].mean():.2f} | {method} | {dice.mean():.3f} | "
-                        f"{np.percentile(dice, 10):.3f} | {(dice < 0.7).mean():.0%} |",
+                        f"| {crop_name} | {found[:, 1].mean():.2f} | {method} | {scores.mean():.3f} | "
+                        f"{np.percentile(scores, 10):.3f} | {(scores < 0.7).mean():.0%} |",
                         flush=True,
                     )
 
@@ -65,7 +67,7 @@ def run(job: tuple[Path, str, float | None, bool, str, str]) -> tuple[float, flo
         image = Image.from_array(image.pixels[rows, columns])
         truth = truth[rows, columns]
     mask = baselines.segment(image, method, preset, random_state=0).mask
-    return score_masks(mask_pred=mask, mask_gt=np.ascontiguousarray(truth)).dice, float(truth.mean())
+    return dice(mask, truth), float(truth.mean())
 
 
 def crop(truth: Mask, share: float, angle: float | None) -> tuple[slice, slice]:
