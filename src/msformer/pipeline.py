@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -32,22 +33,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one seed makes of a prepared image, on the native grid of what is looked at.
+    """What one seed makes of a prepared image. All of it is small, so that many attempts fit into memory.
 
     Attributes:
         clustering: The clusters on the working grid.
-        winners: The surviving clusters' channels, ascending.
-        indices: ``(h, w)``, indices into ``winners``.
+        logits: Its logits ``(K, h, w)``, averaged over neighbours.
         chosen: The object on the grid where it was chosen.
-        mask: ``(h, w)``, the object.
-        detail_mask: The object in its final outline on the detail grid, before it went to the native one.
+        detail_mask: The object in its final outline on the detail grid.
     """
 
     clustering: Clustering
-    winners: NDArray[np.intp]
-    indices: NDArray[np.uint16]
+    logits: NDArray[np.floating]
     chosen: Foreground
-    mask: Mask
     detail_mask: Mask
 
 
@@ -127,20 +124,31 @@ def segment_with(
     with clock("prepare"):
         prepared = prepare(part, settings.prepare)
     if prepared.is_blank:
-        attempts = [_nothing(prepared, part.shape)]
+        attempts = [_nothing(prepared)]
     else:
-        attempts = [_attempt(cluster, prepared, focus, part.shape, one, clock) for one in _restarts(settings)]
+        attempts = [_attempt(cluster, prepared, focus, one, clock) for one in _restarts(settings)]
     with clock("consensus"):
-        consensus = find_consensus([attempt.mask for attempt in attempts], [one.chosen.score for one in attempts])
+        consensus = find_consensus([one.detail_mask for one in attempts], [one.chosen.score for one in attempts])
     taken = attempts[consensus.chosen]
+    with clock("refine"):
+        winners, indices = to_native(taken.logits, part.shape)
+        mask = _native_mask(taken, winners, indices, focus, settings)
     start = None if settings.refine.cells else taken.chosen.mask  # a cell is not to be its nucleus
     evidence = Evidence.of(taken.detail_mask, start, prepared.detail, consensus.agreement)
     confidence = estimate_confidence(evidence)
-    is_empty = not taken.mask.any() or confidence < settings.confidence.empty_below
-    mask = np.zeros_like(taken.mask) if is_empty else taken.mask
+    found = bool(mask.any())
+    is_empty = not found or confidence < settings.confidence.empty_below
+    if is_empty:
+        mask = np.zeros_like(mask)
     with clock("measure"):
-        labels, regions, order = _canonical(part, taken.indices)
-        label_map, mask, stability = focus.paste(labels), focus.paste(mask), focus.paste(consensus.stability)
+        labels, regions, order = _canonical(part, indices)
+        wide = cv2.resize(consensus.stability, part.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        stability = np.asarray(wide, dtype=np.float32)
+        label_map, mask, stability = (
+            focus.paste(labels),
+            focus.paste(mask),
+            focus.paste(stability),
+        )
         if not focus.is_whole:
             regions = tuple(measure_regions(image, label_map))
         foreground = measure_mask(image, mask)
@@ -148,10 +156,10 @@ def segment_with(
         label_map=label_map,
         mask=mask,
         stability=stability,
-        cluster_channels=tuple(int(channel) for channel in taken.winners[order]),
+        cluster_channels=tuple(int(channel) for channel in winners[order]),
         foreground_score=taken.chosen.score,
         cues=dict(taken.chosen.cues),
-        confidence=0.0 if not taken.mask.any() else confidence,
+        confidence=confidence if found else 0.0,
         agreement=consensus.agreement,
         is_empty=is_empty,
         preset_reason=reason,
@@ -181,9 +189,7 @@ def _restarts(settings: Config) -> Iterator[Config]:
         yield settings.replace(random_state=(settings.random_state + index) % SEEDS, cluster={"n_clusters": count})
 
 
-def _attempt(
-    cluster: Clusterer, prepared: Prepared, focus: Focus, shape: tuple[int, int], settings: Config, clock: _Clock
-) -> Attempt:
+def _attempt(cluster: Clusterer, prepared: Prepared, focus: Focus, settings: Config, clock: _Clock) -> Attempt:
     """Cluster, choose and refine with one seed."""
     with clock("cluster"):
         clustering = cluster(prepared, settings)
@@ -191,32 +197,41 @@ def _attempt(
             clustering = merged(clustering, prepared.channels, settings.cluster.merge_to)
         logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
     with clock("foreground"):
-        on_detail = settings.foreground.grid == "detail"
-        view = prepared.detail if on_detail else prepared.working
+        view = prepared.detail if settings.foreground.grid == "detail" else prepared.working
         channels, names = to_native(logits, view.shape)
         scene = make_scene(view, focus, settings)
         chosen = choose_foreground(channels[names], scene, settings.foreground)
     with clock("refine"):
-        winners, indices = to_native(logits, shape)
-        fine = enlarge(chosen.mask, prepared.detail.shape)
-        if on_detail or settings.refine.moves_border:
-            detail = prepared.detail
+        detail = prepared.detail
+        fine = enlarge(chosen.mask, detail.shape)
+        if settings.refine.moves_border:
+            midline = scene.midline
+            if midline is not None:  # the same place on the other grid
+                midline = round((midline + 0.5) * detail.shape[1] / view.shape[1] - 0.5)
             fine = refine_mask(
                 fine,
                 detail.appearance,
                 detail.valid,
                 settings.refine,
                 blue_stain=detail.blue_stain,
-                midline=None
-                if scene.midline is None
-                else round((scene.midline + 0.5) * detail.shape[1] / view.shape[1] - 0.5),
+                midline=midline,
             )
-            mask = smooth_to_native(fine, shape)
-        else:
-            mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])
-        if focus.point is not None and chosen.mask.any():
-            mask = _with_point(mask, (int(focus.point[0] * shape[0]), int(focus.point[1] * shape[1])), chosen.mask)
-    return Attempt(clustering, winners, indices, chosen, mask, fine)
+    return Attempt(clustering, logits, chosen, fine)
+
+
+def _native_mask(
+    attempt: Attempt, winners: NDArray[np.intp], indices: NDArray[np.uint16], focus: Focus, settings: Config
+) -> Mask:
+    """The object of an attempt on the native grid, whose clusters are ``winners[indices]``."""
+    shape = indices.shape
+    if settings.refine.moves_border or settings.foreground.grid == "detail":
+        mask = smooth_to_native(attempt.detail_mask, (shape[0], shape[1]))
+    else:
+        mask = mask_to_native(attempt.chosen.mask, np.isin(winners, attempt.chosen.clusters)[indices])
+    if focus.point is not None and attempt.chosen.mask.any():
+        point = int(focus.point[0] * shape[0]), int(focus.point[1] * shape[1])
+        mask = _with_point(mask, point, attempt.chosen.mask)
+    return mask
 
 
 def _with_point(mask: Mask, point: tuple[int, int], chosen: Mask) -> Mask:
@@ -251,14 +266,11 @@ def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
     )
 
 
-def _nothing(prepared: Prepared, shape: tuple[int, int]) -> Attempt:
+def _nothing(prepared: Prepared) -> Attempt:
     """What a blank image comes to: one cluster, no object."""
+    logits = np.zeros((1, *prepared.shape), dtype=np.float32)
     empty = Foreground(np.zeros(prepared.shape, dtype=bool), (), 0.0)
-    clustering = Clustering(np.zeros((1, *prepared.shape), dtype=np.float32), "blank")
-    indices = np.zeros(shape, dtype=np.uint16)
-    nothing = np.zeros(shape, dtype=bool)
-    undetailed = np.zeros_like(prepared.detail.valid)
-    return Attempt(clustering, np.zeros(1, dtype=np.intp), indices, empty, nothing, undetailed)
+    return Attempt(Clustering(logits, "blank"), logits, empty, np.zeros_like(prepared.detail.valid))
 
 
 def _settings(config: Config | str | Mapping[str, Any] | None, random_state: int | None) -> Config:

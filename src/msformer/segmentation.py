@@ -32,7 +32,8 @@ class Segmentation:
             brightest (mean over pixels and channels); 0 is reserved for outside a region of interest.
         mask: ``(H, W)``, True on the object that the rule chose.
         cluster_channels: The number that the clustering itself gave to label 1, 2, …, K: the network's channel.
-        stability: ``(H, W)`` in [0, 1], the share of the restarts that take a pixel for the object.
+        stability: ``(H, W)`` in [0, 1], the share of the restarts that take a pixel for the object; in the pixels of
+            the detail grid, where restarts are compared, so that memory does not grow with their number.
         foreground_score: Product of the cues that speak for the object, in [0, 1]; 0 where none was found.
         cues: Each of these cues.
         confidence: How far the mask can be trusted, in [0, 1]: about its expected Dice (``confidence.py``).

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +13,6 @@ from tests.conftest import MakeSquare
 from tests.helpers import FAST, released_state, run_program
 
 from msformer.config import Config
-
-
-@pytest.fixture(autouse=True)
-def restore_logging() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
 
 
 @pytest.fixture
