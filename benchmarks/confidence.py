@@ -24,6 +24,7 @@ from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
 import msformer
+from benchmarks.common import PRESET_OF_SET, dice
 from msformer import pipeline
 from msformer.benchmark.datasets import discover
 from msformer.confidence import CALIBRATION, FREE_LEAST, Calibration, Evidence, estimate_confidence
@@ -42,16 +43,7 @@ BORDERS = ((0.5, 0.5), (0.0, 0.5), (0.5, 1.0), (0.0, 0.0))
 """Centres of large lesions: in the middle, on two borders, in a corner."""
 NOISE_PRESETS = ("general", "dermoscopy", "ultrasound", "nuclei", "lung-ct", "chest-xray", "stained-tissue")
 """Noise and blank images have no preset of their own; seeds and difficulties take turns through these."""
-SETS = {
-    "dermoscopy_ph2": "dermoscopy",
-    "lung_ct_kaggle64": "lung-ct",
-    "lung_ct_konya": "lung-ct",
-    "lung_ct_lungsegdb": "lung-ct",
-    "chest_xray_covid": "chest-xray",
-    "breast_ultrasound_busi": "ultrasound",
-    "nuclei_dsb2018": "nuclei",
-    "plasma_cells_segpc": "stained-tissue",
-}
+SETS = {**PRESET_OF_SET, "lung_ct_kaggle64": "lung-ct"}
 THRESHOLDS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4)
 BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 AGREES_WITHIN = 0.05
@@ -173,9 +165,9 @@ def segment_row(group: str, name: str, image: Any, truth: Mask, preset: str | Co
 
     with patch.object(pipeline, "estimate_confidence", keep):
         result = msformer.segment(image, config.replace(confidence={"empty_below": 0.0}), random_state=0)
-    total = np.count_nonzero(result.mask) + np.count_nonzero(truth)
-    dice = 1.0 if total == 0 else 2 * np.count_nonzero(result.mask & truth) / total
-    return Row(group, name, config.preset, dice, seen[0], result.foreground_score, bool(result.mask.any()))
+    return Row(
+        group, name, config.preset, dice(result.mask, truth), seen[0], result.foreground_score, bool(result.mask.any())
+    )
 
 
 def fit(rows: Sequence[Row]) -> Calibration:
