@@ -1,10 +1,6 @@
-"""What the benchmarks share: which preset belongs to which set, Dice alone, one core a process."""
+"""What the benchmarks share: which preset belongs to which set, one core a process."""
 
 from __future__ import annotations
-
-import numpy as np
-
-from msformer.image import Mask
 
 PRESET_OF_SET = {
     "dermoscopy_ph2": "dermoscopy",
@@ -15,12 +11,6 @@ PRESET_OF_SET = {
     "nuclei_dsb2018": "nuclei",
     "plasma_cells_segpc": "stained-tissue",
 }
-
-
-def dice(mask_pred: Mask, mask_gt: Mask) -> float:
-    """Dice as ``evaluation.metrics`` defines it, without the distances, which take longer than a segmentation."""
-    total = int(np.count_nonzero(mask_pred)) + int(np.count_nonzero(mask_gt))
-    return 1.0 if total == 0 else 2 * int(np.count_nonzero(mask_pred & mask_gt)) / total
 
 
 def one_core() -> None:

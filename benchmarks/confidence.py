@@ -24,13 +24,14 @@ from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
 import msformer
-from benchmarks.common import PRESET_OF_SET, dice
+from benchmarks.common import PRESET_OF_SET
 from msformer import pipeline
 from msformer.benchmark.datasets import discover
 from msformer.confidence import CALIBRATION, FREE_LEAST, Calibration, Evidence, estimate_confidence
 from msformer.config import Config
 from msformer.evaluation.files import read_truth
 from msformer.image import Mask
+from msformer.morphology import dice
 from msformer.phantoms import make_phantom
 from msformer.prepare import View
 

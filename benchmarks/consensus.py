@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import PRESET_OF_SET, dice, one_core
+from benchmarks.common import PRESET_OF_SET, one_core
 from msformer import Config, segment
 from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
 from msformer.consensus import find_consensus
 from msformer.evaluation.files import read_truth
 from msformer.io import read
+from msformer.morphology import dice
 
 RESTARTS = 5
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import PRESET_OF_SET, dice, one_core
+from benchmarks.common import PRESET_OF_SET, one_core
 from msformer import segment
 from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
@@ -30,6 +30,7 @@ from msformer.config import Config, nest
 from msformer.errors import ConfigError
 from msformer.evaluation.files import read_truth
 from msformer.io import read
+from msformer.morphology import dice
 
 SETTINGS = {
     "dermoscopy": ("prepare.working_size", "prepare.detail_size", "cluster.n_clusters", "foreground.min_area",

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import dice, one_core
+from benchmarks.common import one_core
 from msformer import Image, baselines
 from msformer.benchmark.task import machine
 from msformer.image import Mask
 from msformer.io import read
+from msformer.morphology import dice
 
 SHARES = (None, 0.35, 0.6, 0.85)
 """Share of the crop that the lesion covers, about; None: the image as it is."""

@@ -49,6 +49,23 @@ Clusterer = Callable[[Prepared, Config], Clustering]
 """A method that puts the pixels of a prepared image into clusters. It sees the image and nothing else."""
 
 
+def chosen_clusterer(
+    *,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    on_event: Callable[[FitEvent], None] | None = None,
+    cancel: CancelToken | None = None,
+) -> Clusterer:
+    """The clusterer that the settings name; see ``pipeline.segment`` for the arguments."""
+    network = network_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
+
+    def cluster(prepared: Prepared, settings: Config) -> Clustering:
+        # Weights to start from can only be meant for the network.
+        by_kmeans = settings.cluster.method == "kmeans" and initial_weights is None
+        return (kmeans_clusterer if by_kmeans else network)(prepared, settings)
+
+    return cluster
+
+
 def network_clusterer(
     *,
     initial_weights: Mapping[str, Tensor] | None = None,

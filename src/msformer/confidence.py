@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from msformer.foreground import otsu_fraction
 from msformer.image import Mask
+from msformer.morphology import dice
 from msformer.prepare import View
 from msformer.refine import enlarge
 
@@ -98,7 +99,7 @@ class Evidence:
         return cls(
             separation=_separation(inside, rest, view.appearance),
             contrast=contrast,
-            kept=1.0 if start is None else _dice(enlarge(start, view.shape), mask),
+            kept=1.0 if start is None else dice(enlarge(start, view.shape), mask),
             free=_free_share(mask),
             agreement=agreement,
         )
@@ -141,8 +142,3 @@ def _free_share(mask: Mask) -> float:
     frame = np.ones(mask.shape, dtype=bool)
     frame[FRAME_WIDTH:-FRAME_WIDTH, FRAME_WIDTH:-FRAME_WIDTH] = False
     return 1 - float(mask[frame].mean())
-
-
-def _dice(first: Mask, second: Mask) -> float:
-    total = np.count_nonzero(first) + np.count_nonzero(second)
-    return 1.0 if total == 0 else 2 * np.count_nonzero(first & second) / total

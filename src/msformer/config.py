@@ -17,9 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from msformer.errors import ConfigError
 
-DEFAULT_PRESET = "auto"
-AUTO_PRESET = DEFAULT_PRESET
+AUTO_PRESET = "auto"
 """The preset that stands for whichever one fits an image (``auto.py``)."""
+DEFAULT_PRESET = AUTO_PRESET
 SEEDS = 2**63
 """Seeds are smaller than this."""
 MOST_CLUSTERS = 64
@@ -361,7 +361,9 @@ def _preset_mapping(name: str) -> dict[str, Any]:
     if name not in names:
         raise ConfigError(f"preset must be one of {', '.join(names)}; got {name!r}")
     text = (resources.files("msformer") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    settings = tomllib.loads(text)
+    base = settings.pop("extends", None)
+    return settings if base is None else merge(_preset_mapping(base), settings)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

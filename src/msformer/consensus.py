@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.image import Mask
+from msformer.morphology import dice
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def find_consensus(masks: Sequence[Mask], scores: Sequence[float]) -> Consensus:
     overlap = np.eye(count)
     for first in range(count):
         for second in range(first):
-            overlap[first, second] = overlap[second, first] = _dice(masks[first], masks[second])
+            overlap[first, second] = overlap[second, first] = dice(masks[first], masks[second])
     weights = np.asarray(scores, dtype=np.float64) + 1e-9  # all empty: all alike
     support = overlap @ weights / weights.sum()
     chosen = int(np.argmax(support * weights))
@@ -54,8 +55,3 @@ def find_consensus(masks: Sequence[Mask], scores: Sequence[float]) -> Consensus:
     for mask in masks:
         stability += mask
     return Consensus(chosen, agreement, stability / np.float32(count))
-
-
-def _dice(first: Mask, second: Mask) -> float:
-    total = np.count_nonzero(first) + np.count_nonzero(second)
-    return 1.0 if total == 0 else 2 * np.count_nonzero(first & second) / total

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from msformer.auto import choose_preset
-from msformer.cluster import Clusterer, Clustering, kmeans_clusterer, merged, network_clusterer
+from msformer.cluster import Clusterer, Clustering, chosen_clusterer, merged
 from msformer.confidence import Evidence, estimate_confidence
 from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
 from msformer.consensus import find_consensus
@@ -87,13 +87,7 @@ def segment(
         >>> result.label_map.shape, bool(result.mask[32, 45]), bool(result.mask[4, 4])
         ((64, 80), True, False)
     """
-    network = network_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
-
-    def cluster(prepared: Prepared, settings: Config) -> Clustering:
-        # Weights to start from can only be meant for the network.
-        by_kmeans = settings.cluster.method == "kmeans" and initial_weights is None
-        return (kmeans_clusterer if by_kmeans else network)(prepared, settings)
-
+    cluster = chosen_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
     return segment_with(cluster, image, config, random_state=random_state, spacing_mm=spacing_mm)
 
 

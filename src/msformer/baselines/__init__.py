@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from msformer.baselines import chan_vese, dfc, disc, felzenszwalb, grabcut, kmeans, otsu, sgscn, slic, untrained
 from msformer.baselines.base import Counted, Method
-from msformer.cluster import Clustering, kmeans_clusterer, network_clusterer
+from msformer.cluster import Clustering, chosen_clusterer, network_clusterer
 from msformer.config import Config
 from msformer.errors import ConfigError
 from msformer.foreground import Scene, score_mask
@@ -163,7 +163,7 @@ register(
 
 
 def _as_shipped(prepared: Prepared, settings: Config) -> Clustering:
-    return (kmeans_clusterer if settings.cluster.method == "kmeans" else network_clusterer())(prepared, settings)
+    return chosen_clusterer()(prepared, settings)
 
 
 register(

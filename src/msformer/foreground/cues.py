@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from msformer.foreground.scene import Scene
 from msformer.image import Mask
-from msformer.morphology import dilated
+from msformer.morphology import SPECK, dilated
 
 Cue = Callable[[Mask, Scene], float]
 RING_WIDTH = 0.05
@@ -24,8 +24,6 @@ CENTRE_SPREAD = 0.25
 """Spread of the prior of place, as a share of height and width: two thirds of it lie in the middle half."""
 SURROUND = 2.0
 """Area of what is just around an object, in areas of the object."""
-SPECK = 12
-"""Objects of fewer px are not judged one by one: their outline is all they are."""
 
 
 def explained(mask: Mask, scene: Scene) -> float:

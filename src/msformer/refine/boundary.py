@@ -15,11 +15,10 @@ from scipy import ndimage
 
 from msformer.config import RefineSettings
 from msformer.image import Mask
+from msformer.morphology import SPECK
 
 GAP = 0.5
 """Width, as a share of the reach, of the seam around the mask that is neither inside nor outside for sure."""
-SPECK = 12
-"""Objects of fewer px say nothing about the size of the objects."""
 SHORTEST_REACH = 1.5
 """In px: a border that cannot move to the next pixel is not refined."""
 CRUMB = 0.1
