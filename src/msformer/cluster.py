@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.config import Config
+from msformer.config import Config, Precision
 from msformer.errors import WeightsError
 from msformer.prepare import Prepared
 from msformer.segmentation import StopReason
@@ -34,6 +34,7 @@ class Clustering:
         n_iter: Number of updates.
         history: Losses before each update.
         network: Sizes of the network that was optimised, None where there was none.
+        precision: What the network computed in, None where there was none.
         initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
     """
 
@@ -42,6 +43,7 @@ class Clustering:
     n_iter: int = 0
     history: tuple[FitStep, ...] = ()
     network: Mapping[str, int] | None = None
+    precision: Precision | None = None
     initial_weights_digest: str | None = None
 
 
@@ -105,6 +107,7 @@ def network_clusterer(
             result.n_iter,
             result.history,
             network=network.sizes,
+            precision=result.precision,
             initial_weights_digest=None if initial_weights is None else weights_digest(initial_weights),
         )
 

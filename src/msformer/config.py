@@ -37,6 +37,7 @@ Box: TypeAlias = Annotated[tuple[int, int, int, int], BeforeValidator(_as_tuple)
 Point: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
 """Row, column, in px."""
 Share: TypeAlias = Annotated[float, Field(gt=0, le=0.5)]
+Precision: TypeAlias = Literal["auto", "float32", "float64", "bfloat16"]
 Radii: TypeAlias = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
 
 
@@ -134,8 +135,10 @@ class FitSettings(_Settings):
     learning_rate: float = Field(0.1, gt=0, le=10, description="Step size of stochastic gradient descent.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of stochastic gradient descent.")
     loss_weights: LossWeights = LossWeights()
-    precision: Literal["float32", "float64", "bfloat16"] = Field(
-        "float32", description="Arithmetic; bfloat16 keeps float32 parameters and rounds the products."
+    precision: Precision = Field(
+        "float32",
+        description="Arithmetic; bfloat16 keeps float32 parameters and rounds the products; auto: bfloat16 on a CPU "
+        "that has instructions for it, else float32.",
     )
     device: str = Field("cpu", description="Where the network runs, as PyTorch names it: cpu, cuda:0, mps.")
 

@@ -6,9 +6,11 @@ records and live pages all watch the same run.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from msformer.config import FitSettings
+from msformer.config import FitSettings, Precision
 from msformer.errors import ConfigError, FitDivergedError
+from msformer.memory import keep_freed_memory
 from msformer.network import MSFormerNet
 from msformer.objective import objective
 
@@ -67,12 +70,14 @@ class FitResult:
         n_iter: Number of updates done.
         stop_reason: Why the loop ended.
         history: One entry an update.
+        precision: What it ran in; never ``auto``.
     """
 
     logits: NDArray[np.floating]
     n_iter: int
     stop_reason: StopReason
     history: tuple[FitStep, ...]
+    precision: Precision
 
     @property
     def converged(self) -> bool:
@@ -123,14 +128,14 @@ def iterate(
 
     See ``fit`` for the arguments.
     """
-    dtype = torch.float64 if settings.precision == "float64" else torch.float32
+    keep_freed_memory()
     device = find_device(settings.device)
+    precision = resolve_precision(settings.precision, device)
+    dtype = torch.float64 if precision == "float64" else torch.float32
     network.to(device=device, dtype=dtype)
     batch = torch.from_numpy(np.ascontiguousarray(image)).to(device=device, dtype=dtype)[None]
     optimiser = torch.optim.SGD(network.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
-    autocast = torch.autocast(
-        batch.device.type, dtype=torch.bfloat16, enabled=settings.precision == "bfloat16", cache_enabled=False
-    )
+    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
     history: list[FitStep] = []
     stop_reason: StopReason = "max_iter"
     for step in range(settings.max_iter):
@@ -139,7 +144,7 @@ def iterate(
             break
         with autocast:
             output = network(batch)
-            pseudo_labels = output.logits.detach().argmax(dim=1)  # (1, h, w)
+            pseudo_labels = output.logits.detach().max(dim=1).indices  # (1, h, w)
             losses = objective(output, pseudo_labels, settings.loss_weights)
         record = FitStep(
             step=step,
@@ -173,7 +178,7 @@ def iterate(
             f"the final logits must be finite; got NaN or infinity after {len(history)} updates "
             f"with learning_rate={settings.learning_rate}"
         )
-    return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history))
+    return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history), precision)
 
 
 def find_device(name: str) -> torch.device:
@@ -191,6 +196,23 @@ def find_device(name: str) -> torch.device:
             f"fit.device must be a device of this machine, such as cpu; got {name!r} ({reason})"
         ) from error
     return device
+
+
+def resolve_precision(name: Precision, device: torch.device) -> Precision:
+    """``auto`` as a precision: bfloat16 on a CPU that multiplies in it, else float32; the others as they are."""
+    if name != "auto":
+        return name
+    return "bfloat16" if device.type == "cpu" and _cpu_has_bfloat16() else "float32"
+
+
+@functools.cache
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor has instructions for products in bfloat16; without them it is slower than float32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 
 
 def _count_labels(pseudo_labels: Tensor) -> int:

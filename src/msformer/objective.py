@@ -24,7 +24,8 @@ class Losses:
 
 def cluster_loss(logits: Tensor, pseudo_labels: Tensor) -> Tensor:
     """Cross-entropy of logits ``(B, K, H, W)`` against labels ``(B, H, W)``, mean over all pixels."""
-    return F.cross_entropy(logits, pseudo_labels)
+    # Rows of channels, as they lie in memory.
+    return F.cross_entropy(logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1]), pseudo_labels.flatten())
 
 
 def inter_scale_loss(context_fine: Tensor, context_coarse: Tensor) -> Tensor:

@@ -163,6 +163,7 @@ def segment_with(
         n_iter=taken.clustering.n_iter,
         stop_reason=taken.clustering.stop_reason,
         network=taken.clustering.network,
+        precision=taken.clustering.precision,
         initial_weights_digest=taken.clustering.initial_weights_digest,
         intensity_range=prepared.intensity_range,
         working_shape=prepared.shape,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.config import Config
+from msformer.config import Config, Precision
 from msformer.image import LabelMap, Mask
 from msformer.measure import Region
 
@@ -47,6 +47,7 @@ class Segmentation:
         stop_reason: ``max_iter``, ``min_clusters``, ``cancelled``, ``blank`` for an image without contrast, or
             ``not_iterative`` for a clustering without a loop.
         network: Sizes of the network that was optimised, which initial weights may have set; None without one.
+        precision: What the network computed in, never ``auto``; None without a network.
         initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
         intensity_range: The input values that the network saw as 0 and 1.
         working_shape: Rows and columns on which the network worked, without the border.
@@ -72,6 +73,7 @@ class Segmentation:
     n_iter: int
     stop_reason: StopReason
     network: Mapping[str, int] | None
+    precision: Precision | None
     initial_weights_digest: str | None
     intensity_range: tuple[float, float]
     working_shape: tuple[int, int]
@@ -112,6 +114,7 @@ class Segmentation:
             "cluster_channels": list(self.cluster_channels),
             "working_shape": list(self.working_shape),
             "network": None if self.network is None else dict(self.network),
+            "precision": self.precision,
             "initial_weights_digest": self.initial_weights_digest,
             "intensity_range": list(self.intensity_range),
             "history": [asdict(step) for step in self.history],

@@ -1,4 +1,4 @@
-"""The blocks of one branch: embedding, transformer block with a mixing feed-forward, normalisation of tokens."""
+"""The blocks of one branch: embedding, transformer block, normalisation of tokens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from msformer.network.attention import EfficientAttention
+from msformer.network.feed_forward import MixingFeedForward
 
 
 class BatchStatNorm(nn.Module):
@@ -22,10 +23,9 @@ class BatchStatNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(dim))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Normalise each channel over all tokens; ``(..., D)`` in and out."""
-        flat = tokens.reshape(-1, tokens.shape[-1])  # (..., d) -> (n, d)
-        normed: Tensor = F.batch_norm(flat, None, None, self.weight, self.bias, training=True)
-        return normed.reshape_as(tokens)
+        """Normalise each channel over all tokens; ``(N, D)`` in and out."""
+        normed: Tensor = F.batch_norm(tokens, None, None, self.weight, self.bias, training=True)
+        return normed
 
 
 class PatchEmbedding(nn.Module):
@@ -37,33 +37,11 @@ class PatchEmbedding(nn.Module):
         self.norm = BatchStatNorm(dim)
 
     def forward(self, image: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Embed an image ``(B, C, H, W)`` as tokens ``(B, h * w, D)`` and tell the grid ``(h, w)``."""
-        grid = self.projection(image)  # (b, d, h, w)
+        """Embed an image ``(1, C, H, W)`` as tokens ``(h * w, D)`` and tell the grid ``(h, w)``."""
+        grid = self.projection(image)  # (1, d, h, w)
         height, width = grid.shape[-2:]
-        tokens = grid.flatten(2).transpose(1, 2).contiguous()  # (b, d, h, w) -> (b, h*w, d)
+        tokens = grid[0].flatten(1).T.contiguous()  # (1, d, h, w) -> (h*w, d)
         return self.norm(tokens), (height, width)
-
-
-class MixingFeedForward(nn.Module):
-    """Feed-forward that mixes neighbours by a depthwise convolution with a skip (paper section 2.1)."""
-
-    def __init__(self, dim: int, expansion: int = 4) -> None:
-        super().__init__()
-        hidden = expansion * dim
-        self.expand = nn.Linear(dim, hidden)
-        self.depthwise = nn.Conv2d(hidden, hidden, kernel_size=3, padding=1, groups=hidden)
-        self.norm = nn.LayerNorm(hidden)
-        self.contract = nn.Linear(hidden, dim)
-
-    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Map tokens ``(B, N, D)`` that lie on ``grid`` (rows, columns) to tokens of the same shape."""
-        batch, _, _ = tokens.shape
-        expanded = self.expand(tokens)  # (b, n, 4d)
-        # A view: channels stay last in memory, which is what the convolution and the products both want.
-        on_grid = expanded.view(batch, *grid, -1).permute(0, 3, 1, 2)  # (b, n, 4d) -> (b, 4d, h, w)
-        mixed = self.depthwise(on_grid).permute(0, 2, 3, 1).reshape(expanded.shape)  # -> (b, n, 4d)
-        contracted: Tensor = self.contract(F.gelu(self.norm(mixed + expanded)))
-        return contracted
 
 
 class TransformerBlock(nn.Module):
@@ -77,7 +55,7 @@ class TransformerBlock(nn.Module):
         self.feed_forward = MixingFeedForward(dim)
 
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return tokens ``(B, N, D)`` and the attention's context ``(B, D, D)``."""
+        """Return tokens ``(N, D)`` and the attention's context ``(D, D)``."""
         attended, context = self.attention(self.attention_norm(tokens))
         tokens = tokens + attended
         return tokens + self.feed_forward(self.feed_forward_norm(tokens), grid), context
@@ -96,10 +74,10 @@ class Branch(nn.Module):
         """Run the branch.
 
         Args:
-            image: ``(B, C, H, W)``.
+            image: ``(1, C, H, W)``.
 
         Returns:
-            Tokens ``(B, h * w, D)``, their grid ``(h, w)`` with h = ⌈H / stride⌉, and the last block's context.
+            Tokens ``(h * w, D)``, their grid ``(h, w)`` with h = ⌈H / stride⌉, and the last block's context.
         """
         tokens, grid = self.embedding(image)
         for block, norm in zip(self.blocks, self.norms, strict=True):

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from msformer.network.blocks import BatchStatNorm, Branch
+from msformer.network.products import project
 
 AFFINITY_TEMPERATURE = 64**-0.5
 """Scale of the affinity's products. The released code fixes it at 64^(−1/2) whatever the number of channels."""
@@ -17,7 +17,7 @@ AFFINITY_TEMPERATURE = 64**-0.5
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """What one forward pass gives.
+    """What one forward pass over one image gives; B = 1.
 
     Attributes:
         logits: ``(B, K, H, W)``, one score per cluster and pixel; K = ``embed_dim``.
@@ -46,20 +46,21 @@ class PatchAffinity(nn.Module):
         self.projection = nn.Linear(patch_size * patch_size * dim, dim)
 
     def forward(self, score_map: Tensor) -> Tensor:
-        """Compute the affinity ``(B, n, n)`` of a score map ``(B, H, W, D)``."""
-        normed = self.norm(score_map)
-        queries = self.projection(self._patches(normed[:, 1:, 1:]))  # (b, n, d)
-        keys = self.projection(self._patches(normed[:, :-1, :-1]))  # (b, n, d)
-        return torch.softmax(queries @ keys.transpose(1, 2) * AFFINITY_TEMPERATURE, dim=-1)
+        """Compute the affinity ``(n, n)`` of a score map ``(H, W, D)``."""
+        normed = self.norm(score_map.flatten(0, 1)).view(score_map.shape)
+        # Both sets of patches in one product, whose weight is the largest array of the network.
+        patches = torch.cat([self._patches(normed[1:, 1:]), self._patches(normed[:-1, :-1])])
+        queries, keys = self.projection(patches).chunk(2)  # (n, d) each
+        return torch.softmax(queries @ keys.T * AFFINITY_TEMPERATURE, dim=-1)
 
     def _patches(self, score_map: Tensor) -> Tensor:
-        """Cut ``(B, H, W, D)`` into patches flattened as (row, column, channel): ``(B, n, p * p * D)``."""
+        """Cut ``(H, W, D)`` into patches flattened as (row, column, channel): ``(n, p * p * D)``."""
         size = self.patch_size
-        score_map = _spread(_spread(score_map, 1, size), 2, size)  # sides become multiples of p
-        batch, height, width, dim = score_map.shape
+        score_map = _spread(_spread(score_map, 0, size), 1, size)  # sides become multiples of p
+        height, width, dim = score_map.shape
         rows, columns = height // size, width // size
-        tiles = score_map.reshape(batch, rows, size, columns, size, dim).transpose(2, 3)  # (b, R, C, p, p, d)
-        return tiles.reshape(batch, rows * columns, size * size * dim)
+        tiles = score_map.reshape(rows, size, columns, size, dim).transpose(1, 2)  # (R, C, p, p, d)
+        return tiles.reshape(rows * columns, size * size * dim)
 
 
 def patch_offsets(length: int, patch_size: int) -> list[int]:
@@ -101,22 +102,22 @@ class MSFormerNet(nn.Module):
         self.sizes = {"embed_dim": embed_dim, "depth": depth, "patch_size": patch_size}
 
     def forward(self, image: Tensor) -> NetworkOutput:
-        """Run both branches on ``image``, ``(B, C, H, W)`` in [0, 1], both sides > ``patch_size``."""
-        batch, _, height, width = image.shape
+        """Run both branches on an image ``(1, C, H, W)`` in [0, 1], both sides > ``patch_size``."""
+        height, width = image.shape[2:]
         fine, _, context_fine = self.fine(image)
         coarse, (rows, columns), context_coarse = self.coarse(image)
-        # Depth to space: (b, h*w, 2*2*d) -> (b, 2h, 2w, d), cut to the fine grid.
-        coarse = self.upsample(coarse).view(batch, rows, columns, 2, 2, -1).transpose(2, 3)
-        coarse = coarse.reshape(batch, 2 * rows, 2 * columns, -1)[:, :height, :width]
-        fine = fine.view(batch, height, width, -1)
-        # Two products instead of one over a concatenation of the branches: same sum, no copy of both.
         to_coarse, to_fine = self.fuse.weight.chunk(2, dim=1)
-        score_map = F.linear(coarse, to_coarse) + F.linear(fine, to_fine)  # (b, h, w, k)
+        # Upsampling and fusion of the coarse branch are one map D -> 2 * 2 * K, since both are linear.
+        upsample = (to_coarse @ self.upsample.weight.view(4, -1, to_coarse.shape[1])).flatten(0, 1)
+        # Depth to space: (h*w, 2*2*k) -> (2h, 2w, k), cut to the fine grid.
+        coarse = project(coarse, upsample).view(rows, columns, 2, 2, -1).transpose(1, 2)
+        coarse = coarse.reshape(2 * rows, 2 * columns, -1)[:height, :width]
+        score_map = coarse + project(fine, to_fine).view(height, width, -1)  # (h, w, k)
         return NetworkOutput(
-            logits=score_map.permute(0, 3, 1, 2),
-            affinity=self.affinity(score_map),
-            context_fine=context_fine,
-            context_coarse=context_coarse,
+            logits=score_map.permute(2, 0, 1)[None],
+            affinity=self.affinity(score_map)[None],
+            context_fine=context_fine[None],
+            context_coarse=context_coarse[None],
         )
 
 
