@@ -135,9 +135,9 @@ def build_network(
     Linear maps and convolutions draw weights and biases from U(−b, b), b = 1 / √fan-in (the initialisation of the
     released code, which is PyTorch's default); normalisations start at 1 and 0.
     """
-    with torch.device("meta"):
-        network = MSFormerNet(in_channels, embed_dim, depth, patch_size)
-    network = network.to_empty(device=generator.device).to(dtype)
+    # PyTorch draws parameters of its own first. (To build without them, on its meta device, imports 500 modules.)
+    with torch.random.fork_rng(devices=[]):
+        network = MSFormerNet(in_channels, embed_dim, depth, patch_size).to(device=generator.device, dtype=dtype)
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
