@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from msformer import fit as fit_module
 from msformer.config import FitSettings
 from msformer.errors import ConfigError, FitDivergedError
-from msformer.fit import FitEvent, fit, iterate
+from msformer.fit import FitEvent, _Momentum, fit, iterate, resolve_precision
 from msformer.network import MSFormerNet, build_network
 
 
@@ -144,8 +145,38 @@ def test_a_device_that_is_not_there_is_named(device: str) -> None:
         fit(make_network(), IMAGE, FitSettings(max_iter=1, device=device))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-def test_the_same_path_runs_on_cuda() -> None:
-    on_cpu = fit(make_network(), IMAGE, FitSettings(max_iter=1)).logits
-    on_gpu = fit(make_network(), IMAGE, FitSettings(max_iter=1, device="cuda")).logits
-    assert np.corrcoef(on_cpu.ravel(), on_gpu.ravel())[0, 1] > 0.99
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_updates_are_those_of_stochastic_gradient_descent_with_momentum(momentum: float) -> None:
+    ours, theirs = torch.linspace(-1, 1, 7).requires_grad_(), torch.linspace(-1, 1, 7).requires_grad_()
+    mine, reference = _Momentum([ours], 0.3, momentum), torch.optim.SGD([theirs], lr=0.3, momentum=momentum)
+    for _ in range(4):
+        mine.step(torch.autograd.grad((ours**3).sum(), [ours]))
+        reference.zero_grad()
+        (theirs**3).sum().backward()  # type: ignore[no-untyped-call]
+        reference.step()
+    assert torch.equal(ours, theirs)
+
+
+def test_automatic_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for has, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(fit_module, "_cpu_has_bfloat16", lambda has=has: has)
+        assert resolve_precision("auto", cpu) == expected
+        assert resolve_precision("float64", cpu) == "float64"
+        assert resolve_precision("auto", torch.device("meta")) == "float32"
+        assert fit(make_network(), IMAGE, FitSettings(max_iter=1, precision="auto")).precision == expected
+
+
+def other_devices() -> list[str]:
+    found = ["cuda"] if torch.cuda.is_available() else []
+    return [*found, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+@pytest.mark.skipif(not other_devices(), reason="no other device than the processor")
+@pytest.mark.parametrize("device", other_devices() or ["none"])
+def test_other_devices_run_the_same_method(device: str) -> None:
+    here = fit(make_network(), IMAGE, FitSettings(max_iter=2))
+    there = fit(make_network(), IMAGE, FitSettings(max_iter=2, device=device))
+    assert there.history[0].losses["total"] == pytest.approx(here.history[0].losses["total"], rel=1e-3)
+    same = (there.logits.argmax(axis=0) == here.logits.argmax(axis=0)).mean()
+    assert same > 0.95

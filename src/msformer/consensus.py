@@ -24,12 +24,12 @@ class Consensus:
     Attributes:
         chosen: Index of the attempt that is taken.
         agreement: Mean Dice of its mask with those of the other attempts, in [0, 1]; 1 for a single attempt.
-        stability: ``(H, W)`` in [0, 1], the share of the attempts that take the pixel for the object.
+        votes: ``(H, W)``, the number of attempts that take the pixel for the object.
     """
 
     chosen: int
     agreement: float
-    stability: NDArray[np.float32]
+    votes: NDArray[np.uint8]
 
 
 def find_consensus(masks: Sequence[Mask], scores: Sequence[float]) -> Consensus:
@@ -51,7 +51,7 @@ def find_consensus(masks: Sequence[Mask], scores: Sequence[float]) -> Consensus:
     chosen = int(np.argmax(support * weights))
     others = np.delete(overlap[chosen], chosen)
     agreement = float(others.mean()) if count > 1 else 1.0
-    stability = np.zeros(masks[0].shape, dtype=np.float32)
+    votes = np.zeros(masks[0].shape, dtype=np.uint8)  # there are at most 64 restarts
     for mask in masks:
-        stability += mask
-    return Consensus(chosen, agreement, stability / np.float32(count))
+        votes += mask
+    return Consensus(chosen, agreement, votes)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from msformer.image import Image, Mask
 
@@ -38,41 +37,45 @@ class Region:
 
 def measure_regions(image: Image, label_map: NDArray[np.integer]) -> list[Region]:
     """Measure every label ≥ 1 that occurs in ``label_map``, ``(H, W)`` on the grid of ``image``; by label."""
-    labels = label_map.astype(np.intp, copy=False)
-    size = int(labels.max()) + 1 if labels.size else 1
+    height, width = label_map.shape
+    size = int(label_map.max()) + 1 if label_map.size else 1
     planes = image.pixels[:, :, None] if image.pixels.ndim == 2 else image.pixels
-    area = np.zeros(size)
-    row_sum, column_sum = np.zeros(size), np.zeros(size)
+    in_rows, in_columns = np.zeros((height, size), dtype=np.intp), np.zeros((width, size), dtype=np.intp)
     intensity_sum = np.zeros((planes.shape[2], size))
-    columns = np.arange(labels.shape[1], dtype=np.float64)
-    for start in range(0, labels.shape[0], STRIP_ROWS):  # strips bound the float64 copies
-        strip = labels[start : start + STRIP_ROWS]
-        flat = strip.ravel()
-        rows = np.arange(start, start + len(strip), dtype=np.float64)
-        area += np.bincount(flat, minlength=size)
-        row_sum += np.bincount(flat, np.repeat(rows, strip.shape[1]), size)
-        column_sum += np.bincount(flat, np.tile(columns, len(strip)), size)
+    columns = np.arange(width) * size
+    for start in range(0, height, STRIP_ROWS):  # strips bound the wide copies
+        strip = label_map[start : start + STRIP_ROWS].astype(np.intp)
+        rows = np.arange(len(strip))[:, None] * size
+        in_rows[start : start + len(strip)] = _counts(strip + rows, len(strip), size)
+        in_columns += _counts(strip + columns, width, size)
         for channel in range(planes.shape[2]):
             values = planes[start : start + STRIP_ROWS, :, channel].ravel()
-            intensity_sum[channel] += np.bincount(flat, values, size)
+            intensity_sum[channel] += np.bincount(strip.ravel(), values, size)
+    area = in_rows.sum(axis=0)
+    row_sum, column_sum = np.arange(height) @ in_rows, np.arange(width) @ in_columns
     pixel_mm2 = None if image.spacing_mm is None else image.spacing_mm[0] * image.spacing_mm[1]
     regions = []
-    for label, place in enumerate(ndimage.find_objects(labels), start=1):
-        if place is None:
+    for label in range(1, size):
+        if not (count := int(area[label])):
             continue
-        count = int(area[label])
+        its_rows, its_columns = np.flatnonzero(in_rows[:, label]), np.flatnonzero(in_columns[:, label])
         regions.append(
             Region(
                 label=label,
                 area_px=count,
                 area_mm2=None if pixel_mm2 is None else count * pixel_mm2,
-                area_share=count / labels.size,
+                area_share=count / label_map.size,
                 mean_intensity=tuple(float(total) for total in intensity_sum[:, label] / count),
-                bbox=(place[0].start, place[1].start, place[0].stop, place[1].stop),
+                bbox=(int(its_rows[0]), int(its_columns[0]), int(its_rows[-1]) + 1, int(its_columns[-1]) + 1),
                 centroid=(float(row_sum[label] / count), float(column_sum[label] / count)),
             )
         )
     return regions
+
+
+def _counts(index: NDArray[np.intp], n_lines: int, size: int) -> NDArray[np.intp]:
+    """How often each label occurs in each line: ``(n_lines, size)`` of pixels numbered line · size + label."""
+    return np.bincount(index.ravel(), minlength=n_lines * size).reshape(n_lines, size)
 
 
 def measure_mask(image: Image, mask: Mask) -> Region | None:

@@ -136,12 +136,11 @@ def segment_with(
         mask = np.zeros_like(mask)
     with clock("measure"):
         labels, regions, order = _canonical(part, indices)
-        wide = cv2.resize(consensus.stability, part.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        stability = np.asarray(wide, dtype=np.float32)
-        label_map, mask, stability = (
+        votes = np.asarray(cv2.resize(consensus.votes, part.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+        label_map, mask, votes = (
             focus.paste(labels),
             focus.paste(mask),
-            focus.paste(stability),
+            focus.paste(votes),
         )
         if not focus.is_whole:
             regions = tuple(measure_regions(image, label_map))
@@ -149,7 +148,7 @@ def segment_with(
     return Segmentation(
         label_map=label_map,
         mask=mask,
-        stability=stability,
+        votes=votes,
         cluster_channels=tuple(int(channel) for channel in winners[order]),
         foreground_score=taken.chosen.score,
         cues=dict(taken.chosen.cues),
@@ -289,18 +288,21 @@ def _canonical(image: Image, indices: NDArray[np.uint16]) -> tuple[LabelMap, tup
 
     Args:
         image: The image at native size.
-        indices: ``(H, W)``, any numbering of the clusters from 0, with or without gaps.
+        indices: ``(H, W)``, any numbering of the clusters from 0, with or without gaps; overwritten by the labels.
 
     Returns:
         Labels 1 to K without gaps, their regions, and the index of each label.
     """
-    regions = measure_regions(image, indices + np.uint16(1))
+    indices += np.uint16(1)
+    regions = measure_regions(image, indices)
     regions.sort(key=lambda region: (float(np.mean(region.mean_intensity)), region.label))
-    old = np.array([region.label - 1 for region in regions], dtype=np.intp)
-    label_of_index = np.zeros(int(old.max()) + 1, dtype=np.uint16)
-    label_of_index[old] = np.arange(1, len(old) + 1)
+    old = np.array([region.label for region in regions], dtype=np.intp)
+    label_of = np.zeros(int(old.max()) + 1, dtype=np.uint16)
+    label_of[old] = np.arange(1, len(old) + 1)
     renamed = tuple(replace(region, label=label) for label, region in enumerate(regions, start=1))
-    return label_of_index[indices], renamed, old
+    for row in indices:  # row by row: numpy widens what it indexes with
+        row[:] = label_of[row]
+    return indices, renamed, old - 1
 
 
 class _Clock:

@@ -32,8 +32,8 @@ class Segmentation:
             brightest (mean over pixels and channels); 0 is reserved for outside a region of interest.
         mask: ``(H, W)``, True on the object that the rule chose.
         cluster_channels: The number that the clustering itself gave to label 1, 2, …, K: the network's channel.
-        stability: ``(H, W)`` in [0, 1], the share of the restarts that take a pixel for the object; in the pixels of
-            the detail grid, where restarts are compared, so that memory does not grow with their number.
+        votes: ``(H, W)``, the number of restarts that take a pixel for the object; in the pixels of the detail grid,
+            where restarts are compared, so that memory does not grow with their number.
         foreground_score: Product of the cues that speak for the object, in [0, 1]; 0 where none was found.
         cues: Each of these cues.
         confidence: How far the mask can be trusted, in [0, 1]: about its expected Dice (``confidence.py``).
@@ -59,7 +59,7 @@ class Segmentation:
 
     label_map: LabelMap
     mask: Mask
-    stability: NDArray[np.float32]
+    votes: NDArray[np.uint8]
     cluster_channels: tuple[int, ...]
     foreground_score: float
     cues: Mapping[str, float]
@@ -90,6 +90,11 @@ class Segmentation:
     def n_labels(self) -> int:
         """Number of labels K in the label map."""
         return len(self.cluster_channels)
+
+    @property
+    def stability(self) -> NDArray[np.float32]:
+        """``(H, W)`` in [0, 1], the share of the restarts that take a pixel for the object; computed when asked for."""
+        return np.asarray(self.votes / np.float32(self.config.restarts), dtype=np.float32)
 
     @property
     def converged(self) -> bool:

@@ -13,12 +13,15 @@ import tifffile
 from PIL import Image as Pillow
 from tests.conftest import MakeSquare
 
+from msformer import processes
+from msformer.batch import run as run_module
 from msformer.batch import work
 from msformer.batch.plan import plan_cases
-from msformer.batch.run import run_cases
+from msformer.batch.run import run_cases, split_cases
 from msformer.config import Config
 from msformer.io import read, write_mask
 from msformer.pipeline import segment
+from msformer.processes import Split
 
 
 @pytest.fixture(scope="module")
@@ -251,3 +254,61 @@ def test_labels_do_not_depend_on_order_or_company(tmp_path: Path, fast: Config, 
     run_cases(backwards, fast, tmp_path / "together")
     assert alone[0]["status"] == "done"
     assert (tmp_path / "alone/labels/good.png").read_bytes() == (tmp_path / "together/labels/good.png").read_bytes()
+
+
+def test_two_processes_give_what_one_gives_in_the_order_of_the_cases(
+    results: tuple[Path, Any], mixed_folder: Path, fast: Config, tmp_path: Path
+) -> None:
+    out, serial = results
+    told: list[str] = []
+    parallel = run_cases(
+        plan_cases([str(mixed_folder)]),
+        fast,
+        tmp_path,
+        spacing_mm=(0.5, 0.5),
+        split=Split(2, 1),
+        on_record=lambda record: told.append(record["case_id"]),
+    )
+    assert sorted(told) == [record["case_id"] for record in parallel] == [record["case_id"] for record in serial]
+    timed = {"elapsed_s", "timings_s"}
+    for one, other in zip(parallel, serial, strict=True):
+        assert {k: v for k, v in one.items() if k not in timed} == {k: v for k, v in other.items() if k not in timed}
+    for path in out.rglob("*.png"):
+        assert path.read_bytes() == (tmp_path / path.relative_to(out)).read_bytes()
+    assert (tmp_path / "regions.csv").read_bytes() == (out / "regions.csv").read_bytes()
+
+
+def test_a_case_whose_process_dies_fails_and_the_others_go_on(
+    mixed_folder: Path, fast: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = plan_cases([str(mixed_folder / "good.png"), str(mixed_folder / "deep.tif")])
+
+    def all_but_the_first_die(run: Any, items: Any, split: Split) -> Any:
+        yield 0, run(items[0])
+        run(items[1])  # it had written its files
+        yield 1, None
+
+    monkeypatch.setattr(run_module, "run_in_processes", all_but_the_first_die)
+    records = run_cases(cases, fast, tmp_path, split=Split(2, 1))
+    assert [record["status"] for record in records] == ["done", "failed"]
+    assert "process died" in records[1]["error"]
+    assert {path.stem for path in tmp_path.rglob("*.png")} == {"good"}
+
+
+def test_split_is_wide_for_small_cases_and_deep_for_heavy_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "usable_cores", lambda: 4)
+    monkeypatch.setattr(processes, "free_memory", lambda: 9 * 2**30)
+    assert split_cases(100, Config.from_preset()) == Split(4, 1)
+    assert split_cases(100, Config.from_preset("paper-demo")) == Split(2, 2)  # 2.6 GB each
+
+
+def test_larger_images_than_allowed_fail_with_limit_and_option(
+    mixed_folder: Path, fast: Config, tmp_path: Path
+) -> None:
+    cases = plan_cases([str(mixed_folder / "good.png"), str(mixed_folder / "deep.tif")])
+    for record in run_cases(cases, fast, tmp_path, max_pixels=71 * 97 - 1):
+        assert record["status"] == "failed"
+        assert f"max_pixels={71 * 97 - 1}" in record["error"]
+        assert str(71 * 97) in record["error"]
+        assert "--max-pixels" in record["error"]
+    assert all(record["status"] == "done" for record in run_cases(cases, fast, tmp_path, max_pixels=71 * 97))

@@ -18,7 +18,7 @@ from msformer.benchmark.datasets import discover
 from msformer.benchmark.report import write_report
 from msformer.benchmark.run import plan_tasks, run_tasks
 from msformer.benchmark.table import Table
-from msformer.benchmark.task import Task, record_path, run_task
+from msformer.benchmark.task import Task, record_path
 from msformer.benchmark.verdict import in_words, judge
 from msformer.config import Config
 from msformer.errors import ConfigError
@@ -110,12 +110,12 @@ def test_what_is_there_is_not_done_again_but_what_changed_or_failed_is(
     out, records = done
     ran: list[Any] = []
 
-    def watch(tasks: Any, indices: list[int], where: Path, workers: int) -> Any:
-        for index in indices:
-            ran.append(tasks[index])
-            yield index, run_task(tasks[index], where)
+    def watch(run: Any, tasks: list[Any], split: Any) -> Any:
+        for index, task in enumerate(tasks):
+            ran.append(task)
+            yield index, run(task)
 
-    monkeypatch.setattr(run_module, "_run_in_pool", watch)
+    monkeypatch.setattr(run_module, "run_in_processes", watch)
     told: list[Any] = []
     cases = discover(data).cases
     again = run_tasks(plan_tasks(cases, METHODS, [0, 1], fast), out, workers=1, on_record=told.append)

@@ -16,7 +16,7 @@ from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.errors import MSFormerError
 from msformer.image import Image
-from msformer.io import read, write_label_map, write_mask, write_png
+from msformer.io import MAX_PIXELS, read, write_label_map, write_mask, write_png
 from msformer.pipeline import segment
 from msformer.render import preview
 from msformer.segmentation import Segmentation
@@ -43,6 +43,7 @@ def run_case(
     out: Path,
     *,
     spacing_mm: tuple[float, float] | None = None,
+    max_pixels: int = MAX_PIXELS,
     initial_weights: Mapping[str, Tensor] | None = None,
     cancel: CancelToken | None = None,
 ) -> Record:
@@ -57,7 +58,7 @@ def run_case(
     paths = output_paths(case, OUTPUT_KINDS if config.restarts == 1 else ALL_KINDS)
     record: Record = {"case_id": case.case_id, "source": str(case.source), "page": case.page}
     try:
-        image = read(case.source, page=case.page or 0)
+        image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
         if spacing_mm is not None:
             image = replace(image, spacing_mm=spacing_mm)
         segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
@@ -88,6 +89,20 @@ def run_case(
         }
     record["elapsed_s"] = time.perf_counter() - start
     return record
+
+
+def record_death(case: Case, out: Path) -> Record:
+    """The record of a case whose process died, which it could not write itself; its files are removed."""
+    _remove(out / path for path in output_paths(case, ALL_KINDS).values())
+    return {
+        "case_id": case.case_id,
+        "source": str(case.source),
+        "page": case.page,
+        "status": "failed",
+        "error_type": "ProcessDied",
+        "error": f"{case.source}: the process died, for want of memory or by a signal",
+        "elapsed_s": 0.0,
+    }
 
 
 def output_paths(case: Case, kinds: Sequence[str] = OUTPUT_KINDS) -> dict[str, str]:

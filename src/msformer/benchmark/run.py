@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from msformer import baselines
 from msformer.benchmark.datasets import BenchmarkCase
 from msformer.benchmark.task import Record, Task, record_death, record_path, run_task
 from msformer.config import Config
+from msformer.processes import Split, run_in_processes
 
 
 def plan_tasks(
@@ -51,45 +49,12 @@ def run_tasks(
         else:
             records[index] = earlier
             _tell(on_record, earlier)
-    for index, record in _run_all(tasks, missing, out, workers):
-        records[index] = record
+    run = partial(run_task, out=out)
+    for position, found in run_in_processes(run, [tasks[index] for index in missing], Split(workers, threads=1)):
+        index = missing[position]
+        records[index] = record = record_death(tasks[index], out) if found is None else found
         _tell(on_record, record)
     return [records[index] for index in range(len(tasks))]
-
-
-def _run_all(tasks: Sequence[Task], missing: list[int], out: Path, workers: int) -> Iterator[tuple[int, Record]]:
-    """Run tasks in processes; where one of them dies, find which task it was, record it, and go on."""
-    waiting = list(missing)
-    while waiting:
-        finished: set[int] = set()
-        try:
-            for index, record in _run_in_pool(tasks, waiting, out, workers):
-                finished.add(index)
-                yield index, record
-        except BrokenProcessPool:
-            waiting = [index for index in waiting if index not in finished]
-            # Tasks start in order, so it was one of the first that are left; each of them gets a process of its own.
-            suspects, waiting = waiting[: workers + 1], waiting[workers + 1 :]
-            for index in suspects:
-                try:
-                    yield from _run_in_pool(tasks, [index], out, 1)
-                except BrokenProcessPool:
-                    yield index, record_death(tasks[index], out)
-        else:
-            return
-
-
-def _run_in_pool(tasks: Sequence[Task], indices: list[int], out: Path, workers: int) -> Iterator[tuple[int, Record]]:
-    # Spawned, because a forked torch may hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread)
-    try:
-        futures = {pool.submit(run_task, tasks[index], out): index for index in indices}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        # Waiting here is what makes an interruption stop: without it the interpreter would run all that is pending.
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _earlier(task: Task, out: Path) -> Record | None:
@@ -108,12 +73,3 @@ def _earlier(task: Task, out: Path) -> Record | None:
 def _tell(on_record: Callable[[Record], None] | None, record: Record) -> None:
     if on_record is not None:
         on_record(record)
-
-
-def _one_thread() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

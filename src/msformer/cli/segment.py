@@ -75,9 +75,25 @@ def segment(
     weights: Annotated[
         Path | None, typer.Option(help="Start from a state dict saved from the released MS-Former classes.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; from cores, memory and images if left out.", envvar="MSFORMER_WORKERS"),
+    ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Processor threads; all cores if left out.", envvar="MSFORMER_THREADS"),
+        typer.Option(min=1, help="Threads of each process; from cores if left out.", envvar="MSFORMER_THREADS"),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Where the network runs, as PyTorch names it: cpu, cuda, mps.", envvar="MSFORMER_DEVICE"),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Refuse larger images, which take ten bytes of memory a pixel; 150,000,000 if left out.",
+            envvar="MSFORMER_MAX_PIXELS",
+        ),
     ] = None,
     progress: Annotated[Progress, typer.Option(help="A bar, or lines for logs.")] = Progress.auto,
     print_config: Annotated[
@@ -103,6 +119,7 @@ def segment(
         point=point,
         n_clusters=clusters,
         restarts=restarts,
+        device=device,
     )
     settings = resolve(preset, seed, config, assignments or [], hints)
     if print_config:
@@ -113,15 +130,18 @@ def segment(
     if out is None:
         raise typer.BadParameter("say where the results go", param_hint="--out / -o")
     from msformer.batch.plan import plan_cases
-    from msformer.batch.run import run_cases
+    from msformer.batch.run import run_cases, split_cases
     from msformer.batch.work import ALL_KINDS, OUTPUT_KINDS
-    from msformer.fit import find_device
     from msformer.image import check_spacing
-    from msformer.io import prepare_folder
+    from msformer.io import MAX_PIXELS, prepare_folder
+    from msformer.processes import limit_threads
 
     # What is wrong for every case alike is told before the first one.
     check_spacing(spacing_mm)
-    find_device(settings.fit.device)
+    if settings.fit.device != "cpu":  # which is always there, and torch takes a second to load
+        from msformer.fit import find_device
+
+        find_device(settings.fit.device)
     cases = plan_cases(
         inputs,
         recursive=recursive,
@@ -130,14 +150,19 @@ def segment(
     )
     start_weights = None if weights is None else _read_weights(weights)
     prepare_folder(out, OUTPUT_KINDS)
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
+    split = split_cases(len(cases), settings, workers=workers, threads=threads)
+    limit_threads(split.threads)
     try:
         with _progress(progress, len(cases)) as on_record:
             records = run_cases(
-                cases, settings, out, spacing_mm=spacing_mm, initial_weights=start_weights, on_record=on_record
+                cases,
+                settings,
+                out,
+                spacing_mm=spacing_mm,
+                max_pixels=max_pixels or MAX_PIXELS,
+                initial_weights=start_weights,
+                split=split,
+                on_record=on_record,
             )
     except KeyboardInterrupt:
         typer.echo(f"interrupted; what was finished is in {out}", err=True)

@@ -15,6 +15,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from msformer.errors import ReadError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+STRIP_ROWS = 256
 GREY_MODES = {"L": None, "1": "L", "I": None, "F": None, "I;16": None, "I;16B": "I", "I;16L": "I", "I;16N": "I"}
 """Pillow's modes of one channel, and the mode to convert each to where its own is awkward."""
 
@@ -34,8 +35,8 @@ def read_photo(path: Path, max_pixels: int) -> NDArray[Any]:
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # our own limit is checked below
             with Pillow.open(path) as opened:
                 check_pixel_count(opened.size, max_pixels)
-                upright = ImageOps.exif_transpose(opened)
-                return _to_array(upright)
+                ImageOps.exif_transpose(opened, in_place=True)
+                return _to_array(opened)
     except ReadError:
         raise
     except UnidentifiedImageError:
@@ -51,18 +52,33 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
         ReadError: More than ``max_pixels`` pixels.
     """
     if size[0] * size[1] > max_pixels:
-        raise ReadError(f"image must have at most {max_pixels} pixels; got {size[0]} × {size[1]}")
+        raise ReadError(
+            f"image must have at most max_pixels={max_pixels} pixels; got {size[0]} × {size[1]} = {size[0] * size[1]}. "
+            f"A larger limit (--max-pixels) reads it, at about ten bytes of memory a pixel"
+        )
 
 
 def _to_array(opened: Pillow.Image) -> NDArray[Any]:
     if opened.mode in GREY_MODES:
         mode = GREY_MODES[opened.mode]
-        return np.asarray(opened.convert(mode) if mode else opened)
+        return _pixels(opened.convert(mode) if mode else opened)
     if opened.mode in ("LA", "La"):
-        return _over_black(np.asarray(opened.convert("LA")))
+        return _over_black(_pixels(opened.convert("LA")))
     if opened.has_transparency_data:
-        return _over_black(np.asarray(opened.convert("RGBA")))
-    return np.asarray(opened.convert("RGB"))
+        return _over_black(_pixels(opened.convert("RGBA")))
+    return _pixels(opened if opened.mode == "RGB" else opened.convert("RGB"))
+
+
+def _pixels(opened: Pillow.Image) -> NDArray[Any]:
+    """The pixels of an image, copied strip by strip: as a whole they would be copied twice more on the way."""
+    width, height = opened.size
+    opened.load()
+    strips = [(0, top, width, min(top + STRIP_ROWS, height)) for top in range(0, height, STRIP_ROWS)]
+    first = np.asarray(opened.crop(strips[0]))
+    pixels = np.empty((height, *first.shape[1:]), dtype=first.dtype)
+    for strip in strips:
+        pixels[strip[1] : strip[3]] = np.asarray(opened.crop(strip))
+    return pixels
 
 
 def _over_black(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

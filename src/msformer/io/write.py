@@ -30,7 +30,8 @@ def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
 def write_png(path: Path, pixels: NDArray[Any]) -> None:
     """Write 8-bit grey or RGB, or 16-bit grey pixels as a PNG."""
     with atomic_path(path) as temporary:
-        Pillow.fromarray(pixels).save(temporary, format="PNG")
+        # The lowest compression that is one: a third of the time of Pillow's own choice, files an eighth larger.
+        Pillow.fromarray(pixels).save(temporary, format="PNG", compress_level=1)
 
 
 def null_undefined(value: Any) -> Any:

@@ -5,6 +5,8 @@ Memory is bounded by strips of rows, not by the native size times the number of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +48,9 @@ def to_native(logits: NDArray[np.floating], shape: tuple[int, int]) -> tuple[NDA
     if shape == logits.shape[1:]:
         return channels, np.searchsorted(channels, winners).astype(np.uint16)
     survivors = logits[channels].astype(np.float32)
-    height, width = shape
+    width = shape[1]
     native = np.empty(shape, dtype=np.uint16)
-    upper, lower, fraction = _linear_rows(survivors.shape[1], height)
-    strip_rows = max(STRIP_ELEMENTS // (len(channels) * width), 1)
-    for start in range(0, height, strip_rows):
-        rows = slice(start, min(start + strip_rows, height))
-        weight = fraction[rows][:, None]
-        strip = survivors[:, upper[rows]] * (1 - weight) + survivors[:, lower[rows]] * weight  # (k, r, w)
+    for rows, strip in _stretched(survivors, shape, max(STRIP_ELEMENTS // (len(channels) * width), 1)):
         best = np.full((strip.shape[1], width), -np.inf, dtype=np.float32)
         for index, plane in enumerate(strip):
             wide = cv2.resize(plane, (width, plane.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -85,13 +82,27 @@ def smooth_to_native(mask: Mask, shape: tuple[int, int]) -> Mask:
     """Carry a mask to the native grid with a smooth border: blurred by one of its pixels, interpolated, cut at half."""
     if mask.shape == shape:
         return mask.copy()
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)
-    return np.asarray(cv2.resize(soft, shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5)
+    soft = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0), dtype=np.float32)
+    native = np.empty(shape, dtype=bool)
+    for rows, strip in _stretched(soft[None], shape, max(STRIP_ELEMENTS // shape[1], 1)):
+        native[rows] = cv2.resize(strip[0], (shape[1], strip.shape[1]), interpolation=cv2.INTER_LINEAR) >= 0.5
+    return native
 
 
 def enlarge(mask: Mask, shape: tuple[int, ...]) -> Mask:
     """Carry a mask to another grid by its nearest pixels."""
     return cv2.resize(mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+
+
+def _stretched(
+    planes: NDArray[np.float32], shape: tuple[int, int], strip_rows: int
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Strips of planes ``(K, h, w)`` with their rows interpolated to those of the native grid, and which rows."""
+    upper, lower, fraction = _linear_rows(planes.shape[1], shape[0])
+    for start in range(0, shape[0], strip_rows):
+        rows = slice(start, min(start + strip_rows, shape[0]))
+        weight = fraction[rows][:, None]
+        yield rows, planes[:, upper[rows]] * (1 - weight) + planes[:, lower[rows]] * weight  # (k, r, w)
 
 
 def _linear_rows(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
