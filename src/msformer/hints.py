@@ -20,7 +20,6 @@ def hint_settings(
     point: Sequence[int] | None = None,
     n_clusters: int | None = None,
     restarts: int | None = None,
-    device: str | None = None,
 ) -> dict[str, Any]:
     """Nested settings of what was said; what is None is left to the preset. ``Config`` checks the values.
 
@@ -34,7 +33,6 @@ def hint_settings(
         point: The object holds this pixel: row, column.
         n_clusters: Number of clusters in the label map, at most.
         restarts: Seeds that are tried.
-        device: Where the network runs.
     """
     said: dict[tuple[str, ...], Any] = {
         ("foreground", "polarity"): polarity,
@@ -46,7 +44,6 @@ def hint_settings(
         ("cluster", "n_clusters"): n_clusters,
         ("cluster", "merge_to"): n_clusters,
         ("restarts",): restarts,
-        ("fit", "device"): device,
     }
     if share is not None:
         smallest, largest = share

@@ -9,10 +9,9 @@ import platform
 
 logger = logging.getLogger(__name__)
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
+_MMAP_MAX, _TRIM_THRESHOLD, _TOP_PAD = -4, -1, -2
 """Parameters of glibc's ``mallopt``, from its malloc.h."""
-_LARGEST_THRESHOLD = 32 * 2**20
-"""What glibc takes at most; larger arrays are mapped afresh each time all the same."""
+_GROWTH = 64 * 2**20
 
 
 @functools.cache
@@ -30,6 +29,6 @@ def keep_freed_memory() -> None:
     except (OSError, AttributeError) as error:
         logger.debug("mallopt: %s", error)
         return
-    mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
+    mallopt(_MMAP_MAX, 0)  # large arrays too come from the heap, which is kept
     mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(_TOP_PAD, 2 * _LARGEST_THRESHOLD)
+    mallopt(_TOP_PAD, _GROWTH)

@@ -45,8 +45,8 @@ def choose_split(
     """Share out the cores of this machine.
 
     Processes of one thread each keep cores busiest: small images leave little to share between threads. And one
-    thread gives the same sums, so the same labels, for one image as for a thousand. Only where a single case is heavy
-    (the released size, which takes minutes) do cases that are too few, or memory, leave cores to threads.
+    thread gives the same sums, so the same labels, for one image as for a thousand. Only heavy cases (the released
+    size, which takes minutes) get two threads each, and what memory or too few cases leave over.
 
     Args:
         n_cases: Number of cases.
@@ -60,7 +60,7 @@ def choose_split(
     cores = cores or usable_cores()
     if workers is None:
         by_memory = int((free_memory() if free_bytes is None else free_bytes) * SPARE_MEMORY) // max(case_bytes, 1)
-        workers = max(min(cores // (threads or 1), n_cases, by_memory), 1)
+        workers = max(min(cores // (threads or (2 if is_heavy else 1)), n_cases, by_memory), 1)
         if n_cases < CASES_WORTH_PROCESSES and not is_heavy:
             workers = 1
     if threads is None:

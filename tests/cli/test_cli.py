@@ -146,6 +146,32 @@ def test_options_reach_the_results(
     assert json.loads((out / "report.json").read_text())["planned"] == 1
 
 
+def test_workers_share_out_a_folder(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Pillow.open(image).save(image.parent / "b.png")
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", image.parent, "-o", out, "--workers", "2", *FAST) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert (report["workers"], report["threads"]) == (2, 1)
+    assert [case["case_id"] for case in report["cases"]] == ["a", "b"]
+    assert (out / "masks" / "a.png").read_bytes() == (out / "masks" / "b.png").read_bytes()
+
+
+def test_device_is_tried_before_the_first_image(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert printed_config(monkeypatch, capsys, tmp_path, "--device", "cuda:7").fit.device == "cuda:7"
+    assert run_program(monkeypatch, "segment", image, "-o", tmp_path / "out", "--device", "nonsense") == 2
+    assert "got 'nonsense'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_larger_images_need_the_option(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", image, "-o", out, "--max-pixels", "2000", *FAST) == 1
+    assert "max_pixels=2000" in json.loads((out / "report.json").read_text())["cases"][0]["error"]
+    assert run_program(monkeypatch, "segment", image, "-o", out, "--max-pixels", "10000", *FAST) == 0
+
+
 def test_released_weights_are_loaded(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(0)
     state = {

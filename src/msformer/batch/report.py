@@ -20,6 +20,7 @@ from msformer.batch.work import ALL_KINDS, Record
 from msformer.config import Config
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
+from msformer.processes import Split
 from msformer.render import jpeg_data_uri
 from msformer.segmentation import versions
 
@@ -32,7 +33,7 @@ REGION_COLUMNS = [
 ]  # fmt: skip
 
 
-def write_report(out: Path, records: Sequence[Record], config: Config, *, n_planned: int) -> None:
+def write_report(out: Path, records: Sequence[Record], config: Config, *, n_planned: int, split: Split) -> None:
     """Write the three reports of a run into ``out``.
 
     Args:
@@ -40,6 +41,7 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
         records: One a case that was tried.
         config: Settings of the run.
         n_planned: Number of cases that were to be tried; more than ``records`` after an interruption.
+        split: Processes and threads; labels of the network are the same for the same number of threads.
     """
     failed = sum(record["status"] == "failed" for record in records)
     summary = {
@@ -48,6 +50,8 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
         "done": len(records) - failed,
         "failed": failed,
         "interrupted": len(records) < n_planned,
+        "workers": split.workers,
+        "threads": split.threads,
         "left_from_other_runs": strangers(out, records),
         "versions": versions(),
         "config": config.model_dump(mode="json"),

@@ -49,7 +49,7 @@ def run_cases(
     spacing_mm: tuple[float, float] | None = None,
     max_pixels: int = MAX_PIXELS,
     initial_weights: Mapping[str, Tensor] | None = None,
-    split: Split | None = None,
+    split: Split = Split(1, 1),  # noqa: B008 - frozen
     on_record: Callable[[Record], None] | None = None,
 ) -> list[Record]:
     """Segment every case into ``out`` and write the report.
@@ -64,7 +64,8 @@ def run_cases(
         spacing_mm: Size of a pixel (row, column) in mm, for files that do not say.
         max_pixels: Larger images fail.
         initial_weights: See ``pipeline.segment``.
-        split: Number of processes and threads, from ``split_cases``; this process alone if left out.
+        split: Number of processes and threads, from ``split_cases``; this process with one thread if left
+            out, which must be true already of this process: see ``processes.limit_threads``.
         on_record: Called after each case, in the order in which they end.
 
     Returns:
@@ -90,14 +91,12 @@ def run_cases(
                 on_record(record)
     finally:
         records = [found[index] for index in sorted(found)]
-        write_report(out, records, config, n_planned=len(cases))
+        write_report(out, records, config, n_planned=len(cases), split=split)
     return records
 
 
-def _run(
-    run: Callable[[Case], Record], cases: Sequence[Case], out: Path, split: Split | None
-) -> Iterator[tuple[int, Record]]:
-    if split is None or split.workers == 1:
+def _run(run: Callable[[Case], Record], cases: Sequence[Case], out: Path, split: Split) -> Iterator[tuple[int, Record]]:
+    if split.workers == 1:
         yield from ((index, run(case)) for index, case in enumerate(cases))
     else:
         for index, record in run_in_processes(run, cases, split):

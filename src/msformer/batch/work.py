@@ -59,11 +59,19 @@ def run_case(
     record: Record = {"case_id": case.case_id, "source": str(case.source), "page": case.page}
     try:
         image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
+        was_read = time.perf_counter()
         if spacing_mm is not None:
             image = replace(image, spacing_mm=spacing_mm)
         segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
+        was_segmented = time.perf_counter()
         _write(image, segmentation, {kind: out / path for kind, path in paths.items()})
+        was_written = time.perf_counter()
         result = segmentation.record()
+        result["timings_s"] = {
+            "read": was_read - start,
+            **result["timings_s"],
+            "write": was_written - was_segmented,
+        }
         if config.preset != AUTO_PRESET:
             del result["config"]  # the same for all cases: the report says it once
         record |= {

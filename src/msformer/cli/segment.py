@@ -119,9 +119,9 @@ def segment(
         point=point,
         n_clusters=clusters,
         restarts=restarts,
-        device=device,
     )
-    settings = resolve(preset, seed, config, assignments or [], hints)
+    said = hints | ({} if device is None else {"fit": {"device": device}})
+    settings = resolve(preset, seed, config, assignments or [], said)
     if print_config:
         typer.echo(to_toml(settings), nl=False)
         return

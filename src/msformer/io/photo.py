@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,26 @@ def read_photo(path: Path, max_pixels: int) -> NDArray[Any]:
     if (deep := _read_deep_colour_png(path, max_pixels)) is not None:
         return deep
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # our own limit is checked below
-            with Pillow.open(path) as opened:
-                check_pixel_count(opened.size, max_pixels)
-                ImageOps.exif_transpose(opened, in_place=True)
-                return _to_array(opened)
+        with _own_limit(), Pillow.open(path) as opened:
+            check_pixel_count(opened.size, max_pixels)
+            ImageOps.exif_transpose(opened, in_place=True)
+            return _to_array(opened)
     except ReadError:
         raise
     except UnidentifiedImageError:
         raise ReadError("no image format recognises the contents of this file") from None
     except Exception as error:  # decoders raise anything from OSError to struct.error on broken files
         raise ReadError(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Pillow's limit on the number of pixels, which warns at one number and fails at another, off for a while."""
+    before, Pillow.MAX_IMAGE_PIXELS = Pillow.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Pillow.MAX_IMAGE_PIXELS = before
 
 
 def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:

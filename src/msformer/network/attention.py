@@ -88,12 +88,12 @@ class _Context(torch.autograd.Function):
             strip_queries, gradient = queries[strip], queries_gradient[strip]
             maps_gradient = torch.cat(
                 [
-                    keys * (project(values, to_keys) - common),
+                    (keys * (project(values, to_keys) - common)).to(dtype),
                     torch.ops.aten._softmax_backward_data(gradient, strip_queries, 1, dtype),
                     project(keys.to(dtype), to_values),
                 ],
                 dim=1,
-            ).to(dtype)
+            )
             tokens_gradient[strip] = project(maps_gradient, maps[0].T)
             weight_gradient += correlate(maps_gradient, here)
             bias_gradient += maps_gradient.sum(dim=0)

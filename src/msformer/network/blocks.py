@@ -40,7 +40,7 @@ class PatchEmbedding(nn.Module):
         """Embed an image ``(1, C, H, W)`` as tokens ``(h * w, D)`` and tell the grid ``(h, w)``."""
         grid = self.projection(image)  # (1, d, h, w)
         height, width = grid.shape[-2:]
-        tokens = grid[0].flatten(1).T.contiguous()  # (1, d, h, w) -> (h*w, d)
+        tokens = grid.squeeze(0).flatten(1).T.contiguous()  # (1, d, h, w) -> (h*w, d)
         return self.norm(tokens), (height, width)
 
 

@@ -31,13 +31,13 @@ class MixingFeedForward(nn.Module):
             return mapped
         *inner, contract, contract_bias = (parameter.to(dtype) for parameter in parameters)
         with torch.autocast(tokens.device.type, enabled=False):
-            hidden = _hidden(tokens.to(dtype).view(*grid, -1), slice(None), *inner)
+            hidden = _hidden(tokens.to(dtype).view(*grid, -1), None, *inner)
             return project(hidden, contract, contract_bias)
 
 
 def _hidden(
     rows: Tensor,
-    keep: slice,
+    keep: slice | None,
     expand: Tensor,
     expand_bias: Tensor,
     depthwise: Tensor,
@@ -45,13 +45,16 @@ def _hidden(
     norm: Tensor,
     norm_bias: Tensor,
 ) -> Tensor:
-    """All but the contraction: rows of tokens ``(r, w, D)`` to ``(n, 4 D)``, for the rows to keep."""
+    """All but the contraction: rows of tokens ``(r, w, D)`` to ``(n, 4 D)``, for the rows to keep, or all."""
     height, width, dim = rows.shape
     expanded = project(rows.reshape(-1, dim), expand, expand_bias).view(height, width, -1)
     # A view: channels stay last in memory, which is what the convolution and the products both want.
     on_grid = expanded[None].permute(0, 3, 1, 2)  # (h, w, 4d) -> (1, 4d, h, w)
     mixed = F.conv2d(on_grid, depthwise, depthwise_bias, padding=1, groups=len(depthwise))
-    mixed = mixed.permute(0, 2, 3, 1)[0, keep] + expanded[keep]
+    mixed = mixed.permute(0, 2, 3, 1).squeeze(0)
+    if keep is not None:  # the gradient of a slice fills an array with zeros first
+        mixed, expanded = mixed[keep], expanded[keep]
+    mixed = mixed + expanded
     return F.gelu(F.layer_norm(mixed, mixed.shape[-1:], norm, norm_bias)).flatten(0, 1)
 
 
