@@ -8,6 +8,7 @@ The tree::
     │   ├── ImageShapeError      too small, too many axes, too large
     │   └── NonFiniteImageError  NaN or infinite values
     ├── ReadError            a file cannot be read as an image
+    ├── WriteError           a result cannot be written in the format that was asked for
     ├── WeightsError         a state dict does not fit the released classes              (also ValueError)
     └── FitDivergedError     the objective became NaN or infinite
 
@@ -37,6 +38,10 @@ class NonFiniteImageError(ImageError):
 
 class ReadError(MSFormerError):
     """A file cannot be read as an image."""
+
+
+class WriteError(MSFormerError):
+    """A result cannot be written in the format that was asked for."""
 
 
 class WeightsError(MSFormerError, ValueError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,19 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
         raise ReadError(
             f"image must have at most max_pixels={max_pixels} pixels; got {size[0]} × {size[1]} = {size[0] * size[1]}. "
             f"A larger limit (--max-pixels) reads it, at about ten bytes of memory a pixel"
+        )
+
+
+def check_voxel_count(size: Sequence[int], max_voxels: int) -> None:
+    """Refuse volumes that would exhaust memory.
+
+    Raises:
+        ReadError: More than ``max_voxels`` voxels.
+    """
+    if (count := math.prod(size)) > max_voxels:
+        raise ReadError(
+            f"volume must have at most max_pixels={max_voxels} voxels; got {' × '.join(map(str, size))} = {count}. "
+            "A larger limit (--max-pixels) reads it"
         )
 
 

@@ -1,0 +1,32 @@
+"""Which values become black and white: windows as radiologists name them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOWS: dict[str, tuple[float, float]] = {
+    "lung": (-600.0, 1500.0),
+    "soft-tissue": (40.0, 400.0),
+    "bone": (400.0, 1800.0),
+}
+"""Centre and width in Hounsfield units, as in common use."""
+CT_LIMITS = (-1000.0, 400.0)
+"""Of CT where nothing is said: from air to contrast medium, so that lungs and soft tissue keep their differences."""
+CT_AIR = -900.0
+"""Only Hounsfield units are this low; a file that does not say its modality is taken for CT where they occur."""
+
+
+def window_limits(centre: float, width: float) -> tuple[float, float]:
+    """The values that become 0 and 1 under a window."""
+    return centre - width / 2, centre + width / 2
+
+
+def is_ct(voxels: NDArray[np.generic], modality: str | None) -> bool:
+    """Whether values are Hounsfield units: the file says CT, or says nothing and holds signed values as low as air."""
+    if modality is not None:
+        return modality == "CT"
+    if voxels.dtype.kind not in "if":
+        return False
+    sample = voxels[:: max(len(voxels) // 8, 1), ::4, ::4]
+    return bool(np.percentile(np.asarray(sample, dtype=np.float32), 5) <= CT_AIR)

@@ -1,0 +1,49 @@
+"""A volume with what is known about it: what medical files hold, single images included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from numpy.typing import NDArray
+
+from msformer.errors import ImageShapeError
+from msformer.geometry import Geometry
+
+Kind: TypeAlias = Literal["dicom", "nifti", "nrrd", "mha", "tiff", "photo"]
+"""Families of files."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One volume.
+
+    Attributes:
+        voxels: ``(D, H, W)`` or ``(D, H, W, C)``; D is 1 for a single image. In DICOM CT these are Hounsfield units,
+            in MONOCHROME1 images they are inverted, so that larger is always brighter.
+        geometry: Place and size of the voxels; None where the file says nothing.
+        kind: The family of the file.
+        source: The file or folder.
+        instances: DICOM: the file of each slice, or the one file of all frames.
+        modality: As DICOM names it (CT, MR, CR, DX, US, …), None where unknown.
+        notes: What a reader should know: uneven steps, a tilted gantry, slices left out. In words, without names.
+    """
+
+    voxels: NDArray[Any]
+    geometry: Geometry | None
+    kind: Kind
+    source: Path
+    instances: tuple[Path, ...] = ()
+    modality: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim not in (3, 4):
+            raise ImageShapeError(f"volume must have shape (D, H, W) or (D, H, W, C); got {self.voxels.shape}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+        depth, height, width = self.voxels.shape[:3]
+        return depth, height, width
