@@ -22,6 +22,7 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
     config = Config.from_preset(name)
     assert config.preset == name
     assert config.prepare.model_dump() == {
+        "window": "auto",
         "working_size": 257,
         "keep_aspect": False,
         "interpolation": "bilinear",

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from skimage.measure import regionprops
 
 from msformer import measure
+from msformer.errors import ImageError
+from msformer.geometry import Geometry
 from msformer.image import Image
-from msformer.measure import measure_mask, measure_regions
+from msformer.measure import measure_mask, measure_regions, measure_volume
 
 
 def test_regions_by_hand() -> None:
@@ -46,3 +51,102 @@ def test_mask_is_a_region_with_label_0_or_none() -> None:
     region = measure_mask(image, mask)
     assert region is not None
     assert (region.label, region.area_px, region.centroid) == (0, 1, (5.0, 7.0))
+
+
+OBLIQUE = Geometry((2.0, 3.0, 5.0), (-10.0, -20.0, 30.0), (-0.6, 0.8, 0.0, -0.8, -0.6, 0.0, 0.0, 0.0, 1.0))
+"""Columns go 2 mm along (-.6, -.8, 0), rows 3 mm along (.8, -.6, 0), slices 5 mm up; voxels of 30 mm³."""
+
+
+def label_volume() -> NDArray[np.uint16]:
+    """Label 4: 3 rows × 2 columns of slice 1, 1 row × 2 columns of slice 2; label 9: one voxel."""
+    labels = np.zeros((3, 5, 7), dtype=np.uint16)
+    labels[1, 1:4, 2:4] = 4
+    labels[2, 2, 2:4] = 4
+    labels[0, 4, 6] = 9
+    return labels
+
+
+def test_volume_by_hand() -> None:
+    labels = label_volume()
+    voxels = np.zeros((3, 5, 7, 2), dtype=np.int16)
+    voxels[1, ..., 0], voxels[2, ..., 0], voxels[..., 1] = 100, 20, -3
+    first, second = measure_volume(labels, OBLIQUE, voxels)
+    assert (first.label, first.n_voxels, first.bbox) == (4, 8, (1, 1, 2, 3, 4, 4))
+    assert (first.first_slice, first.last_slice) == (1, 2)
+    assert first.volume_ml == pytest.approx(0.24)  # 8 · 30 mm³
+    assert first.volume_share == pytest.approx(8 / 105)
+    assert first.centroid == pytest.approx((1.25, 2.0, 2.5))  # slices (6 · 1 + 2 · 2) / 8
+    # -10 - .6 · 2 · 2.5 + .8 · 3 · 2, -20 - .8 · 2 · 2.5 - .6 · 3 · 2, 30 + 5 · 1.25
+    assert first.centroid_mm == pytest.approx((-8.2, -27.6, 36.25))
+    assert first.mean_intensity == pytest.approx((80.0, -3.0))  # (6 · 100 + 2 · 20) / 8
+    assert (first.largest_slice, first.largest_area_px) == (1, 6)
+    assert first.largest_area_mm2 == pytest.approx(36.0)  # 6 · 2 · 3 mm²
+    assert (second.label, second.n_voxels, second.bbox, second.largest_slice) == (9, 1, (0, 4, 6, 1, 5, 7), 0)
+    assert second.mean_intensity == pytest.approx((0.0, -3.0))
+
+
+def test_volume_without_geometry_and_image_has_neither_ml_nor_intensity() -> None:
+    region = measure_volume(label_volume())[0]
+    assert (region.volume_ml, region.centroid_mm, region.largest_area_mm2, region.mean_intensity) == (None,) * 4
+    assert region.centroid == pytest.approx((1.25, 2.0, 2.5))
+
+
+def test_area_of_a_sheared_slice_is_that_of_its_parallelograms() -> None:
+    half = np.sqrt(0.75)
+    sheared = Geometry((2.0, 3.0, 5.0), direction=(1.0, 0.5, 0.0, 0.0, float(half), 0.0, 0.0, 0.0, 1.0))
+    region = measure_volume(label_volume(), sheared)[0]
+    assert region.largest_area_mm2 == pytest.approx(36 * half)
+    assert region.volume_ml == pytest.approx(0.24 * half)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
+def test_volume_agrees_with_scikit_image(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
+    monkeypatch.setattr(measure, "STRIP_ROWS", 7)
+    rng = np.random.default_rng(0)
+    labels, voxels = rng.integers(0, 6, (11, 23, 19)), rng.normal(size=(11, 23, 19))
+    labels[:3][labels[:3] == 2] = 0
+    ours = measure_volume(labels.astype(dtype), OBLIQUE, voxels)
+    theirs = regionprops(labels, intensity_image=voxels)  # type: ignore[no-untyped-call]
+    assert [type(region.label) for region in ours] == [int] * 5
+    for region, expected in zip(ours, theirs, strict=True):
+        assert (region.label, region.n_voxels, region.bbox) == (expected.label, expected.area, expected.bbox)
+        assert region.centroid == pytest.approx(expected.centroid)
+        assert region.mean_intensity == pytest.approx((expected.intensity_mean,))
+        areas = (labels == region.label).sum(axis=(1, 2))
+        assert (region.largest_slice, region.largest_area_px) == (int(areas.argmax()), int(areas.max()))
+
+
+def test_empty_volume_and_masks() -> None:
+    assert measure_volume(np.zeros((3, 5, 7), dtype=np.uint8)) == []
+    (region,) = measure_volume(label_volume() > 0)
+    assert (region.label, region.n_voxels) == (1, 9)
+    (region,) = measure_volume((label_volume() == 4) * np.uint8(255))
+    assert (region.label, region.n_voxels) == (255, 8)
+
+
+def test_undefined_intensities_stay_with_their_label() -> None:
+    voxels = np.ones((3, 5, 7))
+    voxels[0, 4, 6] = np.nan
+    first, second = measure_volume(label_volume(), None, voxels)
+    assert first.mean_intensity == (1.0,)
+    assert second.mean_intensity is not None
+    assert np.isnan(second.mean_intensity[0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "voxels", "message"),
+    [
+        (np.full((2, 3, 5), 1.5), None, r"whole numbers from 0 up; got 1\.5"),
+        (np.full((2, 3, 5), np.nan), None, "whole numbers from 0 up; got nan"),
+        (np.full((2, 3, 5), np.inf), None, "whole numbers from 0 up; got inf"),
+        (np.full((2, 3, 5), -1024, dtype=np.int16), None, "whole numbers from 0 up; got -1024"),
+        (np.full((2, 3, 5), 1j), None, "complex128"),
+        (np.ones((3, 5), dtype=np.uint8), None, r"\(D, H, W\); got \(3, 5\)"),
+        (np.ones((2, 3, 5), dtype=np.uint8), np.ones((2, 5, 3)), r"\(2, 3, 5\); got \(2, 5, 3\)"),
+        (np.ones((2, 3, 5), dtype=np.uint8), np.full((2, 3, 5), 1j), "voxels must be numbers; got complex128"),
+        (np.arange(70_000).reshape(7, 100, 100), None, "at most 65535"),
+    ],
+)
+def test_what_is_no_label_volume_is_refused(labels: NDArray[Any], voxels: NDArray[Any] | None, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        measure_volume(labels, None, voxels)

@@ -252,7 +252,7 @@ def growth(side: str) -> Found:
 
 
 def _with_folders(out: str) -> Path:
-    from msformer.batch.work import OUTPUT_KINDS
+    from msformer.batch.files import OUTPUT_KINDS
 
     for kind in OUTPUT_KINDS:
         (Path(out) / kind).mkdir(exist_ok=True)

@@ -126,7 +126,7 @@ class Look:
         step = max(int(np.sqrt(image.shape[0] * image.shape[1])) // (FINER * GRID.working_size), 1)
         pixels = image.pixels[::step, ::step]
         small = resample(pixels, working_shape(image.shape, GRID), GRID.interpolation)
-        darkest, brightest = intensity_range(pixels, small)
+        darkest, brightest = intensity_range(pixels, small, image.limits)
         scaled = to_unit_range(small, (min(darkest, 0.0), brightest))  # light counts from black, or hues would change
         mean = scaled.mean(axis=2)
         low, high = (float(value) for value in np.percentile(mean, TONE_PERCENTILES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # torch is imported when the first network is built, not with
     from torch import Tensor
 
     from msformer.fit import CancelToken, FitEvent, FitStep
+    from msformer.network import MSFormerNet
 
 N_STARTS = 4
 """Starts of k-means, of which the one with the least variance within is kept."""
@@ -36,6 +38,8 @@ class Clustering:
         network: Sizes of the network that was optimised, None where there was none.
         precision: What the network computed in, None where there was none.
         initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
+        state: What the same method can go on from in a similar image: the centroids of k-means ``(K, C)``, the
+            optimised network.
     """
 
     logits: NDArray[np.floating]
@@ -45,6 +49,7 @@ class Clustering:
     network: Mapping[str, int] | None = None
     precision: Precision | None = None
     initial_weights_digest: str | None = None
+    state: NDArray[np.floating] | MSFormerNet | None = None
 
 
 Clusterer = Callable[[Prepared, Config], Clustering]
@@ -79,7 +84,6 @@ def network_clusterer(
     def cluster(prepared: Prepared, settings: Config) -> Clustering:
         import torch
 
-        from msformer.fit import fit
         from msformer.network import build_network, load_released, weights_digest
 
         in_channels = prepared.network_input.shape[0]
@@ -99,27 +103,89 @@ def network_clusterer(
                 patch_size=settings.network.patch_size,
                 generator=torch.Generator().manual_seed(settings.random_state),
             )
-        result = fit(network, prepared.network_input, settings.fit, on_event=on_event, cancel=cancel)
-        inside = slice(prepared.padding, -prepared.padding or None)
-        return Clustering(
-            result.logits[:, inside, inside],
-            result.stop_reason,
-            result.n_iter,
-            result.history,
-            network=network.sizes,
-            precision=result.precision,
-            initial_weights_digest=None if initial_weights is None else weights_digest(initial_weights),
-        )
+        clustering = _optimised(network, prepared, settings, on_event=on_event, cancel=cancel)
+        digest = None if initial_weights is None else weights_digest(initial_weights)
+        return replace(clustering, initial_weights_digest=digest)
 
     return cluster
 
 
-def kmeans_clusterer(prepared: Prepared, settings: Config) -> Clustering:
-    """k-means (Lloyd 1982, k-means++ starts, SciPy's) of the same channels; only the valid pixels take part."""
+def following_clusterer(
+    *, initial_weights: Mapping[str, Tensor] | None = None, cancel: CancelToken | None = None
+) -> Clusterer:
+    """A clusterer for images that resemble each other in a row: each starts from where the one before it ended.
+
+    So a cluster keeps its number from slice to slice, and the network needs half of the updates from the second on.
+    """
+    previous: Clustering | None = None
+    first = chosen_clusterer(initial_weights=initial_weights, cancel=cancel)
+
+    def cluster(prepared: Prepared, settings: Config) -> Clustering:
+        nonlocal previous
+        state = None if previous is None else previous.state
+        if state is None:
+            previous = first(prepared, settings)
+        elif isinstance(state, np.ndarray):
+            previous = kmeans_clusterer(prepared, settings, start=state)
+        else:
+            half = settings.replace(fit={"max_iter": -(-settings.fit.max_iter // 2)})
+            previous = _optimised(state, prepared, half, cancel=cancel)
+        return previous
+
+    return cluster
+
+
+def _optimised(
+    network: MSFormerNet,
+    prepared: Prepared,
+    settings: Config,
+    *,
+    on_event: Callable[[FitEvent], None] | None = None,
+    cancel: CancelToken | None = None,
+) -> Clustering:
+    """Optimise a network, from the parameters it has, on a prepared image."""
+    from msformer.fit import fit
+
+    result = fit(network, prepared.network_input, settings.fit, on_event=on_event, cancel=cancel)
+    inside = slice(prepared.padding, -prepared.padding or None)
+    return Clustering(
+        result.logits[:, inside, inside],
+        result.stop_reason,
+        result.n_iter,
+        result.history,
+        network=network.sizes,
+        precision=result.precision,
+        state=network,
+    )
+
+
+def kmeans_clusterer(prepared: Prepared, settings: Config, start: NDArray[np.floating] | None = None) -> Clustering:
+    """k-means (Lloyd 1982, k-means++ starts, SciPy's) of the same channels; only the valid pixels take part.
+
+    Args:
+        prepared: What is clustered.
+        settings: Number of clusters, and the seed of the starts.
+        start: Centroids ``(K, C)`` to start from instead; clusters that lose all their pixels keep their number.
+    """
     from scipy.cluster.vq import kmeans2
 
     channels = prepared.channels.reshape(-1, prepared.network_input.shape[0]).astype(np.float64)
     points = channels[prepared.working.valid.ravel()]
+    if start is None:
+        centroids = _best_start(points, settings)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a cluster that this image lacks keeps its place
+            centroids, _ = kmeans2(points, start, iter=MAX_ROUNDS, minit="matrix", missing="warn")
+    distances = ((channels[:, None, :] - centroids[None]) ** 2).sum(axis=2)
+    names = distances.argmin(axis=1).reshape(prepared.shape)
+    logits = np.asarray(np.arange(len(centroids))[:, None, None] == names, dtype=np.float32)
+    return Clustering(logits, "not_iterative", state=centroids)
+
+
+def _best_start(points: NDArray[np.float64], settings: Config) -> NDArray[np.float64]:
+    from scipy.cluster.vq import kmeans2
+
     count = min(settings.cluster.n_clusters, len(np.unique(points, axis=0)))
     rng = np.random.default_rng(settings.random_state)
     best, least = points[:1], np.inf
@@ -128,9 +194,7 @@ def kmeans_clusterer(prepared: Prepared, settings: Config) -> Clustering:
         inertia = float(((points - centroids[labels]) ** 2).sum())
         if inertia < least:
             best, least = centroids, inertia
-    distances = ((channels[:, None, :] - best[None]) ** 2).sum(axis=2)
-    names = distances.argmin(axis=1).reshape(prepared.shape)
-    return Clustering(np.asarray(np.arange(len(best))[:, None, None] == names, dtype=np.float32), "not_iterative")
+    return best
 
 
 def merged(clustering: Clustering, channels: NDArray[np.float32], count: int) -> Clustering:

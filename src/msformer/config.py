@@ -36,7 +36,14 @@ Box: TypeAlias = Annotated[tuple[int, int, int, int], BeforeValidator(_as_tuple)
 """First row, first column, end row, end column, in px."""
 Point: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
 """Row, column, in px."""
+FORMATS = ("same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg")
+"""What labels and masks can be written as; ``same`` stands for the kind of the input."""
+Format: TypeAlias = Literal["same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg"]
+Formats: TypeAlias = Annotated[tuple[Format, ...], BeforeValidator(_as_tuple)]
 Share: TypeAlias = Annotated[float, Field(gt=0, le=0.5)]
+Window: TypeAlias = Annotated[
+    Literal["auto", "lung", "soft-tissue", "bone"] | tuple[float, float], BeforeValidator(_as_tuple)
+]
 Precision: TypeAlias = Literal["auto", "float32", "float64", "bfloat16"]
 Radii: TypeAlias = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
 
@@ -45,8 +52,37 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
 
+class ReadSettings(_Settings):
+    """What of a file is looked at (``io/``, ``volumes.py``)."""
+
+    slices: str = Field(
+        "all",
+        pattern=r"^(all|-?\d*:-?\d*(:[1-9]\d*)?|\d+)$",
+        description="Slices of a volume: all, one number, or FIRST:END or FIRST:END:STEP, counted from 0, END not "
+        "included; negative numbers count from the end.",
+    )
+    axis: Literal[0, 1, 2] = Field(0, description="What slices are across: 0 the file's own slices, 1 rows, 2 columns.")
+    frame: int | None = Field(None, ge=0, description="Which volume of a file of several (4-D), counted from 0.")
+
+
+class WriteSettings(_Settings):
+    """Kinds of files that labels and masks are written as (``io/export.py``)."""
+
+    formats: Formats = Field(
+        ("same",),
+        min_length=1,
+        description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same: the kind of the input.",
+    )
+
+
 class PrepareSettings(_Settings):
     """How an image becomes what is clustered and compared (``prepare/``)."""
+
+    window: Window = Field(
+        "auto",
+        description="Values that become black and white: a window of CT (lung, soft-tissue, bone), centre and width, "
+        "or auto: -1000 to 400 in CT, the whole range of 8-bit images, else percentiles.",
+    )
 
     working_size: int = Field(
         97, ge=MIN_SIDE, le=2049, description="Side in px of the square that has as many pixels as the input."
@@ -259,6 +295,8 @@ class Config(_Settings):
     restarts: int = Field(
         1, ge=1, le=64, description="Seeds that are tried; the mask that most resembles the others is taken."
     )
+    read: ReadSettings = ReadSettings()
+    write: WriteSettings = WriteSettings()
     prepare: PrepareSettings = PrepareSettings()
     cluster: ClusterSettings = ClusterSettings()
     network: NetworkSettings = NetworkSettings()

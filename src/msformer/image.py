@@ -34,6 +34,8 @@ class Image:
         spacing_mm: Size of a pixel (row, column) in mm, where it is known.
         source: The file that it came from.
         page: Its page, counted from 0, where the file has several.
+        modality: What made it, as DICOM names it (CT, MR, US, …), where it is known.
+        limits: The values that are black and white, where a window says so.
 
     Raises:
         ImageError: As ``from_array`` says.
@@ -43,6 +45,8 @@ class Image:
     spacing_mm: tuple[float, float] | None = None
     source: Path | None = None
     page: int | None = None
+    modality: str | None = None
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         array = self.pixels

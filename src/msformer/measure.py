@@ -1,15 +1,22 @@
-"""What the regions of a label map are: area, place, colour. Areas in px, and in mm² where spacing is known."""
+"""What the regions of a label map are: area or volume, place, colour; in mm², ml and mm where spacing is known."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer.errors import ImageError, ImageShapeError
+from msformer.geometry import Geometry
 from msformer.image import Image, Mask
 
 STRIP_ROWS = 256
+MM3_OF_ML = 1000.0
+MAX_LABELS = 65535
+"""More values than a 16-bit label map can hold are those of an image; each costs memory and a row of the table."""
 
 
 @dataclass(frozen=True)
@@ -82,3 +89,160 @@ def measure_mask(image: Image, mask: Mask) -> Region | None:
     """Measure a foreground mask ``(H, W)`` as a region with label 0; None where it is empty."""
     regions = measure_regions(image, mask.astype(np.uint8))
     return None if not regions else Region(**{**vars(regions[0]), "label": 0})
+
+
+@dataclass(frozen=True)
+class VolumeRegion:
+    """One label of a label volume ``(D, H, W)``.
+
+    Attributes:
+        label: The label.
+        n_voxels: Number of voxels.
+        volume_ml: Volume in ml (1000 mm³), None where the geometry is unknown.
+        volume_share: Share of the volume, in [0, 1].
+        bbox: First slice, row, column, then slice, row, column after the last, in voxels.
+        centroid: Mean slice, row, column in voxels, centres of voxels at whole numbers.
+        centroid_mm: The same place in the patient (LPS: to the left, the back, the head), None without geometry.
+        mean_intensity: Mean of each channel, in the units of the image; None without an image.
+        largest_slice: The slice, from 0, in which the label has the largest area; the first of several.
+        largest_area_px: The area there, in px.
+        largest_area_mm2: The area there, in mm²; None without geometry.
+    """
+
+    label: int
+    n_voxels: int
+    volume_ml: float | None
+    volume_share: float
+    bbox: tuple[int, int, int, int, int, int]
+    centroid: tuple[float, float, float]
+    centroid_mm: tuple[float, float, float] | None
+    mean_intensity: tuple[float, ...] | None
+    largest_slice: int
+    largest_area_px: int
+    largest_area_mm2: float | None
+
+    @property
+    def first_slice(self) -> int:
+        """The first slice, from 0, that the label is in."""
+        return self.bbox[0]
+
+    @property
+    def last_slice(self) -> int:
+        """The last slice, from 0, that the label is in."""
+        return self.bbox[3] - 1
+
+
+def measure_volume(
+    labels: NDArray[Any], geometry: Geometry | None = None, voxels: NDArray[Any] | None = None
+) -> list[VolumeRegion]:
+    """Measure every label ≥ 1 that occurs; by label. Beside its input it needs memory for a part of a slice.
+
+    Args:
+        labels: ``(D, H, W)``, whole numbers from 0 up; floats that are whole are taken, as NIfTI files have them.
+        geometry: Place and size of the voxels.
+        voxels: ``(D, H, W)`` or ``(D, H, W, C)``, the image on the grid of ``labels``.
+
+    Raises:
+        ImageShapeError: ``labels`` has not three axes, or ``voxels`` is of another grid.
+        ImageError: The labels are no whole numbers from 0 up, or too many; or the image does not hold numbers.
+    """
+    _check_volume(labels, voxels)
+    found = _labels_of(labels)
+    count = len(found)
+    n_voxels = np.zeros(count, dtype=np.int64)
+    largest, largest_slice = np.zeros((2, count), dtype=np.int64)
+    totals = np.zeros((3, count))
+    first = np.full((3, count), np.iinfo(np.int64).max)
+    last = np.full((3, count), -1)
+    n_channels = 0 if voxels is None else 1 if voxels.ndim == 3 else voxels.shape[3]
+    intensity = np.zeros((n_channels, count))
+    for number in range(len(labels)):
+        in_slice = np.zeros(count, dtype=np.int64)
+        for start, strip in _strips(labels[number]):
+            rows, columns = np.nonzero(strip)
+            which = np.searchsorted(found, strip[rows, columns])
+            in_strip = np.bincount(which, minlength=count)
+            in_slice += in_strip
+            for axis, places in ((1, rows + start), (2, columns)):
+                totals[axis] += np.bincount(which, places, count)
+                np.minimum.at(first[axis], which, places)
+                np.maximum.at(last[axis], which, places)
+            if voxels is not None:
+                values = voxels[number, start : start + STRIP_ROWS][rows, columns].reshape(len(rows), n_channels)
+                for channel in range(n_channels):
+                    intensity[channel] += np.bincount(which, values[:, channel].astype(np.float64), count)
+        present = in_slice > 0
+        first[0, present] = np.minimum(first[0, present], number)
+        last[0, present] = number
+        totals[0] += number * in_slice
+        larger = in_slice > largest
+        largest[larger], largest_slice[larger] = in_slice[larger], number
+        n_voxels += in_slice
+    steps = None if geometry is None else geometry.affine[:3, :3]
+    # Of the two steps in a slice, not of their lengths: in a sheared slice pixels are parallelograms.
+    pixel_mm2 = None if steps is None else float(np.linalg.norm(np.cross(steps[:, 0], steps[:, 1])))
+    regions = []
+    for index in range(count):
+        slice_, row, column = (float(total) for total in totals[:, index] / n_voxels[index])
+        bounds = [*first[:, index], *(last[:, index] + 1)]
+        a, b, c, d, e, f = (int(bound) for bound in bounds)
+        regions.append(
+            VolumeRegion(
+                label=int(found[index]),
+                n_voxels=int(n_voxels[index]),
+                volume_ml=None if geometry is None else int(n_voxels[index]) * geometry.voxel_mm3 / MM3_OF_ML,
+                volume_share=int(n_voxels[index]) / labels.size,
+                bbox=(a, b, c, d, e, f),
+                centroid=(slice_, row, column),
+                centroid_mm=None if geometry is None else _in_patient(geometry, slice_, row, column),
+                mean_intensity=None
+                if voxels is None
+                else tuple(float(total) for total in intensity[:, index] / n_voxels[index]),
+                largest_slice=int(largest_slice[index]),
+                largest_area_px=int(largest[index]),
+                largest_area_mm2=None if pixel_mm2 is None else int(largest[index]) * pixel_mm2,
+            )
+        )
+    return regions
+
+
+def _in_patient(geometry: Geometry, slice_: float, row: float, column: float) -> tuple[float, float, float]:
+    x, y, z, _ = geometry.affine @ (column, row, slice_, 1.0)
+    return float(x), float(y), float(z)
+
+
+def _check_volume(labels: NDArray[Any], voxels: NDArray[Any] | None) -> None:
+    if labels.ndim != 3:
+        raise ImageShapeError(f"labels must have shape (D, H, W); got {labels.shape}")
+    if labels.dtype.kind not in "buif":
+        raise ImageError(f"labels must be whole numbers; got {labels.dtype}")
+    if voxels is None:
+        return
+    if voxels.ndim not in (3, 4) or voxels.shape[:3] != labels.shape:
+        raise ImageShapeError(f"voxels must be on the grid of the labels, {labels.shape}; got {voxels.shape}")
+    if voxels.dtype.kind not in "buif":
+        raise ImageError(f"voxels must be numbers; got {voxels.dtype}")
+
+
+def _strips(plane: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Parts of a slice with their first rows: coordinates of all pixels of a large one would take gigabytes."""
+    for start in range(0, len(plane), STRIP_ROWS):
+        yield start, plane[start : start + STRIP_ROWS]
+
+
+def _labels_of(labels: NDArray[Any]) -> NDArray[Any]:
+    """The labels that occur, in order, without 0; what is no label is refused."""
+    found = np.zeros(0, dtype=labels.dtype)
+    for plane in labels if labels.size else ():
+        for _, strip in _strips(plane):
+            values = np.unique(strip)
+            if labels.dtype.kind == "f":
+                whole = np.isfinite(values) & (np.floor(values) == values)
+                if not whole.all():
+                    raise ImageError(f"labels must be whole numbers from 0 up; got {values[~whole][0]:g}")
+            if labels.dtype.kind in "if" and values[0] < 0:
+                raise ImageError(f"labels must be whole numbers from 0 up; got {values[0]:g}")
+            found = np.union1d(found, values[values != 0])
+            if len(found) > MAX_LABELS:
+                raise ImageError(f"labels must be at most {MAX_LABELS} different ones; got more: is it an image?")
+    return found

@@ -21,7 +21,7 @@ from msformer.focus import Focus, find_focus
 from msformer.foreground import Foreground, Scene, choose_foreground, find_midline, find_sign
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import Region, measure_mask, measure_regions
-from msformer.prepare import Prepared, View, prepare
+from msformer.prepare import Prepared, View, prepare, window_limits
 from msformer.refine import enlarge, mask_to_native, refine_mask, smooth_logits, smooth_to_native, to_native
 from msformer.segmentation import Segmentation, versions
 
@@ -105,6 +105,9 @@ def segment_with(
     """
     settings = _settings(config, random_state)
     image = _as_image(image, spacing_mm)
+    if image.limits is None:
+        limits = window_limits(settings.prepare.window, image.pixels, image.modality)
+        image = image if limits is None else replace(image, limits=limits)
     clock = _Clock()
     with clock("hash"):
         digest = image.digest

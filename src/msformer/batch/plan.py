@@ -10,21 +10,29 @@ from pathlib import Path
 
 from msformer.errors import ConfigError, ReadError
 from msformer.io import IMAGE_SUFFIXES, count_pages
+from msformer.io.medical import find_volumes, is_archive, kind_of
+
+VOLUME_SUFFIXES = (
+    ".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima", ".zip",
+)  # fmt: skip
+"""What is no part of a volume's name; after other dots may come the rest of a long number."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One image to segment.
+    """One image or volume to segment.
 
     Attributes:
         case_id: Unique name, also the path of its results without suffix: ``sub/folder/name``.
-        source: The file.
+        source: The file; of a series its folder.
         page: Page of a multi-page file; None for files of one image.
+        instances: The files of a volume; empty for images.
     """
 
     case_id: str
     source: Path
     page: int | None = None
+    instances: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,19 @@ class _Found:
     source: Path
     root: Path
     page: int | None = None
+    instances: tuple[Path, ...] = ()
 
     def names(self) -> Iterator[str]:
         """Names for this image, from the shortest to the most telling; the first that is unique is taken."""
         relative = self.source.relative_to(self.root)
         page = "" if self.page is None else f"_page{self.page + 1:04d}"
-        yield relative.with_suffix("").as_posix() + page
+        if relative == Path():  # a series that is the input itself
+            yield self.source.resolve().name
+            return
+        name, suffix = relative.as_posix(), relative.suffix
+        if self.instances:
+            suffix = next((known for known in VOLUME_SUFFIXES if name.lower().endswith(known)), "")
+        yield name[: len(name) - len(suffix)] + page
         yield relative.as_posix() + page
         yield f"{self.root.name or 'root'}/{relative.as_posix()}{page}"
 
@@ -49,7 +64,7 @@ def plan_cases(
     max_cases: int | None = None,
     exclude: Sequence[Path] = (),
 ) -> list[Case]:
-    """List the images that the inputs name, in a stable order, each once.
+    """List the images and volumes that the inputs name, in a stable order, each once.
 
     Args:
         inputs: Files, folders and patterns (``*``, ``?``, ``[…]``, ``**``).
@@ -64,35 +79,66 @@ def plan_cases(
     for given in inputs:
         images = [
             page
-            for file in _files(given, recursive)
-            if not any(file.source.resolve().is_relative_to(folder.resolve()) for folder in exclude)
+            for file in _files(given, recursive, exclude)
+            if not _is_in(file.source, exclude)
             for page in _pages(file)
         ]
         if not images:
             raise ConfigError(
-                f"input must be an image, a folder with images or a pattern; got {given!r}, which has none"
+                f"input must be an image, a volume, a folder with some or a pattern; got {given!r}, which has none"
             )
         found.extend(images)
-    unique = {(file.source.resolve(), file.page): file for file in reversed(found)}
-    ordered = [file for file in dict.fromkeys(found) if unique[file.source.resolve(), file.page] is file]
+    unique = {(file.source.resolve(), file.page, file.instances): file for file in reversed(found)}
+    ordered = [
+        file for file in dict.fromkeys(found) if unique[file.source.resolve(), file.page, file.instances] is file
+    ]
     return _name(ordered)[:max_cases]
 
 
-def _files(given: str, recursive: bool) -> Iterator[_Found]:
+def _files(given: str, recursive: bool, exclude: Sequence[Path]) -> Iterator[_Found]:
     path = Path(given)
     if path.is_dir():
         entries = sorted(path.rglob("*") if recursive else path.iterdir())
-        for entry in entries:
-            hidden = any(part.startswith(".") for part in entry.relative_to(path).parts)
-            if entry.suffix.lower() in IMAGE_SUFFIXES and not hidden and entry.is_file():
-                yield _Found(entry, path)
+        shown = (entry for entry in entries if not any(part.startswith(".") for part in entry.relative_to(path).parts))
+        yield from _sorted_out([entry for entry in shown if entry.is_file()], path, exclude)
     elif path.exists():
-        yield _Found(path, path.parent)
+        yield _explicit(path)
     elif glob.has_magic(given):
-        root = _root_of_pattern(given)
-        for match in sorted(glob.glob(given, recursive=True)):  # noqa: PTH207 - patterns may be absolute
-            if Path(match).is_file():
-                yield _Found(Path(match), root)
+        matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - patterns may be absolute
+        files = [Path(match) for match in matches if Path(match).is_file()]
+        yield from _sorted_out(files, _root_of_pattern(given), exclude, all_are_meant=True)
+
+
+def _explicit(path: Path) -> _Found:
+    """A file that is named itself, whatever its suffix."""
+    try:
+        is_volume = is_archive(path) or kind_of(path) not in ("photo", "tiff", None)
+    except OSError:
+        is_volume = False  # the case itself will tell what is wrong
+    return _Found(path, path.parent, instances=(path,) if is_volume else ())
+
+
+def _sorted_out(
+    files: Sequence[Path], root: Path, exclude: Sequence[Path], *, all_are_meant: bool = False
+) -> Iterator[_Found]:
+    """Images by their suffix, volumes by their contents; other files are passed over unless all are meant."""
+    files = [file for file in files if not _is_in(file, exclude)]
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    rest = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
+    volumes = find_volumes(rest) + [[file] for file in rest if file.suffix.lower() == ".zip" and is_archive(file)]
+    found = [_Found(file, root) for file in images]
+    for members in volumes:
+        # A series is named after its folder, which is more telling than the number of its first file.
+        source = members[0].parent if len(members) > 1 else members[0]
+        found.append(_Found(source, root, instances=tuple(members)))
+    if all_are_meant:
+        taken = {member for members in volumes for member in members}
+        found += [_Found(file, root) for file in rest if file not in taken]
+    yield from sorted(found, key=lambda one: (one.source, one.instances))
+
+
+def _is_in(file: Path, folders: Sequence[Path]) -> bool:
+    return any(file.resolve().is_relative_to(folder.resolve()) for folder in folders)
 
 
 def _root_of_pattern(pattern: str) -> Path:
@@ -102,6 +148,9 @@ def _root_of_pattern(pattern: str) -> Path:
 
 
 def _pages(file: _Found) -> Iterator[_Found]:
+    if file.instances:
+        yield file
+        return
     try:
         count = count_pages(file.source)
     except ReadError:
@@ -133,5 +182,5 @@ def _name(found: Iterable[_Found]) -> list[Case]:
             case_id = f"{wanted}-{number}"
             number += 1
         used.add(case_id.casefold())
-        cases.append(Case(case_id, file.source, file.page))
+        cases.append(Case(case_id, file.source, file.page, file.instances))
     return cases

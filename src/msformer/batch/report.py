@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from msformer.batch.work import ALL_KINDS, Record
+from msformer.batch.files import ALL_KINDS
+from msformer.batch.work import Record
 from msformer.config import Config
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
@@ -28,7 +29,7 @@ THUMBNAIL_WIDTH = 960
 """Largest width in px of a preview inside the page; about 60 kB each."""
 
 REGION_COLUMNS = [
-    "case_id", "kind", "label", "area_px", "area_mm2", "area_share", "centroid_row", "centroid_column",
+    "case_id", "kind", "label", "area_px", "area_mm2", "volume_ml", "area_share", "centroid_row", "centroid_column",
     "bbox_first_row", "bbox_first_column", "bbox_end_row", "bbox_end_column",
 ]  # fmt: skip
 
@@ -67,7 +68,8 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
 def strangers(out: Path, records: Sequence[Record]) -> list[str]:
     """Results in ``out`` that are not of these records: left by another run into the same folder."""
     known = {path for record in records for path in record.get("outputs", {}).values()}
-    found = (path.relative_to(out).as_posix() for kind in ALL_KINDS for path in (out / kind).rglob("*.png"))
+    files = (path for kind in ALL_KINDS for path in (out / kind).rglob("*") if path.is_file())
+    found = (path.relative_to(out).as_posix() for path in files)
     return sorted(path for path in found if path not in known)
 
 
@@ -85,6 +87,7 @@ def _regions_csv(records: Sequence[Record]) -> str:
                 region["label"] if kind == "label" else "",
                 region["area_px"],
                 "" if region["area_mm2"] is None else f"{region['area_mm2']:.6g}",
+                "" if region.get("volume_ml") is None else f"{region['volume_ml']:.6g}",
                 f"{region['area_share']:.6f}",
                 *(f"{value:.3f}" for value in region["centroid"]),
                 *region["bbox"],
@@ -138,6 +141,9 @@ def _trust(record: Record) -> float:
 
 def _loop(record: Record) -> str:
     """How the clusters came about."""
+    if "slices" in record:
+        changed = f"clusters changed {record['labels_changed']} of {record['labels_followed']} times"
+        return " · ".join([f"{len(record['slices'])} slices, {changed}", *record["notes"]])
     if record["stop_reason"] == "not_iterative":
         return "k-means"
     return f"network, {record['n_iter']} updates ({record['stop_reason']})"
@@ -153,7 +159,7 @@ def _done_entry(out: Path, record: Record) -> str:
     name = escape(record["case_id"])
     share = 0.0 if record["foreground"] is None else record["foreground"]["area_share"]
     facts = (
-        f"{record['shape'][1]} × {record['shape'][0]} px · {record['n_labels']} clusters · "
+        f"{' × '.join(map(str, reversed(record['shape'])))} px · {record['n_labels']} clusters · "
         + ("nothing found" if record["is_empty"] else f"object {share:.1%} of the image")
         + f" · confidence {record['confidence']:.2f} · preset {record['preset']}"
         + (f" ({record['preset_reason']})" if record["preset_reason"] else "")

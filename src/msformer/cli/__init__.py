@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from msformer.cli import benchmark, demo, evaluate, info, phantoms, segment
-from msformer.cli.many import ManyValues
+from msformer.cli import benchmark, demo, evaluate, info, measure, phantoms, segment
+from msformer.cli.many import ManyValues, NumberPairs
 from msformer.errors import MSFormerError
 
 app = typer.Typer(
@@ -20,9 +20,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("segment")(segment.segment)
+app.command("segment", cls=NumberPairs)(segment.segment)
 app.command("demo")(demo.demo)
 app.command("evaluate")(evaluate.evaluate)
+app.command("measure")(measure.measure)
 app.command("benchmark", cls=ManyValues)(benchmark.benchmark)
 app.command("phantoms", cls=ManyValues)(phantoms.phantoms)
 app.command("info")(info.info)

@@ -72,6 +72,27 @@ def segment(
     spacing_mm: Annotated[
         tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives areas in mm².")
     ] = None,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME | CENTRE WIDTH",
+            help="Values that are black and white: lung, soft-tissue, bone, auto, or centre and width.",
+        ),
+    ] = None,
+    slices: Annotated[
+        str | None, typer.Option(metavar="all | A:B[:STEP]", help="Slices of a volume, counted from 0, B not included.")
+    ] = None,
+    axis: Annotated[int | None, typer.Option(min=0, max=2, help="Slices across: 0 slices, 1 rows, 2 columns.")] = None,
+    frame: Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D file.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="KIND",
+            help="Files of labels and masks: png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same as the input. "
+            "Repeatable.",
+        ),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Start from a state dict saved from the released MS-Former classes.")
     ] = None,
@@ -100,13 +121,15 @@ def segment(
         bool, typer.Option("--print-config", help="Print the settings as TOML and stop; --config reads them back.")
     ] = False,
 ) -> None:
-    """Segment images without labels.
+    """Segment images and volumes without labels.
 
-    Writes labels/NAME.png (1 to K), masks/NAME.png (0/255), preview/NAME.png, regions.csv, report.json and
-    index.html into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts).
+    Writes labels/NAME (1 to K), masks/NAME (the object), preview/NAME.png, regions.csv, report.json and index.html
+    into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts). Labels and masks
+    are of the input's kind, with its geometry, or of those that --format names.
     Exit codes: 0 all done, 1 some images failed, 2 usage, 130 interrupted.
     """
     from msformer.cli.settings import resolve, to_toml
+    from msformer.config import merge
     from msformer.hints import hint_settings
 
     hints = hint_settings(
@@ -120,7 +143,15 @@ def segment(
         n_clusters=clusters,
         restarts=restarts,
     )
-    said = hints | ({} if device is None else {"fit": {"device": device}})
+    said = merge(
+        hints,
+        _given(
+            fit={"device": device},
+            prepare={"window": _window(window)},
+            read={"slices": slices, "axis": axis, "frame": frame},
+            write={"formats": tuple(formats) if formats else None},
+        ),
+    )
     settings = resolve(preset, seed, config, assignments or [], said)
     if print_config:
         typer.echo(to_toml(settings), nl=False)
@@ -129,9 +160,9 @@ def segment(
         raise typer.BadParameter("give at least one image, folder or pattern", param_hint="INPUT")
     if out is None:
         raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+    from msformer.batch.files import ALL_KINDS, OUTPUT_KINDS
     from msformer.batch.plan import plan_cases
     from msformer.batch.run import run_cases, split_cases
-    from msformer.batch.work import ALL_KINDS, OUTPUT_KINDS
     from msformer.image import check_spacing
     from msformer.io import MAX_PIXELS, prepare_folder
     from msformer.processes import limit_threads
@@ -173,6 +204,26 @@ def segment(
     typer.echo(f"{len(records) - len(failed)} of {len(records)} images segmented; look at {out / 'index.html'}")
     if failed:
         raise typer.Exit(1)
+
+
+def _given(**groups: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings without those that were not said."""
+    said = {group: {name: value for name, value in one.items() if value is not None} for group, one in groups.items()}
+    return {group: one for group, one in said.items() if one}
+
+
+def _window(words: list[str] | None) -> str | tuple[float, float] | None:
+    if not words:
+        return None
+    if len(words) == 1:
+        return words[0]
+    try:
+        centre, width = (float(word) for word in words)
+    except ValueError:
+        raise typer.BadParameter(
+            f"give a name, or centre and width; got {' '.join(words)}", param_hint="--window"
+        ) from None
+    return centre, width
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

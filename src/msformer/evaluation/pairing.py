@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msformer.errors import ConfigError
 from msformer.io import IMAGE_SUFFIXES
+from msformer.io.folder import is_segment_output
 
 Kind = Literal["auto", "masks", "labels"]
 """What predictions are: binary masks, label maps, or told apart file by file by the values in them."""
@@ -140,11 +141,6 @@ def index_folder(folder: Path) -> Index:
         if path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file():
             index[relative.with_suffix("").as_posix()].append(path)
     return dict(index)
-
-
-def is_segment_output(folder: Path) -> bool:
-    """Whether ``msformer segment`` wrote this folder."""
-    return (folder / "masks").is_dir() and (folder / "labels").is_dir()
 
 
 def _unclear(name: str, sides: Mapping[str, Index], argument: str) -> Iterator[str]:

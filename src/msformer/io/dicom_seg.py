@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import WriteError
+from msformer.io.segments import Segment
 
+MAY_BE_EMPTY = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+"""What the standard wants present, if only as an empty value (type 2). Many old files leave it out."""
+READ = (
+    *MAY_BE_EMPTY,
+    # To whom an identifier of the patient belongs, and whether names have been removed and how.
+    "IssuerOfPatientID", "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
+    "FrameOfReferenceUID", "PositionReferenceIndicator", "ImagePositionPatient", "ImageOrientationPatient",
+    "PatientOrientation", "Rows", "Columns", "NumberOfFrames", "PixelSpacing", "SliceThickness",
+    "SpacingBetweenSlices", "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DimensionOrganizationSequence",
+    "DimensionIndexSequence",
+)  # fmt: skip
+"""All that is read of a source. highdicom copies whatever it finds on patient, study and institution, such as age,
+weight, pregnancy, physicians and the hospital's address, of which the standard requires nothing."""
+DATED = {"PatientBirthDate": ".", "StudyDate": ".", "StudyTime": ":"}
+"""Dates and times, and what parted their numbers before DICOM 3: 1998.02.27, 14:04:38."""
+SEXES = ("M", "F", "O", "")
+# sRGB to the colours of a light like daylight at noon, D50, which DICOM's Lab is of (the matrix of B. Lindbloom).
+XYZ_OF_RGB = np.array(
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
+LONG_STRING = 64
+"""Most characters of a text of the value representation LO."""
 
-@dataclass(frozen=True)
-class Segment:
-    """A label of a label map as other programs show it.
-
-    Attributes:
-        label: Its number in the label map, from 1.
-        name: Shown beside it.
-        colour: RGB, 0 to 255.
-    """
-
-    label: int
-    name: str
-    colour: tuple[int, int, int]
+logging.getLogger("highdicom").setLevel(logging.CRITICAL)  # it tells of odd values in the sources, which we cannot mend
 
 
 def write_dicom_seg(
     path: Path,
-    labels: NDArray[np.integer],
+    labels: NDArray[np.uint8 | np.uint16],
     segments: Sequence[Segment],
     instances: Sequence[Path],
     *,
@@ -41,79 +58,195 @@ def write_dicom_seg(
 ) -> None:
     """Write labels ``(D, H, W)`` as a BINARY segmentation, one segment a label.
 
-    Identifiers of the new object follow from those of its sources and ``seed``, so that the same run gives the same.
-    Patient and study are copied from the source, as the standard requires.
+    Each frame has the position of the slice it was made from, so that uneven steps and a tilted gantry are kept as
+    they are in the source. A segment without a pixel is described and has no frame; only where no segment has a pixel
+    are all frames written, because the standard asks for at least one.
+
+    Identifiers of the new object follow from those of its sources, ``seed``, ``version`` and the labels: the same
+    result has the same identifier, another one never. Dates are those of writing. Of patient and study is copied
+    what the standard requires, and no more (``READ``). Where anonymisation has emptied the identifiers of study,
+    series or frame of reference, which a segmentation must have, they are made from those of the instances.
 
     Args:
         path: The file.
-        labels: 0 is no segment. An empty object has all its segments and no pixel, which the standard allows only
-            with frames, so that those are written.
-        segments: What the labels are called, from 1 without gaps.
-        instances: The files of the slices, in the order of ``labels``; one file where it has all frames.
-        description: Of the series, at most 64 characters.
+        labels: 0 is no segment.
+        segments: What the labels are called, from 1 without gaps; at least one.
+        instances: The files of the slices, in the order of ``labels``; one file where it has all frames. Only their
+            headers are read, so that it does not matter how their pixels are compressed.
+        description: Of the series; what is not ASCII becomes ``?``, and 64 characters are kept.
         version: Of this program.
         seed: What tells this object from others of the same sources.
 
     Raises:
-        WriteError: The source has not what the standard requires of a segmentation.
+        WriteError: The sources have not what the standard requires of a segmentation, or do not fit the labels.
     """
-    import highdicom
-    import pydicom
-    from pydicom.sr.codedict import codes
-    from pydicom.uid import generate_uid
-
+    if not segments:
+        raise WriteError("a DICOM segmentation must have at least 1 segment; got 0")
+    if not instances:
+        raise WriteError("a DICOM segmentation must refer to at least 1 DICOM image; got 0 (the input is no DICOM)")
+    sources = [_header(instance) for instance in instances]
+    _complete(sources)
+    _check_fit(labels, sources, instances)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd values in the sources
-            sources = [pydicom.dcmread(instance) for instance in instances]
-            entropy = [source.SOPInstanceUID for source in sources] + [seed]
-            algorithm = highdicom.AlgorithmIdentificationSequence(
-                name="msformer", version=version, family=codes.cid7162.ArtificialIntelligence
-            )
-            described = [
-                highdicom.seg.SegmentDescription(
-                    segment_number=segment.label,
-                    segment_label=segment.name,
-                    segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure
-                    if segment.name == "object"
-                    else codes.SCT.Tissue,
-                    segmented_property_type=codes.SCT.Tissue,
-                    algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-                    algorithm_identification=algorithm,
-                    display_color=highdicom.color.CIELabColor.from_rgb(*segment.colour),
-                )
-                for segment in segments
-            ]
-            made = highdicom.seg.Segmentation(
-                source_images=sources,
-                pixel_array=_planes(labels, len(segments)),
-                segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-                segment_descriptions=described,
-                series_instance_uid=generate_uid(entropy_srcs=[*entropy, "series"]),
-                series_number=1000,
-                sop_instance_uid=generate_uid(entropy_srcs=[*entropy, "instance"]),
-                instance_number=1,
-                manufacturer="msformer",
-                manufacturer_model_name="msformer",
-                software_versions=version,
-                device_serial_number="0",
-                series_description=description[:64],
-                omit_empty_frames=bool(labels.any()),
-            )
+            made = _segmentation(labels, segments, sources, _text(description), version, seed)
             made.save_as(path)
     except Exception as error:  # highdicom raises many kinds where a source is incomplete
         raise WriteError(
-            f"no DICOM segmentation can be made of these sources: {type(error).__name__}: {error}"
+            f"no DICOM segmentation can be made of {instances[0]}: {type(error).__name__}: {error}"
         ) from error
 
 
-def _planes(labels: NDArray[np.integer], count: int) -> NDArray[np.uint8]:
-    """Labels ``(D, H, W)`` as planes ``(D, H, W, count)`` of 0 and 1."""
-    return np.asarray(labels[..., None] == np.arange(1, count + 1), dtype=np.uint8)
+def _segmentation(
+    labels: NDArray[np.uint8 | np.uint16],
+    segments: Sequence[Segment],
+    sources: Sequence[Any],
+    description: str,
+    version: str,
+    seed: str,
+) -> Any:
+    import highdicom
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    named = [f"{segment.label} {segment.name} {segment.colour}" for segment in segments]
+    content = hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest()
+    entropy = [*(str(source.SOPInstanceUID) for source in sources), *named, content, version, seed]
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name="msformer", version=version, family=codes.cid7162.ArtificialIntelligence
+    )
+    described = [
+        highdicom.seg.SegmentDescription(
+            segment_number=segment.label,
+            segment_label=segment.name,
+            # Clusters are found by their looks alone: whether they are an organ or a lesion nobody has said.
+            segmented_property_category=codes.SCT.Tissue,
+            segmented_property_type=codes.SCT.Tissue,
+            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+            algorithm_identification=algorithm,
+            display_color=highdicom.color.CIELabColor(*_lab(segment.colour)),
+        )
+        for segment in segments
+    ]
+    made = highdicom.seg.Segmentation(
+        source_images=sources,
+        pixel_array=labels,
+        segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=described,
+        series_instance_uid=generate_uid(entropy_srcs=[*entropy, "series"]),
+        series_number=1000,
+        sop_instance_uid=generate_uid(entropy_srcs=[*entropy, "instance"]),
+        instance_number=1,
+        manufacturer="msformer",
+        manufacturer_model_name="msformer",
+        software_versions=version,
+        device_serial_number="0",
+        series_description=description,
+        content_description=description,
+        content_label="MSFORMER",
+    )
+    shared = made.SharedFunctionalGroupsSequence[0]
+    if "PixelMeasuresSequence" in shared and "SliceThickness" not in shared.PixelMeasuresSequence[0]:
+        # Of an image without a place. They are not required beside a reference to the source, which has the spacing,
+        # and highdicom itself cannot read a file in which they have no thickness.
+        del shared.PixelMeasuresSequence
+    if "FrameOfReferenceUID" not in made:  # then the standard wants to be told, or told that nobody knows
+        made.PatientOrientation = sources[0].get("PatientOrientation") or None
+    dimensions = generate_uid(entropy_srcs=[*entropy, "dimensions"])  # highdicom's own is drawn
+    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
+        item.DimensionOrganizationUID = dimensions
+    return made
 
 
-def read_back(path: Path) -> Any:
-    """The dataset of a written segmentation, for programs that want more than its labels."""
+def _header(instance: Path) -> Any:
+    """The header of a source, with what may be empty present.
+
+    Raises:
+        WriteError: It is no DICOM or lacks its own identifier.
+    """
     import pydicom
 
-    return pydicom.dcmread(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = pydicom.dcmread(instance, force=True, stop_before_pixels=True, specific_tags=list(READ))
+            data.SOPClassUID = data.get("SOPClassUID") or data.file_meta.get("MediaStorageSOPClassUID", "")
+            data.SOPInstanceUID = data.get("SOPInstanceUID") or data.file_meta.get("MediaStorageSOPInstanceUID", "")
+            for keyword in MAY_BE_EMPTY:
+                if keyword not in data:
+                    setattr(data, keyword, None)
+            if (data.PatientSex or "") not in SEXES:
+                data.PatientSex = None
+            for keyword, separator in DATED.items():
+                setattr(data, keyword, str(data.get(keyword) or "").replace(separator, ""))
+    except Exception as error:  # pydicom raises anything on broken headers
+        raise WriteError(f"{instance}: no readable DICOM header: {type(error).__name__}: {error}") from error
+    if not data.SOPClassUID or not data.SOPInstanceUID:
+        raise WriteError(
+            f"{instance}: a segmentation must name its source's SOPClassUID and SOPInstanceUID; none there"
+        )
+    return data
+
+
+def _complete(sources: Sequence[Any]) -> None:
+    """Give the sources, in memory, what they lack and a segmentation must have."""
+    from pydicom.uid import generate_uid
+
+    instances = sorted(str(source.SOPInstanceUID) for source in sources)  # in whatever order they come
+    placed = all(source.get("ImagePositionPatient") for source in sources)
+    for source in sources:
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
+            if not source.get(keyword):
+                setattr(source, keyword, generate_uid(entropy_srcs=[*instances, keyword]))
+        if not source.get("FrameOfReferenceUID"):
+            if placed:  # all images of a series have the same, by definition
+                source.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(source.SeriesInstanceUID), "frame"])
+            elif "FrameOfReferenceUID" in source:
+                del source.FrameOfReferenceUID
+        if placed and not source.get("SliceThickness"):
+            source.SliceThickness = source.get("SpacingBetweenSlices") or 1  # as our reader takes it
+
+
+def _check_fit(labels: NDArray[np.uint8 | np.uint16], sources: Sequence[Any], instances: Sequence[Path]) -> None:
+    """Refuse what highdicom would write wrongly, or refuse in words that do not say what is wrong.
+
+    Raises:
+        WriteError: Rows, columns or slices differ, or slices have no place.
+    """
+    frames = len(sources) if len(sources) > 1 else int(sources[0].get("NumberOfFrames") or 1)
+    for source, instance in zip(sources, instances, strict=True):
+        shape = (frames, int(source.get("Rows") or 0), int(source.get("Columns") or 0))
+        if shape != labels.shape:
+            raise WriteError(f"{instance}: labels must have the source's shape {shape}; got {labels.shape}")
+    if frames == 1:
+        return
+    # Of several slices each needs a place; files of one frame say it themselves, others in functional groups.
+    if len(sources) == 1 and "PerFrameFunctionalGroupsSequence" not in sources[0]:
+        raise WriteError(
+            f"{instances[0]}: a DICOM segmentation of several frames must know the place of each; this file of "
+            f"{frames} frames says none (no PerFrameFunctionalGroupsSequence)"
+        )
+    needed = ["FrameOfReferenceUID"]
+    if len(sources) > 1:
+        needed += ["ImagePositionPatient", "ImageOrientationPatient"]
+    for source, instance in zip(sources, instances, strict=True):
+        if missing := [keyword for keyword in needed if not source.get(keyword)]:
+            raise WriteError(
+                f"{instance}: a DICOM segmentation of several slices must know the place of each; missing there: "
+                f"{', '.join(missing)}"
+            )
+
+
+def _lab(colour: tuple[int, int, int]) -> tuple[float, float, float]:
+    """CIE L*a*b* of an sRGB colour; highdicom has this only in its newest versions, and not the same in all."""
+    shares = np.array(colour) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    relative = XYZ_OF_RGB @ linear / XYZ_OF_RGB.sum(axis=1)
+    x, y, z = np.where(relative > (6 / 29) ** 3, np.cbrt(relative), relative * (29 / 6) ** 2 / 3 + 4 / 29)
+    return float(116 * y - 16), float(500 * (x - y)), float(200 * (y - z))
+
+
+def _text(description: str) -> str:
+    """A text that every character set of DICOM holds, and without the sign that parts values."""
+    return description.encode("ascii", "replace").decode("ascii").replace("\\", "/")[:LONG_STRING]

@@ -22,3 +22,8 @@ def prepare_folder(path: Path, inside: Sequence[str] = ()) -> None:
             pass
     except OSError as error:
         raise ConfigError(f"the output must be a folder that can be written to; got {str(path)!r}: {error}") from error
+
+
+def is_segment_output(folder: Path) -> bool:
+    """Whether ``msformer segment`` wrote this folder."""
+    return (folder / "masks").is_dir() and (folder / "labels").is_dir()

@@ -1,75 +1,203 @@
-"""What SimpleITK reads and writes: NRRD, MetaImage, and the pixels of DICOM files."""
+"""NRRD, by SimpleITK; MetaImage, by a reader of our own: broken compression takes that of ITK down with the process."""
 
 from __future__ import annotations
 
+import re
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from msformer.errors import ReadError
+from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.photo import check_voxel_count
-from msformer.volume import Kind, Volume
+from msformer.volume import Volume
 
 if TYPE_CHECKING:
     import SimpleITK as sitk  # noqa: N813 - the name everyone gives it
 
-FORMATS: dict[Kind, str] = {"nrrd": "NrrdImageIO", "mha": "MetaImageIO"}
+NRRD_DATA_FILE = re.compile(r"^[ \t]*data ?file[ \t]*:=?(.*)$", re.IGNORECASE | re.MULTILINE)
+"""Where NRRD headers name the files of their voxels."""
+MAX_HEADER = 1 << 20
+COLOUR_CHANNELS = 4
+"""Vectors of more channels count as so many voxels."""
+MHA_LAST_KEY = re.compile(rb"^[ \t]*ElementDataFile[ \t]*[=:][ \t]*([^\r\n]*)\r?(?:\n|$)", re.MULTILINE)
+MHA_TYPES = {
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
+    "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8",
+    "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
+}  # fmt: skip
+ZLIB_OR_GZIP = 47
 
 
-def read_itk(path: Path, kind: Kind, frame: int | None, max_voxels: int) -> Volume:
-    """Read an NRRD or MetaImage file.
+def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
+    """Read an NRRD file.
 
     Args:
-        path: The file.
-        kind: ``nrrd`` or ``mha``.
+        path: The file; a header whose voxels are in other files works when they are in the same folder or below it.
         frame: Which of the volumes of a 4-D file, from 0.
-        max_voxels: Refuse more.
+        max_voxels: Refuse more, in all volumes of a 4-D file together, as SimpleITK reads them all.
 
     Raises:
-        ReadError: It cannot be read, has more than ``max_voxels``, or has four axes and no ``frame`` is given.
+        ReadError: It cannot be read, has more than ``max_voxels``, has four axes and no ``frame`` is given, or names
+            a file outside its folder.
     """
     import SimpleITK as sitk  # noqa: N813
 
+    check_data_files(path)
     sitk.ProcessObject_GlobalWarningDisplayOff()
     try:
         reader = sitk.ImageFileReader()
-        reader.SetImageIO(FORMATS[kind])
+        reader.SetImageIO("NrrdImageIO")
         reader.SetFileName(str(path))
         reader.ReadImageInformation()
-        size = list(reader.GetSize())
+        size, channels = list(reader.GetSize()), reader.GetNumberOfComponents()
+        index = _check_size(size, channels, frame, max_voxels)
         if len(size) == 4:
-            index = check_frame(size[3], frame)
             reader.SetExtractIndex([0, 0, 0, index])
             reader.SetExtractSize([*size[:3], 0])
-            size = size[:3]
-        elif len(size) not in (2, 3):
-            raise ReadError(f"image must have 2 to 4 axes; got {len(size)}")
-        check_voxel_count(size, max_voxels)
         image = reader.Execute()
-    except RuntimeError as error:  # all that SimpleITK raises
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:  # of SimpleITK, and of its Python wrapper
+        if isinstance(error, ImageError):
+            raise
         raise ReadError(_reason(error)) from error
-    return Volume(_voxels(image), _geometry(image), kind, path)
+    return Volume(_voxels(image), _geometry(image), "nrrd", path)
 
 
-def read_with(path: Path, format_name: str, *, has_geometry: bool) -> tuple[NDArray[Any], Geometry | None]:
-    """Pixels ``(D, H, W[, C])`` by one of SimpleITK's readers, and the geometry where it is asked for.
+def check_data_files(path: Path) -> None:
+    """Refuse NRRD headers that name files outside their own folder: reading one must not open what it likes.
 
     Raises:
-        ReadError: The pixels cannot be decoded.
+        ReadError: A name is absolute or goes up, or the header has no end within its first megabyte.
     """
-    import SimpleITK as sitk  # noqa: N813
+    with path.open("rb") as file:
+        start = file.read(MAX_HEADER + 1)
+    end = re.search(rb"\r?\n\r?\n", start)
+    if end is None and len(start) > MAX_HEADER:
+        raise ReadError(f"header must end within {MAX_HEADER} bytes")
+    header = (start[: end.start()] if end else start).decode("latin-1")
+    for found in NRRD_DATA_FILE.finditer(header):
+        value = found.group(1).strip()
+        names = header[found.end() :].splitlines() if value.upper().startswith("LIST") else [value]
+        for name in names:
+            _check_inside(name.strip())
 
-    sitk.ProcessObject_GlobalWarningDisplayOff()
+
+def _check_inside(name: str) -> None:
+    parts = re.split(r"[/\\]", name)
+    if (parts[0] in ("", "~") and len(parts) > 1) or ".." in parts or re.match("[A-Za-z]:", name):
+        raise ReadError(f"data file must be in the folder of its header; got {name[:200]!r}")
+
+
+def _check_size(size: list[int], channels: int, frame: int | None, max_voxels: int) -> int:
+    """Refuse too many axes and voxels; the chosen volume."""
+    if len(size) not in (2, 3, 4) or min(size) < 1:
+        raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
+    check_voxel_count(size if channels <= COLOUR_CHANNELS else [*size, channels], max_voxels)
+    return check_frame(size[3] if len(size) == 4 else 1, frame)
+
+
+def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
+    """Read a MetaImage file, of voxels behind the header (.mha) or in one other file (.mhd) in its folder or below.
+
+    Args:
+        path: The file with the header.
+        frame: Which of the volumes of a 4-D file, from 0.
+        max_voxels: Refuse more, in all volumes of a 4-D file together.
+
+    Raises:
+        ReadError: It cannot be read, has more than ``max_voxels``, has four axes and no ``frame`` is given, or names
+            a file outside its folder.
+        ImageError: Its directions are no geometry.
+    """
+    with path.open("rb") as file:
+        start = file.read(MAX_HEADER)
+    if (last := MHA_LAST_KEY.search(start)) is None:
+        raise ReadError(f"MetaImage header must have ElementDataFile within {MAX_HEADER} bytes; got none")
+    header = {}
+    for line in start[: last.start()].decode("latin-1").splitlines():
+        key, _, value = line.partition("=") if "=" in line else line.partition(":")
+        header[key.strip()] = value.strip()
+    name = last.group(1).decode("utf-8", "replace").strip()
     try:
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO(format_name)
-        reader.SetFileName(str(path))
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise ReadError(f"{path}: {_reason(error)}") from error
-    return _voxels(image), _geometry(image) if has_geometry else None
+        size = [int(side) for side in header.get("DimSize", "").split()]
+        channels = int(header.get("ElementNumberOfChannels", "1"))
+        if channels < 1 or len(size) != int(header.get("NDims", "0")):
+            raise ReadError(f"NDims must be the number of sides of DimSize; got {header.get('NDims')} and {size}")
+        index = _check_size(size, channels, frame, max_voxels)
+        geometry = _mha_geometry(header, len(size))
+        if (kind := MHA_TYPES.get(header.get("ElementType", ""))) is None:
+            raise ReadError(f"ElementType must be one of {', '.join(MHA_TYPES)}; got {header.get('ElementType')}")
+        dtype = np.dtype((">" if _mha_flag(header, "ByteOrderMSB") else "<") + kind)
+        count = int(np.prod(size, dtype=object)) * channels
+        if name.upper() == "LOCAL":
+            values = _mha_values(path, last.end(), header, dtype, count)
+        elif name.upper().startswith("LIST") or "%" in name:
+            raise ReadError(f"voxels must be in one file; ElementDataFile is {name[:200]!r}")
+        else:
+            _check_inside(name)
+            skip = int(header.get("HeaderSize", "0"))
+            values = _mha_values(path.parent / name, skip, header, dtype, count)
+    except (ReadError, ImageError, OSError):
+        raise
+    except (ValueError, OverflowError, zlib.error) as error:  # numbers that are none, broken compression
+        raise ReadError(f"broken MetaImage: {error}") from error
+    voxels = values.reshape([*size[::-1], channels] if channels > 1 else size[::-1])
+    if len(size) == 4:
+        voxels = voxels[index]
+    voxels = voxels[None] if len(size) == 2 else voxels
+    return Volume(voxels.astype(dtype.newbyteorder("="), copy=False), geometry, "mha", path)
+
+
+def _mha_flag(header: Mapping[str, str], ending: str) -> bool:
+    return any(key.endswith(ending) and value[:1] in ("T", "t", "1") for key, value in header.items())
+
+
+def _mha_geometry(header: Mapping[str, str], axes: int) -> Geometry:
+    """Each row of TransformMatrix is the direction of one axis: the columns of ours."""
+
+    def numbers(names: tuple[str, ...], default: list[float]) -> NDArray[np.float64]:
+        text = next((header[name] for name in names if name in header), None)
+        found = default if text is None else [float(one) for one in text.split()]
+        if len(found) != len(default):
+            raise ReadError(f"{names[0]} must be {len(default)} numbers; got {text!r}")
+        return np.array(found, dtype=np.float64)
+
+    spacing = numbers(("ElementSpacing", "ElementSize"), [1.0] * axes)
+    origin = numbers(("Offset", "Origin", "Position"), [0.0] * axes)
+    matrix = numbers(("TransformMatrix", "Orientation", "Rotation"), list(np.eye(axes).ravel())).reshape(axes, axes)
+    inner = min(axes, 3)
+    steps, start, columns = np.ones(3), np.zeros(3), np.eye(3)
+    steps[:inner], start[:inner], columns[:inner, :inner] = spacing[:inner], origin[:inner], matrix[:inner, :inner].T
+    x, y, z = (float(one) for one in start)
+    a, b, c, d, e, f, g, h, i = (float(one) for one in columns.ravel())
+    return Geometry((float(steps[0]), float(steps[1]), float(steps[2])), (x, y, z), (a, b, c, d, e, f, g, h, i))
+
+
+def _mha_values(path: Path, skip: int, header: Mapping[str, str], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+    """The numbers of a file behind ``skip`` bytes, or with -1 at its end."""
+    needed = count * dtype.itemsize
+    is_binary = _mha_flag(header, "BinaryData")
+    is_packed = _mha_flag(header, "CompressedData")
+    length = path.stat().st_size
+    start = length - needed if skip == -1 and is_binary and not is_packed else max(skip, 0)
+    if is_binary and not is_packed and (length - start < needed or start < 0):
+        raise ReadError(f"broken or truncated: there must be {needed} bytes of voxels; got {max(length - start, 0)}")
+    with path.open("rb") as file:
+        file.seek(start)
+        if is_packed:
+            unpacker = zlib.decompressobj(ZLIB_OR_GZIP)
+            raw = unpacker.decompress(file.read(), needed)  # no more, whatever it would unpack to
+            raw = raw[: len(raw) // dtype.itemsize * dtype.itemsize]
+        else:
+            raw = file.read(needed) if is_binary else file.read()
+    values = np.frombuffer(raw, dtype=dtype) if is_binary else np.array(raw.split()[:count], dtype=dtype)
+    if len(values) < count:
+        raise ReadError(f"broken or truncated: there must be {count} values; got {len(values)}")
+    return np.array(values)  # writable
 
 
 def check_frame(count: int, frame: int | None) -> int:
@@ -114,7 +242,7 @@ def _geometry(image: sitk.Image) -> Geometry:
     return Geometry((column, row, 1.0), (x, y, 0.0), (a, b, 0.0, c, d, 0.0, 0.0, 0.0, 1.0))
 
 
-def _reason(error: RuntimeError) -> str:
+def _reason(error: Exception) -> str:
     """The last line of SimpleITK's message, which is the reason; those before tell its own source files."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1] if lines else "not readable"

@@ -1,10 +1,17 @@
-"""NIfTI (.nii, .nii.gz), by nibabel: it keeps affines that are sheared, which SimpleITK refuses."""
+"""NIfTI (.nii, .nii.gz, pairs of .hdr and .img), by nibabel: it keeps sheared affines, which SimpleITK refuses.
+
+Only the header proper and the voxels are read. nibabel would read extensions too, of any size that the file states.
+"""
 
 from __future__ import annotations
 
+import gzip
 import logging
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +24,12 @@ from msformer.volume import Volume
 
 logging.getLogger("nibabel").setLevel(logging.CRITICAL)
 MM_OF_UNIT = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
+GZIP = b"\x1f\x8b"
+SINGLE, PAIR = (b"n+1", b"n+2"), (b"ni1", b"ni2")
+SIZES = {348: 344, 540: 4}
+"""Length of the header → where its magic is."""
+MAX_OFFSET = 1 << 26
+"""Bytes before the voxels; compressed files must be unpacked up to there."""
 
 
 def read_nifti(path: Path, frame: int | None, max_voxels: int) -> Volume:
@@ -24,61 +37,113 @@ def read_nifti(path: Path, frame: int | None, max_voxels: int) -> Volume:
 
     Raises:
         ReadError: It cannot be read, is no NIfTI, or has four axes and no ``frame`` is given.
+        ImageError: Its affine is no geometry.
     """
-    import nibabel
-
     try:
-        image = nibabel.Nifti1Image.from_filename(str(path))
-        shape = [int(side) for side in image.shape]
-        while len(shape) > 3 and shape[-1] == 1:
-            shape.pop()
-        if len(shape) > 4 or len(shape) < 2:
-            raise ReadError(f"image must have 2 to 4 axes; got {image.shape}")
-        index = check_frame(shape[3], frame) if len(shape) == 4 else None
-        check_voxel_count(shape[:3], max_voxels)
-        where = (slice(None),) * min(len(shape), 3) + (() if index is None else (index,))
-        where += (0,) * (len(image.shape) - len(where))
-        values = np.asanyarray(image.dataobj[where])
-        if values.dtype.names is not None:  # RGB triples
-            values = np.stack([values[name] for name in values.dtype.names], axis=-1)
-        affine = RAS_OF_LPS @ image.affine
-        scale = MM_OF_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
-    except (ReadError, ImageError):
+        values, affine = _read(path, frame, max_voxels)
+    except (ReadError, ImageError, OSError):
         raise
     except Exception as error:  # nibabel, gzip, zlib and numpy raise many kinds on broken files
         raise ReadError(f"{type(error).__name__}: {error}") from error
     if values.ndim == 2:
         values = values[:, :, None]
     voxels = np.ascontiguousarray(np.moveaxis(values, (0, 1, 2), (2, 1, 0)))
-    if scale != 1.0:
-        affine = np.diag([scale, scale, scale, 1.0]) @ affine
     return Volume(voxels, Geometry.from_affine(affine), "nifti", path)
 
 
-def write_nifti(path: Path, voxels: NDArray[np.integer], geometry: Geometry | None) -> None:
-    """Write labels ``(D, H, W)`` with the affine of ``geometry``; the file's suffix says whether it is compressed."""
-    import nibabel
+def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Values (column, row, slice[, channel]) and the affine in LPS."""
+    from nibabel.arrayproxy import ArrayProxy
+    from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
+    from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
 
-    affine = np.eye(4) if geometry is None else RAS_OF_LPS @ geometry.affine
-    image = nibabel.Nifti1Image(np.ascontiguousarray(voxels.transpose(2, 1, 0)), affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code="scanner")
-    if geometry is None or geometry.is_orthonormal:
-        image.set_qform(affine, code="scanner")
-    image.to_filename(path)
+    start = _start(path)
+    size, magic = _magic(start)
+    if magic is None:
+        raise ReadError("no NIfTI header")
+    kinds: dict[bytes, Any] = {
+        b"n+1": Nifti1Header,
+        b"ni1": Nifti1PairHeader,
+        b"n+2": Nifti2Header,
+        b"ni2": Nifti2PairHeader,
+    }
+    header = kinds[magic](start[:size])
+    shape = [int(side) for side in header.get_data_shape()]
+    axes = list(shape)
+    while len(axes) > 3 and axes[-1] == 1:
+        axes.pop()
+    if not 2 <= len(axes) <= 4 or min(axes) < 1:
+        raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(shape)}")
+    index = check_frame(axes[3] if len(axes) == 4 else 1, frame)
+    check_voxel_count(axes[:3], max_voxels)
+    offset = int(header.get_data_offset())
+    if not 0 <= offset <= MAX_OFFSET:
+        raise ReadError(f"voxels must begin within {MAX_OFFSET} bytes; got {offset}")
+    where: tuple[slice | int, ...] = (slice(None),) * min(len(axes), 3)
+    where += (index,) * (len(axes) == 4)
+    where += (0,) * (len(shape) - len(where))
+    data_path = path if magic in SINGLE else _partner(path)
+    with _opened(data_path) as (file, is_packed):
+        needed = offset + int(np.prod(shape, dtype=object)) * header.get_data_dtype().itemsize
+        if not is_packed and (there := data_path.stat().st_size) < needed:
+            raise ReadError(f"broken or truncated: voxels end at byte {needed}, the file at {there}")
+        values = np.asanyarray(ArrayProxy(file, header, mmap=False)[where])
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if values.dtype.names is not None:  # RGB triples
+        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
+        values = values[:, :, None] if len(axes) == 2 else values
+    elif header.get_data_dtype().itemsize <= 2 and values.dtype == np.float64:
+        values = values.astype(np.float32)  # 16 bits, rescaled
+    affine = RAS_OF_LPS @ header.get_best_affine()
+    scale = MM_OF_UNIT.get(header.get_xyzt_units()[0], 1.0)
+    return values, affine if scale == 1.0 else np.diag([scale, scale, scale, 1.0]) @ affine
+
+
+def _partner(path: Path) -> Path:
+    """The file of the voxels that belongs to a header of its own.
+
+    Raises:
+        ReadError: There is none beside it.
+    """
+    name = path.name.removesuffix(".gz").removesuffix(".hdr")
+    for suffix in (".img", ".img.gz"):
+        if (partner := path.with_name(name + suffix)).is_file():
+            return partner
+    raise ReadError(f"header of a pair: its voxels must be beside it in {name}.img; there is no such file")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
+    """A file, unpacked on the way where it is compressed, and whether it is."""
+    with path.open("rb") as file:
+        is_packed = file.read(2) == GZIP
+        file.seek(0)
+        if not is_packed:
+            yield file, False
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield cast(BinaryIO, unpacked), True
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a file, unpacked; empty where they cannot be."""
+    with _opened(path) as (file, _):
+        try:
+            return file.read(max(SIZES))
+        except (OSError, EOFError, zlib.error):
+            return b""
+
+
+def _magic(start: bytes) -> tuple[int, bytes | None]:
+    """Length of the header and its magic, None where it is no NIfTI."""
+    for size in SIZES:
+        magic = start[SIZES[size] : SIZES[size] + 3]
+        is_sized = size in (int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big"))
+        if is_sized and magic in (*SINGLE, *PAIR) and len(start) >= size:
+            return size, magic
+    return 0, None
 
 
 def is_nifti(path: Path) -> bool:
     """Whether a file is NIfTI, compressed or not, by its header."""
-    import gzip
-
-    with path.open("rb") as file:
-        start = file.read(352)
-    if start[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path, "rb") as unpacked:
-                start = unpacked.read(352)
-        except (OSError, EOFError, zlib.error):
-            return False
-    size = int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")
-    return (348 in size and start[344:347] in (b"n+1", b"ni1")) or (540 in size and start[4:7] in (b"n+2", b"ni2"))
+    return _magic(_start(path))[1] is not None

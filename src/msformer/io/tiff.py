@@ -10,10 +10,13 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from msformer.errors import ReadError
+from msformer.errors import ImageError, ReadError
+from msformer.geometry import Geometry
 from msformer.io.photo import check_pixel_count
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+MM_OF_UNIT = {"nm": 1e-6, "µm": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its complaints arrive as our ReadError
 
@@ -49,6 +52,24 @@ def read_tiff(path: Path, page: int, max_pixels: int) -> NDArray[Any]:
         raise
     except Exception as error:
         raise ReadError(f"{type(error).__name__}: {error}") from error
+
+
+def ome_geometry(path: Path) -> Geometry | None:
+    """The size of voxels that an OME-TIFF tells, its origin left at 0; None for all other files."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            text = file.ome_metadata
+        images: Any = {} if text is None else tifffile.xml2dict(text)["OME"]["Image"]
+        pixels = images["Pixels"]
+        if int(pixels["SizeZ"]) == 1:  # one slice needs no depth
+            pixels = {"PhysicalSizeZ": 1} | pixels
+        column, row, slice_ = (
+            float(pixels[f"PhysicalSize{axis}"]) * MM_OF_UNIT[pixels.get(f"PhysicalSize{axis}Unit", "µm")]
+            for axis in "XYZ"
+        )
+        return Geometry((column, row, slice_))
+    except (tifffile.TiffFileError, ImageError, LookupError, TypeError, ValueError, OSError):
+        return None  # no TIFF, or none that tells
 
 
 def _full_pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:

@@ -3,5 +3,15 @@
 from msformer.prepare.intensity import intensity_range, to_unit_range
 from msformer.prepare.resample import resample, working_shape
 from msformer.prepare.stage import Prepared, View, prepare
+from msformer.prepare.window import window_limits
 
-__all__ = ["Prepared", "View", "intensity_range", "prepare", "resample", "to_unit_range", "working_shape"]
+__all__ = [
+    "Prepared",
+    "View",
+    "intensity_range",
+    "prepare",
+    "resample",
+    "to_unit_range",
+    "window_limits",
+    "working_shape",
+]

@@ -11,9 +11,12 @@ INTENSITY_PERCENTILES = (0.5, 99.5)
 """What becomes 0 and 1 in images that are neither 8-bit nor already in [0, 1]; cuts off hot and dead pixels."""
 
 
-def intensity_range(pixels: Pixels, small: NDArray[np.float32]) -> tuple[float, float]:
+def intensity_range(
+    pixels: Pixels, small: NDArray[np.float32], limits: tuple[float, float] | None = None
+) -> tuple[float, float]:
     """Find the input values that become 0 and 1.
 
+    * those of a window, where there is one;
     * 8-bit unsigned images: 0 and 255, so that a dark photograph stays dark, as in the released code;
     * booleans, and floats that all lie in [0, 1]: 0 and 1;
     * everything else (16 bit, Hounsfield units, other floats): the percentiles ``INTENSITY_PERCENTILES`` of the
@@ -22,7 +25,10 @@ def intensity_range(pixels: Pixels, small: NDArray[np.float32]) -> tuple[float, 
     Args:
         pixels: The image as it came.
         small: The same at working size.
+        limits: Of a window (``prepare/window.py``).
     """
+    if limits is not None:
+        return limits
     if pixels.dtype == np.uint8:
         return 0.0, 255.0
     if pixels.dtype == np.bool_ or (pixels.dtype.kind == "f" and pixels.min() >= 0 and pixels.max() <= 1):

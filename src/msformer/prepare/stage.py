@@ -93,7 +93,7 @@ def prepare(image: Image, settings: PrepareSettings) -> Prepared:
     shape = working_shape(image.shape, settings)
     detail_shape = shape if settings.detail_size is None else detail_grid(image.shape, settings)
     small = resample(image.pixels, detail_shape, settings.interpolation)
-    low, high = intensity_range(image.pixels, small)
+    low, high = intensity_range(image.pixels, small, image.limits)
     scaled = to_unit_range(small, (low, high))
     is_blank = float(np.ptp(scaled, axis=(0, 1)).max()) < BLANK_CONTRAST
     if settings.remove_hair:

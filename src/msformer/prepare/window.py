@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer.errors import ImageError
+
 WINDOWS: dict[str, tuple[float, float]] = {
     "lung": (-600.0, 1500.0),
     "soft-tissue": (40.0, 400.0),
@@ -17,8 +19,32 @@ CT_AIR = -900.0
 """Only Hounsfield units are this low; a file that does not say its modality is taken for CT where they occur."""
 
 
-def window_limits(centre: float, width: float) -> tuple[float, float]:
-    """The values that become 0 and 1 under a window."""
+def window_limits(
+    window: str | tuple[float, float], pixels: NDArray[np.generic], modality: str | None
+) -> tuple[float, float] | None:
+    """The values that become 0 and 1 under a window; None where the image itself decides (``intensity_range``).
+
+    Args:
+        window: ``auto``, a name of ``WINDOWS``, or centre and width.
+        pixels: Of the image or volume, of any shape.
+        modality: As DICOM names it, None where unknown.
+
+    Raises:
+        ImageError: A named window, whose values are Hounsfield units, for what is no CT.
+    """
+    if window == "auto":
+        return CT_LIMITS if is_ct(pixels, modality) else None
+    if isinstance(window, str):
+        if not is_ct(pixels, modality):
+            raise ImageError(
+                f"prepare.window={window!r} is in Hounsfield units, for CT; got "
+                f"{modality or 'no modality'} with values from {pixels.min()} to {pixels.max()}. Give centre and width"
+            )
+        centre, width = WINDOWS[window]
+    else:
+        centre, width = window
+    if width <= 0:
+        raise ImageError(f"prepare.window must have a positive width; got {window}")
     return centre - width / 2, centre + width / 2
 
 
@@ -28,5 +54,5 @@ def is_ct(voxels: NDArray[np.generic], modality: str | None) -> bool:
         return modality == "CT"
     if voxels.dtype.kind not in "if":
         return False
-    sample = voxels[:: max(len(voxels) // 8, 1), ::4, ::4]
+    sample = voxels.ravel()[:: max(voxels.size // 100_000, 1)]
     return bool(np.percentile(np.asarray(sample, dtype=np.float32), 5) <= CT_AIR)

@@ -1,0 +1,93 @@
+"""Where the results of a case go, and in which kinds of files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.batch.plan import Case
+from msformer.config import Config
+from msformer.geometry import Geometry
+from msformer.io import write_mask
+from msformer.io.export import SUFFIXES, write_labels
+from msformer.io.segments import Segment, object_segment, segments_of
+from msformer.volume import Kind
+
+OUTPUT_KINDS = ("labels", "masks", "preview")
+"""Folders of the results, one file a case in each."""
+OPTIONAL_KINDS = ("stability",)
+"""Folders of results that only some settings ask for."""
+ALL_KINDS = (*OUTPUT_KINDS, *OPTIONAL_KINDS)
+SAME: dict[Kind, str] = {
+    "photo": "png", "tiff": "tif", "dicom": "dicom-seg", "nifti": "nii.gz", "nrrd": "nrrd", "mha": "mha",
+}  # fmt: skip
+"""The format that ``same`` stands for."""
+
+
+def formats_of(config: Config, kind: Kind, *, has_instances: bool) -> list[str]:
+    """The formats that are asked for, each once. Where DICOM came packed, there is nothing to refer to: NIfTI."""
+    same = "nii.gz" if kind == "dicom" and not has_instances else SAME[kind]
+    return list(dict.fromkeys(same if name == "same" else name for name in config.write.formats))
+
+
+def write_results(
+    out: Path,
+    case: Case,
+    label_map: NDArray[np.uint16],
+    mask: NDArray[np.bool_],
+    formats: Sequence[str],
+    geometry: Geometry | None,
+    instances: Sequence[Path],
+    seed: str,
+) -> dict[str, str]:
+    """Write labels and mask ``(D, H, W)`` in each format.
+
+    Returns:
+        Paths below ``out``: ``labels`` and ``masks`` for the first format, ``labels.FORMAT`` … for the others.
+    """
+    paths: dict[str, str] = {}
+    drawn: tuple[tuple[str, NDArray[np.uint8 | np.uint16], list[Segment], str], ...] = (
+        ("labels", label_map, segments_of(max(int(label_map.max(initial=0)), 1)), "msformer clusters"),
+        ("masks", mask.astype(np.uint8), [object_segment()], "msformer object"),
+    )
+    for name in formats:
+        for kind, array, segments, description in drawn:
+            relative = f"{kind}/{case.case_id}{SUFFIXES[name]}"
+            path = out / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "masks" and name == "png" and len(mask) == 1:
+                write_mask(path, mask[0])  # 0 and 255, to be seen by eye
+                written = [path]
+            else:
+                written = write_labels(
+                    path,
+                    array,
+                    name,
+                    segments=segments,
+                    geometry=geometry,
+                    instances=instances,
+                    description=description,
+                    seed=f"{seed} {kind}",
+                )
+            first = name == formats[0]
+            paths[kind if first else f"{kind}.{name}"] = relative
+            if len(written) > 1:
+                paths[f"{kind}.names"] = written[1].relative_to(out).as_posix()
+    return paths
+
+
+def remove_results(out: Path, case: Case) -> None:
+    """Remove what an earlier run, or half of this one, has left of a case."""
+    _remove(
+        out / kind / f"{case.case_id}{suffix}" for kind in ALL_KINDS for suffix in (*SUFFIXES.values(), "_labels.txt")
+    )
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):  # a name that could not be written cannot be removed either
+            path.unlink(missing_ok=True)

@@ -1,0 +1,143 @@
+"""One volume from files to files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from msformer.batch.files import formats_of, write_results
+from msformer.batch.plan import Case
+from msformer.config import AUTO_PRESET, Config
+from msformer.geometry import Geometry
+from msformer.image import Image
+from msformer.io import write_png
+from msformer.io.medical import read_volume
+from msformer.measure import VolumeRegion, measure_volume
+from msformer.render import GAP, Picture, preview
+from msformer.volume import Volume
+from msformer.volumes import VolumeSegmentation, segment_volume, shown_slices
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from msformer.fit import CancelToken
+
+SLICES_SHOWN = 4
+"""Slices in the preview of a volume."""
+
+
+def run_volume(
+    case: Case,
+    config: Config,
+    out: Path,
+    *,
+    spacing_mm: tuple[float, float] | None,
+    max_pixels: int,
+    initial_weights: Mapping[str, Tensor] | None,
+    cancel: CancelToken | None,
+) -> dict[str, Any]:
+    """Read, segment and write one volume; what there is to record of it.
+
+    Raises:
+        MSFormerError: It cannot be read, segmented or written.
+    """
+    start = time.perf_counter()
+    as_read = volume = read_volume(case.instances, frame=config.read.frame, max_voxels=max_pixels)
+    if spacing_mm is not None:
+        volume = replace(volume, geometry=_with_spacing(volume.geometry, spacing_mm))
+    was_read = time.perf_counter()
+    found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
+    was_segmented = time.perf_counter()
+    paths = write_results(
+        out,
+        case,
+        found.label_map,
+        found.mask,
+        formats_of(config, volume.kind, has_instances=bool(volume.instances)),
+        volume.geometry,
+        volume.instances,
+        found.config.digest,
+    )
+    paths["preview"] = f"preview/{case.case_id}.png"
+    write_png(out / paths["preview"], _preview(volume, found))
+    regions = measure_volume(found.label_map, volume.geometry, volume.voxels)
+    objects = measure_volume(found.mask.astype(np.uint8), volume.geometry, volume.voxels)
+    geometry = volume.geometry
+    middle = found.middle.record()
+    result = {
+        "shape": list(volume.shape),
+        "n_channels": 1 if volume.voxels.ndim == 3 else volume.voxels.shape[3],
+        "dtype": str(volume.voxels.dtype),
+        "spacing_mm": None if geometry is None else [*reversed(geometry.spacing_mm)],
+        "kind": volume.kind,
+        "modality": volume.modality,
+        "notes": list(volume.notes),
+        "axis": config.read.axis,
+        "slices": list(found.slices),
+        "labels_changed": found.changed,
+        "labels_followed": found.followed,
+        "outputs": paths,
+        "regions": [_region(region) for region in regions],
+        "n_labels": found.n_labels,
+        "preset": found.config.preset,
+        "preset_reason": found.preset_reason,
+        "confidence": float(np.mean(found.confidences)),
+        "confidences": list(found.confidences),
+        "is_empty": not found.mask.any(),
+        "foreground": _region(objects[0]) | {"label": 0} if objects else None,
+        "intensity_range": list(found.limits),
+        "seed": found.config.random_state,
+        "config_digest": found.config.digest,
+        "timings_s": {
+            "read": was_read - start,
+            "segment": was_segmented - was_read,
+            "write": time.perf_counter() - was_segmented,
+        },
+        **{name: middle[name] for name in ("network", "precision", "initial_weights_digest", "versions")},
+    }
+    del as_read  # until here: with it goes the folder that a zip was unpacked into
+    if config.preset == AUTO_PRESET:
+        result["config"] = found.config.model_dump(mode="json")
+    return result
+
+
+def _region(region: VolumeRegion) -> dict[str, Any]:
+    """A region of a volume under the names that regions of images have in the table."""
+    first_slice, first_row, first_column, end_slice, end_row, end_column = region.bbox
+    return {
+        "label": region.label,
+        "area_px": region.n_voxels,
+        "area_mm2": None,
+        "volume_ml": region.volume_ml,
+        "area_share": region.volume_share,
+        "mean_intensity": list(region.mean_intensity or ()),
+        "bbox": [first_row, first_column, end_row, end_column],
+        "centroid": list(region.centroid[1:]),
+        "slices": [first_slice, end_slice],
+        "centroid_mm": None if region.centroid_mm is None else list(region.centroid_mm),
+    }
+
+
+def _preview(volume: Volume, found: VolumeSegmentation) -> Picture:
+    """A few slices below each other, each as an image has it."""
+    axis = found.config.read.axis
+    rows = []
+    for number in shown_slices(found.slices, SLICES_SHOWN):
+        image = Image.from_array(np.take(volume.voxels, number, axis=axis))
+        labels, mask = np.take(found.label_map, number, axis=axis), np.take(found.mask, number, axis=axis)
+        rows += [preview(image, labels, mask, found.limits, side=320), None]
+    width = max(row.shape[1] for row in rows if row is not None)
+    gap = np.full((GAP, width, 3), 255, dtype=np.uint8)
+    return np.concatenate([gap if row is None else row for row in rows[:-1]])
+
+
+def _with_spacing(geometry: Geometry | None, spacing_mm: tuple[float, float]) -> Geometry:
+    row, column = spacing_mm
+    if geometry is None:
+        return Geometry((column, row, 1.0))
+    return replace(geometry, spacing_mm=(column, row, geometry.spacing_mm[2]))

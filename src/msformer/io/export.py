@@ -1,0 +1,315 @@
+"""Label maps and masks → the kinds of files that radiology programs open, on the grid of the image they belong to."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from msformer.errors import WriteError
+from msformer.geometry import RAS_OF_LPS, Geometry
+from msformer.io.atomic import atomic_path
+from msformer.io.dicom_seg import write_dicom_seg
+from msformer.io.itk import to_itk
+from msformer.io.segments import Segment
+from msformer.io.write import write_label_map, write_text
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # noqa: N813 - the name everyone gives it
+
+SUFFIXES = {
+    "png": ".png",
+    "tif": ".tif",
+    "nii.gz": ".nii.gz",
+    "nrrd": ".nrrd",
+    "seg.nrrd": ".seg.nrrd",
+    "mha": ".mha",
+    "dicom-seg": ".dcm",
+}
+"""How the name of a file of each format ends."""
+FORMATS = tuple(SUFFIXES)
+UNNAMED = ("nii.gz", "nrrd", "mha")
+"""Formats that hold no names of labels; a label description file is written beside them."""
+NRRD, MHA = "NrrdImageIO", "MetaImageIO"  # as SimpleITK names them
+MAX_NIFTI_SIDE = 32767
+"""NIfTI-1 counts the voxels along a side in 16 bits with a sign."""
+NO_PLACE = Geometry((1.0, 1.0, 1.0))
+"""What SimpleITK takes a photograph's geometry for, so that labels lie on the photograph that it read."""
+
+ITKSNAP_HEADER = """\
+################################################
+# ITK-SnAP Label Description File
+# File format:
+# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL
+# Fields:
+#    IDX:   Zero-based index
+#    -R-:   Red color component (0..255)
+#    -G-:   Green color component (0..255)
+#    -B-:   Blue color component (0..255)
+#    -A-:   Label transparency (0.00 .. 1.00)
+#    VIS:   Label visibility (0 or 1)
+#    MSH:   Label mesh visibility (0 or 1)
+#  LABEL:   Label description
+################################################
+"""
+TISSUE = (
+    "TerminologyEntry:Segmentation category and type - 3D Slicer General Anatomy list"
+    "~SCT^85756007^Tissue~SCT^85756007^Tissue~^^~Anatomic codes - DICOM master list~^^~^^|"
+)
+"""What 3D Slicer itself says of a segment of which nobody has said what it is."""
+
+
+def write_labels(
+    path: Path,
+    labels: NDArray[np.uint8 | np.uint16],
+    format: str,  # noqa: A002 - what everyone calls it
+    *,
+    segments: Sequence[Segment],
+    geometry: Geometry | None,
+    instances: Sequence[Path] = (),
+    description: str,
+    seed: str,
+) -> list[Path]:
+    """Write labels ``(D, H, W)`` in one format; each file appears whole or not at all.
+
+    The same labels give the same bytes, but for the dates in a DICOM segmentation. Numbers are stored in 8 bits where
+    those hold the largest label, else in 16.
+
+    =========  ========================================================================================
+    png        The numbers in grey; one slice only; no geometry.
+    tif        OME-TIFF, a page a slice, axes ZYX. The spacing in OME's own decimal numbers, which keep all
+               its digits and its unit, and again in the resolution tags; neither has origin or direction.
+    nii.gz     Geometry rounded to 32-bit floating point, which is all the format has; sheared volumes too.
+    nrrd       Directions times spacing, as double; sheared volumes too.
+    mha        Spacing, origin and direction as double; sheared volumes too.
+    seg.nrrd   As nrrd, with names and colours for 3D Slicer.
+    dicom-seg  Places are those of the instances, slice by slice, and ``geometry`` is not looked at.
+    =========  ========================================================================================
+
+    Args:
+        path: The file; see ``SUFFIXES`` for how it should end.
+        labels: 0 is no segment.
+        format: One of ``FORMATS``.
+        segments: What the labels are called, from 1 without gaps.
+        geometry: Where the voxels lie; None for a photograph: spacing 1 where the format must have one.
+        instances: DICOM: the files of the slices, in the order of ``labels``, or the one file of all frames.
+        description: Of a DICOM series.
+        seed: What tells a DICOM segmentation from others of the same sources.
+
+    Returns:
+        The files that were written: ``path``, and ``NAME_labels.txt`` for ITK-SNAP beside nii.gz, nrrd and mha.
+
+    Raises:
+        WriteError: The format cannot hold these labels, this geometry or this source.
+    """
+    if format not in FORMATS:
+        raise WriteError(f"format must be one of {', '.join(FORMATS)}; got {format}")
+    try:
+        _write(path, _checked(labels, segments), format, segments, geometry, instances, description, seed)
+    except WriteError as error:
+        raise WriteError(f"{path}: {error}") from error
+    if format not in UNNAMED:
+        return [path]
+    beside = path.with_name(f"{path.name.removesuffix(SUFFIXES[format])}_labels.txt")
+    write_itksnap_labels(beside, segments)
+    return [path, beside]
+
+
+def write_itksnap_labels(path: Path, segments: Sequence[Segment]) -> None:
+    """Write the label descriptions that ITK-SNAP imports: numbers, colours and names."""
+    rows = [Segment(0, "Clear Label", (0, 0, 0)), *segments]
+    lines = []
+    for row in rows:
+        red, green, blue = row.colour
+        shown = int(row.label > 0)
+        name = row.name.replace('"', "'")
+        lines.append(f'{row.label:5d} {red:5d} {green:4d} {blue:4d} {shown:8d} {shown:2d} {shown:2d}    "{name}"\n')
+    write_text(path, ITKSNAP_HEADER + "".join(lines))
+
+
+def _write(
+    path: Path,
+    labels: NDArray[np.uint8 | np.uint16],
+    format: str,  # noqa: A002
+    segments: Sequence[Segment],
+    geometry: Geometry | None,
+    instances: Sequence[Path],
+    description: str,
+    seed: str,
+) -> None:
+    if format == "png":
+        if len(labels) != 1:
+            raise WriteError(f"png holds 1 slice; got {len(labels)}: choose tif, nii.gz, nrrd or mha")
+        write_label_map(path, labels[0])
+    elif format == "tif":
+        _write_tiff(path, labels, geometry, seed)
+    elif format == "seg.nrrd":
+        _write_itk(path, _slicer_image(labels, segments, geometry), NRRD)
+    elif format in ("nrrd", "mha"):
+        _write_itk(path, to_itk(labels, geometry), MHA if format == "mha" else NRRD)
+    else:
+        with atomic_path(path) as temporary:
+            if format == "nii.gz":
+                _write_nifti(temporary, labels, geometry)
+            else:
+                program = version("msformer")
+                write_dicom_seg(
+                    temporary, labels, segments, instances, description=description, version=program, seed=seed
+                )
+
+
+def _checked(labels: NDArray[Any], segments: Sequence[Segment]) -> NDArray[np.uint8 | np.uint16]:
+    """Labels in as few bits as they need.
+
+    Raises:
+        WriteError: They are no labels ``(D, H, W)``, or some have no segment.
+    """
+    if labels.ndim != 3 or labels.size == 0 or labels.dtype.kind not in "bu":
+        raise WriteError(f"labels must be unsigned integers of shape (D, H, W); got {labels.dtype.name} {labels.shape}")
+    numbers = [segment.label for segment in segments]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise WriteError(f"segments must be numbered from 1 without gaps; got {numbers}")
+    largest = int(labels.max())
+    if largest > len(numbers):
+        raise WriteError(f"labels must be from 0 to the number of segments, {len(numbers)}; got {largest}")
+    if largest > np.iinfo(np.uint16).max:
+        raise WriteError(f"labels must be at most {np.iinfo(np.uint16).max}; got {largest}")
+    return np.ascontiguousarray(labels, dtype=np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16)
+
+
+def _write_tiff(path: Path, labels: NDArray[Any], geometry: Geometry | None, seed: str) -> None:
+    # ImageJ's own tags would be read by fewer programs and round the spacing to six digits. The identifier that OME
+    # asks for would be drawn by tifffile, so that no two files were the same.
+    content = hashlib.sha256(labels.data).hexdigest()
+    metadata: dict[str, Any] = {
+        "axes": "ZYX",
+        "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, f"msformer {content} {seed}")),
+    }
+    resolution: dict[str, Any] = {}
+    if geometry is not None:
+        for axis, size in zip("XYZ", geometry.spacing_mm, strict=True):
+            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "mm"}
+        column, row, _ = geometry.spacing_mm
+        resolution = {"resolution": (10 / column, 10 / row), "resolutionunit": "CENTIMETER"}
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            labels,
+            ome=True,
+            photometric="minisblack",
+            compression="zlib",
+            software="msformer",
+            metadata=metadata,
+            **resolution,
+        )
+
+
+def _write_nifti(path: Path, voxels: NDArray[Any], geometry: Geometry | None) -> None:
+    """Write labels ``(D, H, W)`` with the affine of ``geometry``; a name that ends in ``.gz`` is compressed.
+
+    The affine is the sform, and where it has no shear the qform as well, for programs that know only that one. Both
+    consist of 32-bit floating point. The same labels give the same bytes: no name and no time in the compression.
+
+    Raises:
+        WriteError: A side is longer than the format can say.
+    """
+    import nibabel
+
+    if max(voxels.shape) > MAX_NIFTI_SIDE:
+        raise WriteError(f"NIfTI holds at most {MAX_NIFTI_SIDE} voxels along a side; got {voxels.shape}")
+    geometry = geometry or NO_PLACE
+    affine = RAS_OF_LPS @ geometry.affine
+    image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(affine, code="scanner")
+    if geometry.is_orthonormal:
+        image.set_qform(affine, code="scanner")
+    with path.open("wb") as file:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(file)
+
+
+def _write_itk(path: Path, image: sitk.Image, writer_name: str) -> None:
+    import SimpleITK as sitk  # noqa: N813
+
+    writer = sitk.ImageFileWriter()
+    writer.SetImageIO(writer_name)
+    writer.UseCompressionOn()
+    # A name that is no UTF-8 would end the process: SimpleITK crashes on it. So it gets to see another name.
+    with atomic_path(path) as temporary, tempfile.TemporaryDirectory(prefix="msformer-") as folder:
+        seen = temporary if _is_utf8(temporary) else Path(folder) / temporary.name
+        try:
+            writer.SetFileName(str(seen))
+            writer.Execute(image)
+        except RuntimeError as error:  # all that SimpleITK raises
+            lines = str(error).strip().splitlines() or ["not writable"]
+            raise WriteError(lines[-1].strip()) from error
+        if seen != temporary:
+            shutil.copyfile(seen, temporary)
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _slicer_image(labels: NDArray[Any], segments: Sequence[Segment], geometry: Geometry | None) -> sitk.Image:
+    """An image with the fields by which 3D Slicer knows a segmentation.
+
+    Raises:
+        WriteError: The volume is sheared.
+    """
+    if geometry is not None and not geometry.is_orthonormal:
+        raise WriteError(
+            f"seg.nrrd is for 3D Slicer, whose segmentations have axes at right angles; got the directions "
+            f"{geometry.direction} (a tilted gantry?): choose nii.gz, which keeps them"
+        )
+    # Slicer wants three axes even of a single slice.
+    image = to_itk(labels, geometry or NO_PLACE)
+    for key, value in {
+        # The second is what older versions call the first.
+        "Segmentation_SourceRepresentation": "Binary labelmap",
+        "Segmentation_MasterRepresentation": "Binary labelmap",
+        "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
+        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+    }.items():
+        image.SetMetaData(key, value)
+    boxes = ndimage.find_objects(labels, max_label=len(segments))
+    for index, (segment, box) in enumerate(zip(segments, boxes, strict=True)):
+        for key, value in {
+            "ID": f"Segment_{segment.label}",
+            "Name": segment.name,
+            "NameAutoGenerated": "0",
+            "Color": " ".join(f"{part / 255:.6g}" for part in segment.colour),
+            "ColorAutoGenerated": "0",
+            "LabelValue": str(segment.label),
+            "Layer": "0",
+            "Extent": _extent(box),
+            "Tags": TISSUE,
+        }.items():
+            image.SetMetaData(f"Segment{index}_{key}", value)
+    return image
+
+
+def _extent(box: tuple[slice, slice, slice] | None) -> str:
+    """First and last column, row and slice of a segment; VTK writes an empty range as 0 to -1."""
+    if box is None:
+        return "0 -1 0 -1 0 -1"
+    return " ".join(f"{side.start} {side.stop - 1}" for side in reversed(box))

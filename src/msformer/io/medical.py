@@ -1,0 +1,213 @@
+"""Medical files → volumes: what a file is, by its contents; one file, one series or one archive in, one volume out."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL.ImageFile import StubImageFile
+
+from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
+from msformer.io import archive, dicom, itk, nifti
+from msformer.io.dicom import Instance
+from msformer.io.tiff import SIGNATURES as TIFF_SIGNATURES
+from msformer.volume import Kind, Volume
+
+VOLUME_KINDS: frozenset[Kind] = frozenset({"dicom", "nifti", "nrrd", "mha"})
+"""What ``read_volume`` reads; the others are for ``msformer.io.read``."""
+NRRD_SIGNATURE = b"NRRD000"
+MHA_KEYS = (b"ObjectType", b"NDims")
+"""One of them is the first word of a MetaImage header."""
+DERIVED = frozenset({"SEG"})
+"""Modalities that are results, not images; a folder's are not taken for input."""
+
+
+def kind_of(path: Path) -> Kind | None:
+    """What a file is, by its contents; None where it is no image that is known.
+
+    Raises:
+        ReadError: The file cannot be opened; the message names it.
+    """
+    with _named(path):
+        with path.open("rb") as file:
+            start = file.read(256)
+        if start[:4] in TIFF_SIGNATURES and start[128:132] != dicom.MAGIC:
+            return "tiff"
+        if start.startswith(NRRD_SIGNATURE):
+            return "nrrd"
+        if start.lstrip().startswith(MHA_KEYS) and b"=" in start.split(b"\n", 1)[0]:
+            return "mha"
+        if dicom.is_dicom(path):
+            return "dicom"
+        if nifti.is_nifti(path):
+            return "nifti"
+        return "photo" if _is_photo(path) else None
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip with DICOM files in it, or an encrypted zip, which is an error when it is read.
+
+    Raises:
+        ReadError: The file cannot be opened; the message names it.
+    """
+    with _named(path):
+        return archive.is_archive(path)
+
+
+def read_volume(paths: Sequence[Path], *, frame: int | None = None, max_voxels: int) -> Volume:
+    """Read one volume.
+
+    Args:
+        paths: One file of any kind but TIFF and photographs; the files of one DICOM series in any order; or one zip
+            of one DICOM series. The unpacked ``instances`` of a zip exist as long as the volume does.
+        frame: Which of the volumes of a 4-D file or series, from 0.
+        max_voxels: Refuse more.
+
+    Raises:
+        ReadError: A file is missing, broken, too large, of another kind, or the files are not of one volume; the
+            message begins with the file, or with the folder of a series.
+        ImageError: The voxels are not finite numbers, or their geometry is none.
+    """
+    if not paths:
+        raise ReadError("paths must name at least one file; got none")
+    if len(paths) > 1:
+        instances = []
+        for path in paths:
+            with _named(path):
+                instances.append(dicom.read_instance(path))
+        return _read_group(instances, paths[0].parent, frame, max_voxels)
+    path = paths[0]
+    kind = kind_of(path)
+    with _named(path):
+        if kind == "dicom":
+            return _checked(dicom.read_series([dicom.read_instance(path)], max_voxels, frame))
+        if kind == "nifti":
+            return _checked(nifti.read_nifti(path, frame, max_voxels))
+        if kind == "nrrd":
+            return _checked(itk.read_nrrd(path, frame, max_voxels))
+        if kind == "mha":
+            return _checked(itk.read_mha(path, frame, max_voxels))
+        if kind is not None:
+            raise ReadError(f"file must be DICOM, NIfTI, NRRD or MetaImage to be read as a volume; got {kind}")
+        with path.open("rb") as file:
+            is_zip = file.read(4) in archive.SIGNATURES
+        if not is_zip:
+            raise ReadError("no medical image format recognises the contents of this file")
+        return _read_archive(path, frame, max_voxels)
+
+
+def find_volumes(paths: Iterable[Path]) -> list[list[Path]]:
+    """Which of the files of a folder are volumes: DICOM by series, in the order of their first files, others alone.
+
+    Hidden files, files that are no medical images, and DICOM segmentations are left out. Files that are medical
+    images but broken stand alone, so that reading them says what is wrong.
+    """
+    found: list[list[Path] | Instance] = []
+    for path in sorted(paths):
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        try:
+            kind = kind_of(path)
+            if kind == "dicom":
+                instance = dicom.read_instance(path)
+                if instance.modality not in DERIVED:
+                    found.append(instance)
+            elif kind in VOLUME_KINDS:
+                found.append([path])
+        except dicom.NoImageError:
+            continue
+        except ReadError:
+            found.append([path])
+    groups = dicom.group_instances(one for one in found if isinstance(one, Instance))
+    by_first = {group[0].path: [one.path for one in group] for group in groups}
+    return [files for one in found if (files := by_first.get(one.path, []) if isinstance(one, Instance) else one)]
+
+
+def _read_group(instances: Sequence[Instance], folder: Path, frame: int | None, max_voxels: int) -> Volume:
+    with _named(folder):
+        _check_one_series(instances)
+        return _checked(dicom.read_series(instances, max_voxels, frame))
+
+
+def _check_one_series(instances: Sequence[Instance], advice: str = "") -> None:
+    groups = dicom.group_instances(instances)
+    if len(groups) > 1:
+        sizes = ", ".join(str(len(group)) for group in groups[:10])
+        more = ", …" if len(groups) > 10 else ""
+        raise ReadError(
+            f"files must be of one series; got {len(groups)} series or volumes, of {sizes}{more} files{advice}"
+        )
+
+
+def _read_archive(path: Path, frame: int | None, max_voxels: int) -> Volume:
+    folder = tempfile.TemporaryDirectory(prefix="msformer-")
+    try:
+        instances = []
+        for file in archive.unpack(path, Path(folder.name), max_voxels):
+            try:
+                instance = dicom.read_instance(file)
+            except dicom.NoImageError:  # directories and reports go with many series
+                continue
+            if instance.modality not in DERIVED:
+                instances.append(instance)
+        if not instances:
+            raise ReadError("archive holds no DICOM image")
+        _check_one_series(instances, ": unpack it, and give the folder")
+        volume = replace(_checked(dicom.read_series(instances, max_voxels, frame)), source=path)
+    except BaseException:
+        folder.cleanup()
+        raise
+    weakref.finalize(volume, folder.cleanup)
+    return volume
+
+
+def _checked(volume: Volume) -> Volume:
+    """Refuse voxels that are no finite numbers.
+
+    Raises:
+        ImageError: Complex numbers, numbers of more than 64 bits, NaN or infinite values, or no voxel at all.
+    """
+    voxels = volume.voxels
+    if voxels.size == 0:
+        raise ImageShapeError(f"volume must have at least one voxel; got shape {voxels.shape}")
+    if voxels.dtype.kind not in "buif" or voxels.dtype.itemsize > 8:
+        raise ImageError(f"volume must hold booleans, integers or floats of at most 64 bits; got {voxels.dtype}")
+    if voxels.dtype.kind == "f":
+        missing = sum(int(slice_.size - np.isfinite(slice_).sum()) for slice_ in voxels)
+        if missing:
+            raise NonFiniteImageError(f"volume must be finite; got {missing} NaN or infinite values of {voxels.size}")
+    return volume
+
+
+def _is_photo(path: Path) -> bool:
+    """Whether Pillow knows the header."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Pillow.open(path) as opened:
+                return not isinstance(opened, StubImageFile)  # HDF5 and others that are known by name only
+    except Pillow.DecompressionBombError:  # a photo, if a large one: its reader has a limit of its own
+        return True
+    except Exception:  # plugins raise anything on broken headers
+        return False
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors that begin with the file, whatever is raised inside, of the tree in ``errors``."""
+    try:
+        yield
+    except (ReadError, ImageError) as error:
+        text = str(error)
+        raise (error if text.startswith(str(path)) else type(error)(f"{path}: {text}")) from error
+    except OSError as error:
+        raise ReadError(f"{path}: {error.strerror or error}") from error
+    except Exception as error:  # what no reader foresaw: a library's own kinds, a name with a null byte, no memory
+        raise ReadError(f"{path}: {type(error).__name__}: {error}") from error

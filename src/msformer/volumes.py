@@ -1,0 +1,228 @@
+"""A volume slice by slice: each starts from where its neighbour ended, and labels mean the same in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.auto import choose_preset
+from msformer.cluster import chosen_clusterer, following_clusterer
+from msformer.config import AUTO_PRESET, MIN_SIDE, Config
+from msformer.errors import ConfigError, ImageShapeError
+from msformer.image import Image
+from msformer.pipeline import segment_with
+from msformer.prepare import window_limits
+from msformer.prepare.intensity import INTENSITY_PERCENTILES
+from msformer.segmentation import Segmentation
+from msformer.volume import Volume
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from msformer.fit import CancelToken
+
+WORTH_NAMING = 0.01
+"""Clusters under this share of a slice are not followed into the next one."""
+
+
+@dataclass(frozen=True)
+class VolumeSegmentation:
+    """The result of one volume.
+
+    Attributes:
+        label_map: ``(D, H, W)`` on the volume's own grid; 1 to K from the darkest cluster to the brightest in the
+            whole volume; 0 in slices that were not looked at or show nothing.
+        mask: ``(D, H, W)``, True on the object.
+        n_labels: K.
+        slices: Numbers of the slices that were segmented, along ``config.read.axis``.
+        confidences: Of each of them, in [0, 1].
+        changed: How many clusters of a slice lie mostly on one of another number in the next slice.
+        followed: How many were compared.
+        limits: The values that were black and white in all slices.
+        preset_reason: Why ``auto`` chose the preset.
+        config: All settings.
+        middle: The segmentation of the slice in the middle, for its versions and sizes.
+    """
+
+    label_map: NDArray[np.uint16]
+    mask: NDArray[np.bool_]
+    n_labels: int
+    slices: tuple[int, ...]
+    confidences: tuple[float, ...]
+    changed: int
+    followed: int
+    limits: tuple[float, float]
+    preset_reason: str
+    config: Config
+    middle: Segmentation
+
+
+def segment_volume(
+    volume: Volume,
+    config: Config,
+    *,
+    follow: bool = True,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    cancel: CancelToken | None = None,
+    on_slice: Callable[[int, Segmentation], None] | None = None,
+) -> VolumeSegmentation:
+    """Segment the slices of a volume that ``config.read`` names.
+
+    The preset that ``auto`` takes and the window are those of the whole volume, so that a value means the same in
+    every slice.
+
+    Args:
+        volume: The volume.
+        config: Settings.
+        follow: Whether a slice starts from its neighbour's clusters; otherwise each is segmented on its own.
+        initial_weights: Of the first slice; see ``pipeline.segment``.
+        cancel: Ends after the slice at hand.
+        on_slice: Called after each slice with its number.
+
+    Raises:
+        ConfigError: ``read.slices`` names none.
+        ImageShapeError: Slices across that axis are too small.
+        ImageError: As for an image.
+    """
+    axis = config.read.axis
+    numbers = slice_numbers(config.read.slices, volume.shape[axis])
+    height, width = (side for other, side in enumerate(volume.shape) if other != axis)
+    if min(height, width) < MIN_SIDE:
+        raise ImageShapeError(
+            f"slices across axis {axis} must be at least {MIN_SIDE} px high and wide; got {height} × {width} of a "
+            f"volume of {' × '.join(map(str, volume.shape))}"
+        )
+    limits = volume_limits(volume, config)
+    settings, reason = config, ""
+    if config.preset == AUTO_PRESET:
+        name, reason = choose_preset(_plane(volume, axis, numbers[len(numbers) // 2], limits))
+        settings = config.carried_to(name)
+
+    make = following_clusterer if follow else chosen_clusterer
+    cluster = make(initial_weights=initial_weights, cancel=cancel)
+    channels = np.full(volume.shape, -1, dtype=np.int16)
+    mask = np.zeros(volume.shape, dtype=bool)
+    confidences: list[float] = []
+    done: list[int] = []
+    middle: Segmentation | None = None
+    for number in numbers:
+        if cancel is not None and cancel.is_set():
+            break
+        found = segment_with(cluster, _plane(volume, axis, number, limits), settings)
+        if found.stop_reason != "blank":
+            names = np.array([-1, *found.cluster_channels], dtype=np.int16)
+            _across(channels, axis, number)[...] = names[found.label_map]
+            _across(mask, axis, number)[...] = found.mask
+        confidences.append(found.confidence)
+        done.append(number)
+        if middle is None or len(done) == len(numbers) // 2 + 1:
+            middle = found
+        if on_slice is not None:
+            on_slice(number, found)
+    if middle is None:
+        raise ConfigError("the volume was cancelled before its first slice")
+    changed, followed = _identity(channels, axis, done)
+    label_map, count = _numbered(channels, volume)
+    return VolumeSegmentation(
+        label_map=label_map,
+        mask=mask,
+        n_labels=count,
+        slices=tuple(done),
+        confidences=tuple(confidences),
+        changed=changed,
+        followed=followed,
+        limits=limits,
+        preset_reason=reason,
+        config=settings,
+        middle=middle,
+    )
+
+
+def slice_numbers(text: str, count: int) -> list[int]:
+    """The numbers that ``all``, ``N`` or ``FIRST:END[:STEP]`` name of ``count`` slices, as Python's slices do.
+
+    Raises:
+        ConfigError: None of them is there.
+    """
+    if text == "all":
+        return list(range(count))
+    parts = [int(part) if part else None for part in text.split(":")]
+    numbers = list(range(count))[slice(*parts)] if len(parts) > 1 else [one for one in parts if one is not None]
+    if not numbers or max(numbers) >= count:
+        raise ConfigError(f"read.slices must name slices from 0 to {count - 1} (END: {count}); got {text!r}")
+    return numbers
+
+
+def volume_limits(volume: Volume, config: Config) -> tuple[float, float]:
+    """The values that are black and white in all slices: of the window, or percentiles of the whole volume.
+
+    Raises:
+        ImageError: As ``window_limits`` says.
+    """
+    limits = window_limits(config.prepare.window, volume.voxels, volume.modality)
+    if limits is not None:
+        return limits
+    if volume.voxels.dtype == np.uint8:
+        return 0.0, 255.0
+    sample = volume.voxels.ravel()[:: max(volume.voxels.size // 1_000_000, 1)].astype(np.float32)
+    low, high = (float(value) for value in np.percentile(sample, INTENSITY_PERCENTILES))
+    return (low, high) if high > low else (float(sample.min()), float(sample.max()))
+
+
+def _plane(volume: Volume, axis: int, number: int, limits: tuple[float, float]) -> Image:
+    spacing = None if volume.geometry is None else volume.geometry.spacing_of(axis)
+    image = Image.from_array(_across(volume.voxels, axis, number), spacing_mm=spacing, source=volume.source)
+    return replace(image, limits=limits, modality=volume.modality)
+
+
+def _across(array: NDArray[Any], axis: int, number: int) -> NDArray[Any]:
+    """A view of one slice."""
+    index: list[Any] = [slice(None)] * 3
+    index[axis] = number
+    view: NDArray[Any] = array[tuple(index)]
+    return view
+
+
+def _identity(channels: NDArray[np.int16], axis: int, numbers: list[int]) -> tuple[int, int]:
+    """Of the clusters of each slice: how many lie mostly on one of another number in the next, and of how many."""
+    changed = followed = 0
+    for one, other in pairwise(numbers):
+        here, there = _across(channels, axis, one), _across(channels, axis, other)
+        if (there < 0).all():
+            continue
+        for name, area in zip(*np.unique(here[here >= 0], return_counts=True), strict=True):
+            if area >= WORTH_NAMING * here.size:
+                below = there[(here == name) & (there >= 0)]
+                followed += 1
+                changed += bool(len(below)) and int(np.bincount(below).argmax()) != int(name)
+    return changed, followed
+
+
+def _numbered(channels: NDArray[np.int16], volume: Volume) -> tuple[NDArray[np.uint16], int]:
+    """Clusters of the whole volume as labels from the darkest, 1, to the brightest; and how many there are."""
+    count = int(channels.max()) + 1
+    total, area = np.zeros(count), np.zeros(count)
+    for voxels, names in zip(volume.voxels, channels, strict=True):
+        grey = voxels if voxels.ndim == 2 else voxels.mean(axis=2)
+        seen = names >= 0
+        total += np.bincount(names[seen], grey[seen], count)
+        area += np.bincount(names[seen], minlength=count)
+    present = np.flatnonzero(area)
+    order = present[np.argsort(total[present] / area[present], kind="stable")]
+    label_of = np.zeros(count + 1, dtype=np.uint16)  # the last stands for -1, what is no cluster
+    label_of[order] = np.arange(1, len(order) + 1)
+    label_map = np.empty(channels.shape, dtype=np.uint16)
+    for labels, names in zip(label_map, channels, strict=True):
+        labels[...] = label_of[names]
+    return label_map, len(order)
+
+
+def shown_slices(numbers: tuple[int, ...], count: int) -> Iterator[int]:
+    """Up to ``count`` of the slices, spread evenly, for a preview."""
+    places = np.linspace(0, len(numbers) - 1, min(count, len(numbers)))
+    yield from (numbers[round(place)] for place in places)

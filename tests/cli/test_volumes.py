@@ -1,0 +1,212 @@
+"""The command line on medical files, as a user calls it; results are read by libraries that did not write them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from tests.helpers import run_program
+
+QUICK = ("--progress", "none", "--set", "cluster.method=kmeans", "--set", "cluster.n_clusters=3", "--preset", "general")
+AFFINE = np.array([[-0.7, 0, 0, 12.5], [0, -0.9, 0, 40.25], [0, 0, 2.5, -80], [0, 0, 0, 1]])
+DEPTH, HEIGHT, WIDTH = 5, 61, 53
+
+
+def voxels() -> Any:
+    """(column, row, slice), as NIfTI has them: a bright box on dark ground."""
+    array = np.random.default_rng(0).normal(100, 4, (WIDTH, HEIGHT, DEPTH))
+    array[15:35, 20:45, :] += 400
+    return array.astype(np.int16)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    path = tmp_path / "scans" / "brain.nii.gz"
+    path.parent.mkdir()
+    nibabel.save(nibabel.Nifti1Image(voxels(), AFFINE), path)
+    return path
+
+
+def report_of(out: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return report
+
+
+def test_a_nifti_gives_a_nifti_with_its_geometry_and_the_object_in_it(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", volume.parent, "-o", out, *QUICK) == 0
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert written == {
+        "labels/brain.nii.gz", "labels/brain_labels.txt", "masks/brain.nii.gz", "masks/brain_labels.txt",
+        "preview/brain.png", "regions.csv", "report.json", "index.html",
+    }  # fmt: skip
+    source = sitk.ReadImage(str(volume))
+    for kind in ("labels", "masks"):
+        image = sitk.ReadImage(str(out / kind / "brain.nii.gz"))
+        assert image.GetSize() == source.GetSize()
+        assert image.GetSpacing() == source.GetSpacing()
+        assert image.GetOrigin() == source.GetOrigin()
+        assert image.GetDirection() == source.GetDirection()
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "masks" / "brain.nii.gz"))) > 0
+    truth = np.zeros((DEPTH, HEIGHT, WIDTH), dtype=bool)
+    truth[:, 20:45, 15:35] = True
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.95
+
+
+def test_report_and_table_tell_of_the_volume_in_millilitres(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", volume, "-o", out, "--slices", "1:4", *QUICK) == 0
+    (case,) = report_of(out)["cases"]
+    assert case["shape"] == [DEPTH, HEIGHT, WIDTH]
+    assert case["slices"] == [1, 2, 3]
+    assert case["spacing_mm"] == pytest.approx([2.5, 0.9, 0.7])
+    assert case["labels_followed"] >= case["labels_changed"] == 0
+    with (out / "regions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    labels = [row for row in rows if row["kind"] == "label"]
+    assert sum(int(row["area_px"]) for row in labels) == 3 * HEIGHT * WIDTH
+    for row in rows:
+        assert float(row["volume_ml"]) == pytest.approx(int(row["area_px"]) * 0.7 * 0.9 * 2.5 / 1000, rel=1e-4)
+    assert "5 slices" not in (out / "index.html").read_text()
+    assert "3 slices" in (out / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(["lung"], "lung"), (["40", "400"], [40.0, 400.0]), (["-600", "1500.5"], [-600.0, 1500.5])],
+)
+def test_a_window_is_a_name_or_two_numbers(
+    words: list[str], expected: Any, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    import tomllib
+
+    assert run_program(monkeypatch, "segment", "--window", *words, volume, "-o", tmp_path, "--print-config") == 0
+    assert tomllib.loads(capsys.readouterr().out)["prepare"]["window"] == expected
+
+
+@pytest.mark.parametrize(
+    "words", [["--window", "heart"], ["--window", "40", "-400"], ["--window", "40", "--window", "x"]]
+)
+def test_other_windows_are_refused(
+    words: list[str], volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run_program(monkeypatch, "segment", volume, "-o", tmp_path / "out", *words, *QUICK)
+    assert code in (1, 2)
+    told = capsys.readouterr().err + json.dumps(report_of(tmp_path / "out") if code == 1 else {})
+    assert "window" in told
+    assert "Traceback" not in told
+
+
+def test_a_named_window_is_for_ct_alone(volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_program(monkeypatch, "segment", volume, "-o", tmp_path / "out", "--window", "lung", *QUICK) == 1
+    assert "Hounsfield" in report_of(tmp_path / "out")["cases"][0]["error"]
+
+
+def test_of_a_file_of_several_volumes_one_must_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    series = np.stack([voxels(), voxels() * 0 + 7, voxels()], axis=3)
+    nibabel.save(nibabel.Nifti1Image(series, AFFINE), tmp_path / "functional.nii")
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", tmp_path / "functional.nii", "-o", out, *QUICK) == 1
+    error = report_of(out)["cases"][0]["error"]
+    assert "functional.nii" in error
+    assert "3 volumes" in error
+    assert run_program(monkeypatch, "segment", tmp_path / "functional.nii", "-o", out, "--frame", "2", *QUICK) == 0
+    assert sitk.ReadImage(str(out / "masks" / "functional.nii.gz")).GetSize() == (WIDTH, HEIGHT, DEPTH)
+
+
+def test_several_formats_hold_the_same_voxels(volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    formats = ("same", "nrrd", "seg.nrrd", "mha", "tif")
+    options = [word for name in formats for word in ("--format", name)]
+    assert run_program(monkeypatch, "segment", volume, "-o", out, *options, *QUICK) == 0
+    outputs = report_of(out)["cases"][0]["outputs"]
+    for kind in ("labels", "masks"):
+        arrays = [
+            sitk.GetArrayFromImage(sitk.ReadImage(str(out / path)))
+            for name, path in outputs.items()
+            if name.split(".")[0] == kind and not path.endswith(".txt")
+        ]
+        assert len(arrays) == 5
+        for other in arrays[1:]:
+            np.testing.assert_array_equal(other, arrays[0])
+
+
+def test_a_photograph_can_be_written_as_medical_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image as Pillow
+
+    pixels = np.full((50, 60), 200, np.uint8)
+    pixels[10:30, 20:45] = 40
+    Pillow.fromarray(pixels).save(tmp_path / "a.png")
+    out = tmp_path / "out"
+    options = ("--format", "nrrd", "--format", "png", "--spacing-mm", "0.5", "0.25")
+    assert run_program(monkeypatch, "segment", tmp_path / "a.png", "-o", out, *options, *QUICK) == 0
+    image = sitk.ReadImage(str(out / "labels" / "a.nrrd"))
+    assert image.GetSpacing()[:2] == (0.25, 0.5)  # column, row
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image)[0], np.asarray(Pillow.open(out / "labels" / "a.png")))
+    assert run_program(monkeypatch, "segment", tmp_path / "a.png", "-o", out, "--format", "dicom-seg", *QUICK) == 1
+    assert "dicom-seg" in report_of(out)["cases"][0]["error"] or "DICOM" in report_of(out)["cases"][0]["error"]
+
+
+def test_a_broken_volume_does_not_stop_the_others(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = gzip.decompress(volume.read_bytes())
+    (volume.parent / "cut.nii").write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", volume.parent, "-o", out, *QUICK) == 1
+    cases = {case["case_id"]: case for case in report_of(out)["cases"]}
+    assert cases["brain"]["status"] == "done"
+    assert cases["cut"]["status"] == "failed"
+    assert cases["cut"]["error"].startswith(str(volume.parent / "cut.nii"))
+    assert not list(out.rglob("cut*"))
+
+
+def test_a_ct_series_gives_a_segmentation_object_and_a_nifti_that_agree(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shared / "data" / "volumes" / "example_ct_dicom"
+    out = tmp_path / "out"
+    formats = ("--window", "lung", "--format", "dicom-seg", "--format", "nii.gz", "--preset", "lung-ct")
+    assert run_program(monkeypatch, "segment", source, "-o", out, *formats, "--progress", "none") == 0
+    headers = {
+        header.SOPInstanceUID or header.file_meta.MediaStorageSOPInstanceUID: header  # the data set's was emptied
+        for header in (pydicom.dcmread(path, stop_before_pixels=True) for path in source.iterdir())
+    }
+    heights = sorted(float(header.ImagePositionPatient[2]) for header in headers.values())
+    for kind in ("labels", "masks"):
+        image: Any = nibabel.load(out / kind / "example_ct_dicom.nii.gz")
+        array = np.asarray(image.dataobj).transpose(2, 1, 0)
+        seg = pydicom.dcmread(out / kind / "example_ct_dicom.dcm")
+        frames = seg.pixel_array
+        found = np.zeros_like(array)
+        for frame, groups in zip(frames, seg.PerFrameFunctionalGroupsSequence, strict=True):
+            reference = groups.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+            # A single segment is said once for all frames.
+            where = groups if "SegmentIdentificationSequence" in groups else seg.SharedFunctionalGroupsSequence[0]
+            number = where.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+            place = heights.index(float(headers[reference].ImagePositionPatient[2]))
+            assert not (found[place][frame > 0]).any()  # segments do not overlap
+            found[place][frame > 0] = number
+        np.testing.assert_array_equal(found, array)
+        assert array.any()
+        assert image.affine[2, 3] == pytest.approx(heights[0])
+    first = next(iter(headers.values()))
+    assert (seg.PatientID, seg.StudyDate, seg.FrameOfReferenceUID) == (
+        first.PatientID, first.StudyDate, first.FrameOfReferenceUID,
+    )  # fmt: skip
+    for private in (first.StudyDate, first.StationName, first.FrameOfReferenceUID):
+        assert private not in (out / "report.json").read_text()
+        assert private not in (out / "index.html").read_text()
