@@ -47,6 +47,10 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
     """
     import SimpleITK as sitk  # noqa: N813
 
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:  # SimpleITK would end the process
+        raise ReadError("names of NRRD files and their folders must be UTF-8; rename it") from None
     check_data_files(path)
     sitk.ProcessObject_GlobalWarningDisplayOff()
     try:
