@@ -210,3 +210,30 @@ def test_a_ct_series_gives_a_segmentation_object_and_a_nifti_that_agree(
     for private in (first.StudyDate, first.StationName, first.FrameOfReferenceUID):
         assert private not in (out / "report.json").read_text()
         assert private not in (out / "index.html").read_text()
+
+
+def test_dicom_without_places_is_written_as_nifti_unless_a_segmentation_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pydicom.data import get_testdata_file
+
+    source = tmp_path / "cine.dcm"
+    source.write_bytes(Path(str(get_testdata_file("examples_ybr_color.dcm"))).read_bytes())  # ultrasound, 30 frames
+    out = tmp_path / "out"
+    options = (*QUICK, "--slices", "0:2")
+    assert run_program(monkeypatch, "segment", source, "-o", out, *options) == 0
+    (case,) = report_of(out)["cases"]
+    assert "NIfTI" in case["notes"][-1]
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(out / case["outputs"]["labels"])))
+    assert labels.shape == tuple(case["shape"])
+    assert labels[:2].any()
+    assert not labels[2:].any()
+    assert run_program(monkeypatch, "segment", source, "-o", out, *options, "--format", "dicom-seg") == 1
+    assert "the place of each" in report_of(out)["cases"][0]["error"]
+    assert not list((out / "labels").iterdir())
+
+
+def test_slices_too_small_are_told_with_the_file(volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_program(monkeypatch, "segment", volume, "-o", tmp_path / "out", "--axis", "1", *QUICK) == 1
+    error = report_of(tmp_path / "out")["cases"][0]["error"]
+    assert error.startswith(f"{volume}: slices across axis 1 must be at least 33 px")

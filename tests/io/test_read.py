@@ -262,3 +262,36 @@ def test_images_of_more_rows_than_a_strip_are_whole(tmp_path: Path, mode: str) -
     pixels = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint16 if mode == "I;16" else np.uint8)
     Pillow.fromarray(pixels).save(tmp_path / "tall.png")
     np.testing.assert_array_equal(read(tmp_path / "tall.png").pixels, pixels)
+
+
+def test_hounsfield_units_that_lost_their_sign_get_it_back(tmp_path: Path) -> None:
+    units = np.random.default_rng(0).integers(-1024, 2000, (50, 60)).astype(np.int16)
+    tifffile.imwrite(tmp_path / "ct.tif", units.view(np.uint16))
+    found = read(tmp_path / "ct.tif").pixels
+    assert found.dtype == np.int16
+    np.testing.assert_array_equal(found, units)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 2**16), (0, 4000), (62_000, 2**16)], ids=["whole range", "12 bits", "bright throughout"]
+)
+def test_other_values_of_16_bits_stay_unsigned(tmp_path: Path, low: int, high: int) -> None:
+    pixels = np.random.default_rng(0).integers(low, high, (50, 60)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    found = read(tmp_path / "a.tif").pixels
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, pixels)
+
+
+def test_an_ome_tiff_tells_the_size_of_its_pixels(tmp_path: Path) -> None:
+    metadata = {
+        "axes": "YX",
+        "PhysicalSizeX": 0.5,
+        "PhysicalSizeXUnit": "µm",
+        "PhysicalSizeY": 250.0,
+        "PhysicalSizeYUnit": "nm",
+    }
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((50, 60), np.uint8), metadata=metadata)
+    assert read(tmp_path / "a.ome.tif").spacing_mm == pytest.approx((0.00025, 0.0005))
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((50, 60), np.uint8))
+    assert read(tmp_path / "b.tif").spacing_mm is None

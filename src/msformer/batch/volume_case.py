@@ -13,6 +13,7 @@ import numpy as np
 from msformer.batch.files import formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
+from msformer.errors import ConfigError, ImageError, WriteError
 from msformer.geometry import Geometry
 from msformer.image import Image
 from msformer.io import write_png
@@ -51,18 +52,12 @@ def run_volume(
     if spacing_mm is not None:
         volume = replace(volume, geometry=_with_spacing(volume.geometry, spacing_mm))
     was_read = time.perf_counter()
-    found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
+    try:
+        found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
+    except (ImageError, ConfigError) as error:
+        raise type(error)(f"{case.source}: {error}") from error
     was_segmented = time.perf_counter()
-    paths = write_results(
-        out,
-        case,
-        found.label_map,
-        found.mask,
-        formats_of(config, volume.kind, has_instances=bool(volume.instances)),
-        volume.geometry,
-        volume.instances,
-        found.config.digest,
-    )
+    paths, notes = _write(out, case, found, volume, config)
     paths["preview"] = f"preview/{case.case_id}.png"
     write_png(out / paths["preview"], _preview(volume, found))
     regions = measure_volume(found.label_map, volume.geometry, volume.voxels)
@@ -76,7 +71,7 @@ def run_volume(
         "spacing_mm": None if geometry is None else [*reversed(geometry.spacing_mm)],
         "kind": volume.kind,
         "modality": volume.modality,
-        "notes": list(volume.notes),
+        "notes": [*volume.notes, *notes],
         "axis": config.read.axis,
         "slices": list(found.slices),
         "labels_changed": found.changed,
@@ -104,6 +99,30 @@ def run_volume(
     if config.preset == AUTO_PRESET:
         result["config"] = found.config.model_dump(mode="json")
     return result
+
+
+def _write(
+    out: Path, case: Case, found: VolumeSegmentation, volume: Volume, config: Config
+) -> tuple[dict[str, str], list[str]]:
+    """Write labels and mask; their paths, and what there is to tell of it.
+
+    A DICOM segmentation that nobody asked for by name, and that the source has too little for, becomes a NIfTI.
+    """
+    formats = formats_of(config, volume.kind, has_instances=bool(volume.instances))
+
+    def write(names: list[str]) -> dict[str, str]:
+        return write_results(
+            out, case, found.label_map, found.mask, names, volume.geometry, volume.instances, found.config.digest
+        )
+
+    try:
+        return write(formats), []
+    except WriteError as error:
+        if "dicom-seg" not in formats or "dicom-seg" in config.write.formats:
+            raise
+        others = list(dict.fromkeys("nii.gz" if name == "dicom-seg" else name for name in formats))
+        reason = str(error).rsplit(": ", 1)[-1]
+        return write(others), [f"written as NIfTI, because a DICOM segmentation could not be: {reason}"]
 
 
 def _region(region: VolumeRegion) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.image import Image
@@ -15,6 +19,8 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".
 """What a folder is searched for; a file that is named explicitly may have any name."""
 MAX_PIXELS = 150_000_000
 """Largest image that is read; about 0.5 GB as 8-bit colour."""
+LOWEST_HOUNSFIELD, HIGHEST_HOUNSFIELD = -4096, 32767 // 2
+"""Below air, with what scanners write outside of their field, and above any metal that is stored in 12 to 14 bits."""
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -46,11 +52,30 @@ def read(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Im
     try:
         is_tiff = _is_tiff(path)
         pixels = tiff.read_tiff(path, page, max_pixels) if is_tiff else read_photo(path, max_pixels)
-        return Image.from_array(pixels, source=path, page=page if is_tiff else None)
+        place = tiff.ome_geometry(path) if is_tiff else None
+        return Image.from_array(
+            _unwrapped(pixels),
+            spacing_mm=None if place is None else (place.spacing_mm[1], place.spacing_mm[0]),
+            source=path,
+            page=page if is_tiff else None,
+        )
     except (ReadError, ImageError) as error:
         raise type(error)(f"{path}: {error}") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         raise ReadError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _unwrapped(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Hounsfield units that were stored as if they had no sign, -1000 as 64536; other pixels as they are.
+
+    Evident where values lie only at both ends of 16 bits, within what Hounsfield units can be, and at both.
+    """
+    if pixels.dtype != np.uint16:
+        return pixels
+    is_negative = pixels >= 2**16 + LOWEST_HOUNSFIELD
+    if not is_negative.any() or is_negative.all() or pixels[~is_negative].max() > HIGHEST_HOUNSFIELD:
+        return pixels
+    return pixels.view(np.int16)
 
 
 def count_pages(path: str | Path) -> int:
