@@ -133,6 +133,12 @@ def test_slices_too_small_are_refused_with_axis_and_size() -> None:
         segment_volume(volume, config(read={"axis": 1}))
 
 
+def test_restarts_are_for_single_images() -> None:
+    volume, _ = make()
+    with pytest.raises(ConfigError, match=r"restarts must be 1 for volumes.*got 3"):
+        segment_volume(volume, config(restarts=3))
+
+
 def test_a_slice_that_shows_nothing_has_no_label() -> None:
     volume, _ = make()
     voxels = volume.voxels.copy()

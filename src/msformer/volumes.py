@@ -85,10 +85,12 @@ def segment_volume(
         on_slice: Called after each slice with its number.
 
     Raises:
-        ConfigError: ``read.slices`` names none.
+        ConfigError: ``read.slices`` names none, or there are to be several restarts.
         ImageShapeError: Slices across that axis are too small.
         ImageError: As for an image.
     """
+    if config.restarts > 1:
+        raise ConfigError(f"restarts must be 1 for volumes, whose slices start from each other; got {config.restarts}")
     axis = config.read.axis
     numbers = slice_numbers(config.read.slices, volume.shape[axis])
     height, width = (side for other, side in enumerate(volume.shape) if other != axis)

@@ -29,8 +29,9 @@ def _facts() -> dict[str, Any]:
 
     import torch
 
-    from msformer.config import preset_names
+    from msformer.config import FORMATS, preset_names
     from msformer.io import IMAGE_SUFFIXES, MAX_PIXELS
+    from msformer.io.medical import VOLUME_KINDS
     from msformer.segmentation import versions
 
     devices = ["cpu"]
@@ -44,5 +45,7 @@ def _facts() -> dict[str, Any]:
         "devices": devices,
         "presets": preset_names(),
         "suffixes": sorted(IMAGE_SUFFIXES),
+        "volumes": sorted(VOLUME_KINDS),
+        "formats": list(FORMATS),
         "max_pixels": MAX_PIXELS,
     }
