@@ -10,10 +10,14 @@ from pathlib import Path
 
 from msformer.errors import ConfigError, ReadError
 from msformer.io import IMAGE_SUFFIXES, count_pages
-from msformer.io.medical import find_volumes, is_archive, kind_of
+from msformer.io.medical import VOLUME_KINDS, find_volumes, is_archive, kind_of
+from msformer.io.tiff import is_stack
+
+TIFF_SUFFIXES = (".tif", ".tiff")
 
 VOLUME_SUFFIXES = (
     ".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima", ".zip",
+    ".ome.tif", ".ome.tiff", ".tif", ".tiff",
 )  # fmt: skip
 """What is no part of a volume's name; after other dots may come the rest of a long number."""
 
@@ -112,7 +116,8 @@ def _files(given: str, recursive: bool, exclude: Sequence[Path]) -> Iterator[_Fo
 def _explicit(path: Path) -> _Found:
     """A file that is named itself, whatever its suffix."""
     try:
-        is_volume = is_archive(path) or kind_of(path) not in ("photo", "tiff", None)
+        kind = kind_of(path)
+        is_volume = is_archive(path) or kind in VOLUME_KINDS or (kind == "tiff" and is_stack(path))
     except OSError:
         is_volume = False  # the case itself will tell what is wrong
     return _Found(path, path.parent, instances=(path,) if is_volume else ())
@@ -124,9 +129,10 @@ def _sorted_out(
     """Images by their suffix, volumes by their contents; other files are passed over unless all are meant."""
     files = [file for file in files if not _is_in(file, exclude)]
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    stacks = [file for file in images if file.suffix.lower() in TIFF_SUFFIXES and is_stack(file)]
     rest = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
     volumes = find_volumes(rest) + [[file] for file in rest if file.suffix.lower() == ".zip" and is_archive(file)]
-    found = [_Found(file, root) for file in images]
+    found = [_Found(file, root, instances=(file,) if file in stacks else ()) for file in images]
     for members in volumes:
         # A series is named after its folder, which is more telling than the number of its first file.
         source = members[0].parent if len(members) > 1 else members[0]

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL.ImageFile import StubImageFile
 
 from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
-from msformer.io import archive, dicom, itk, nifti
+from msformer.io import archive, dicom, itk, nifti, tiff
 from msformer.io.dicom import Instance
 from msformer.io.tiff import SIGNATURES as TIFF_SIGNATURES
 from msformer.volume import Kind, Volume
@@ -65,8 +65,8 @@ def read_volume(paths: Sequence[Path], *, frame: int | None = None, max_voxels: 
     """Read one volume.
 
     Args:
-        paths: One file of any kind but TIFF and photographs; the files of one DICOM series in any order; or one zip
-            of one DICOM series. The unpacked ``instances`` of a zip exist as long as the volume does.
+        paths: One file of any kind but photographs and TIFFs of separate pages; the files of one DICOM series in any
+            order; or one zip of one DICOM series. The unpacked ``instances`` of a zip exist as long as the volume does.
         frame: Which of the volumes of a 4-D file or series, from 0.
         max_voxels: Refuse more.
 
@@ -94,6 +94,8 @@ def read_volume(paths: Sequence[Path], *, frame: int | None = None, max_voxels: 
             return _checked(itk.read_nrrd(path, frame, max_voxels))
         if kind == "mha":
             return _checked(itk.read_mha(path, frame, max_voxels))
+        if kind == "tiff" and tiff.is_stack(path):
+            return _checked(tiff.read_stack(path, frame, max_voxels))
         if kind is not None:
             raise ReadError(f"file must be DICOM, NIfTI, NRRD or MetaImage to be read as a volume; got {kind}")
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""TIFF → pixels, one page at a time."""
+"""TIFF → pixels, one page at a time, or all that a file says to be slices and channels of one volume."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
-from msformer.io.photo import check_pixel_count
+from msformer.io.itk import check_frame
+from msformer.io.photo import check_pixel_count, check_voxel_count
+from msformer.volume import Volume
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
+STACKED = frozenset("ZC")
+"""tifffile's letters of slices and of channels."""
 MM_OF_UNIT = {"nm": 1e-6, "µm": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its complaints arrive as our ReadError
@@ -52,6 +56,43 @@ def read_tiff(path: Path, page: int, max_pixels: int) -> NDArray[Any]:
         raise
     except Exception as error:
         raise ReadError(f"{type(error).__name__}: {error}") from error
+
+
+def is_stack(path: Path) -> bool:
+    """Whether a TIFF (OME, ImageJ) says that its pages are slices or channels of one volume, not separate images."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            axes = file.series[0].axes
+    except Exception:  # whoever reads its pages will tell
+        return False
+    return not STACKED.isdisjoint(axes) and set(axes) <= {*STACKED, *"TYXS"} and "YX" in axes
+
+
+def read_stack(path: Path, frame: int | None, max_voxels: int) -> Volume:
+    """Read a TIFF of slices (Z), channels (C) and times (T), in any order, as ``(D, H, W[, C])``.
+
+    Raises:
+        ReadError: The file is broken or too large, or holds several times and ``frame`` names none of them.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            sizes = dict(zip(series.axes, series.shape, strict=True))
+            time = check_frame(sizes.get("T", 1), frame)
+            check_voxel_count([sizes.get("Z", 1), sizes["Y"], sizes["X"]], max_voxels // sizes.get("T", 1))
+            array, axes = series.asarray(), series.axes
+    except ReadError:
+        raise
+    except Exception as error:
+        raise ReadError(f"{type(error).__name__}: {error}") from error
+    if "T" in axes:
+        array, axes = array.take(time, axis=axes.index("T")), axes.replace("T", "")
+    if "Z" not in axes:
+        array, axes = array[None], f"Z{axes}"
+    channels = [axis for axis in axes if axis in "CS"]
+    array = array.transpose([axes.index(axis) for axis in ("Z", "Y", "X", *channels)])
+    voxels = array.reshape(*array.shape[:3], -1) if channels else array
+    return Volume(np.ascontiguousarray(voxels), ome_geometry(path), "tiff", path)
 
 
 def ome_geometry(path: Path) -> Geometry | None:
