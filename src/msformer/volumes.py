@@ -206,7 +206,7 @@ def _identity(channels: NDArray[np.int16], axis: int, numbers: list[int]) -> tup
 
 
 def _numbered(channels: NDArray[np.int16], volume: Volume) -> tuple[NDArray[np.uint16], int]:
-    """Clusters of the whole volume as labels from the darkest, 1, to the brightest; and how many there are."""
+    """Clusters of the whole volume as labels from the darkest, 1, to the brightest, in place; and how many."""
     count = int(channels.max()) + 1
     total, area = np.zeros(count), np.zeros(count)
     for voxels, names in zip(volume.voxels, channels, strict=True):
@@ -216,12 +216,11 @@ def _numbered(channels: NDArray[np.int16], volume: Volume) -> tuple[NDArray[np.u
         area += np.bincount(names[seen], minlength=count)
     present = np.flatnonzero(area)
     order = present[np.argsort(total[present] / area[present], kind="stable")]
-    label_of = np.zeros(count + 1, dtype=np.uint16)  # the last stands for -1, what is no cluster
+    label_of = np.zeros(count + 1, dtype=np.int16)  # the last stands for -1, what is no cluster
     label_of[order] = np.arange(1, len(order) + 1)
-    label_map = np.empty(channels.shape, dtype=np.uint16)
-    for labels, names in zip(label_map, channels, strict=True):
-        labels[...] = label_of[names]
-    return label_map, len(order)
+    for names in channels:
+        names[...] = label_of[names]
+    return channels.view(np.uint16), len(order)
 
 
 def shown_slices(numbers: tuple[int, ...], count: int) -> Iterator[int]:
