@@ -94,7 +94,6 @@ BROKEN = {
     "functional.nii": "read.frame=0 to 19",
     "row_major.dconn.nii": "2 to 4 axes",
     "nifti1.hdr": "nifti1.img",
-    "resampled_anat_moved.nii": "must be finite",
 }
 
 

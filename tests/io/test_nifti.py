@@ -147,11 +147,23 @@ def test_pairs_of_header_and_voxels(tmp_path: Path) -> None:
         read_one(tmp_path / "a.hdr")
 
 
+def test_voxels_without_a_value_become_the_darkest_and_are_told_of(tmp_path: Path) -> None:
+    values = VALUES.astype(np.float32) - 7
+    expected = values.copy()
+    values[0, :2, 1] = math.nan
+    expected[0, :2, 1] = np.delete(values.ravel(), np.flatnonzero(np.isnan(values))).min()
+    volume = read_one(save(tmp_path / "a.nii", values))
+    np.testing.assert_array_equal(volume.voxels, expected.transpose(2, 1, 0))
+    assert volume.notes == ("2 voxels without a value (NaN) taken for the darkest",)
+
+
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     values = VALUES.astype(np.float32)
     values[0, 0, 0], values[1, 1, 1] = math.nan, math.inf
-    with pytest.raises(NonFiniteImageError, match=r"a\.nii: volume must be finite; got 2 NaN or .* of 120"):
+    with pytest.raises(NonFiniteImageError, match=r"a\.nii: volume must be finite; got 1 infinite .* 1 NaN of 120"):
         read_one(save(tmp_path / "a.nii", values))
+    with pytest.raises(NonFiniteImageError, match="120 NaN of 120"):
+        read_one(save(tmp_path / "c.nii", np.full_like(values, math.nan)))
     with pytest.raises(ImageError, match="at most 64 bits; got complex64"):
         read_one(save(tmp_path / "b.nii", VALUES.astype(np.complex64)))
 

@@ -171,21 +171,30 @@ def _read_archive(path: Path, frame: int | None, max_voxels: int) -> Volume:
 
 
 def _checked(volume: Volume) -> Volume:
-    """Refuse voxels that are no finite numbers.
+    """Refuse voxels that are no numbers; NaN becomes the darkest value, with a note.
 
     Raises:
-        ImageError: Complex numbers, numbers of more than 64 bits, NaN or infinite values, or no voxel at all.
+        ImageError: Complex numbers, numbers of more than 64 bits, infinite values, nothing but NaN, or no voxel at all.
     """
     voxels = volume.voxels
     if voxels.size == 0:
         raise ImageShapeError(f"volume must have at least one voxel; got shape {voxels.shape}")
     if voxels.dtype.kind not in "buif" or voxels.dtype.itemsize > 8:
         raise ImageError(f"volume must hold booleans, integers or floats of at most 64 bits; got {voxels.dtype}")
-    if voxels.dtype.kind == "f":
-        missing = sum(int(slice_.size - np.isfinite(slice_).sum()) for slice_ in voxels)
-        if missing:
-            raise NonFiniteImageError(f"volume must be finite; got {missing} NaN or infinite values of {voxels.size}")
-    return volume
+    if voxels.dtype.kind != "f":
+        return volume
+    n_infinite = sum(int(np.isinf(plane).sum()) for plane in voxels)
+    n_unknown = sum(int(np.isnan(plane).sum()) for plane in voxels)
+    if n_infinite or n_unknown == voxels.size:
+        raise NonFiniteImageError(
+            f"volume must be finite; got {n_infinite} infinite values and {n_unknown} NaN of {voxels.size}"
+        )
+    if n_unknown == 0:
+        return volume
+    # Outside of what was measured, many programs write NaN; the darkest value keeps it apart from tissue.
+    filled = np.nan_to_num(voxels, nan=float(np.nanmin(voxels)))
+    note = f"{n_unknown} voxels without a value (NaN) taken for the darkest"
+    return replace(volume, voxels=filled, notes=(*volume.notes, note))
 
 
 def _is_photo(path: Path) -> bool:
