@@ -1,6 +1,14 @@
-"""What the benchmarks share: which preset belongs to which set, one core a process."""
+"""What the benchmarks share: which preset belongs to which set, their options, one core a process."""
 
 from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from msformer.processes import limit_threads
 
 PRESET_OF_SET = {
     "dermoscopy_ph2": "dermoscopy",
@@ -13,10 +21,16 @@ PRESET_OF_SET = {
 }
 
 
-def one_core() -> None:
-    """Keep this process to one core."""
-    import cv2
-    import torch
+def sets_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The options of a benchmark over sets of images, which prints its table or writes it as a page."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of <set>/{images,masks}")
+    parser.add_argument("--sets", nargs="+", default=list(PRESET_OF_SET))
+    parser.add_argument("--markdown", type=Path)
+    return parser
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+
+def one_core_each() -> ProcessPoolExecutor:
+    """As many processes as there are cores, each kept to one."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=limit_threads, initargs=(1,))

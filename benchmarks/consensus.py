@@ -7,16 +7,11 @@ With the clusters of the network, whose seeds differ, and with those of the pres
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import PRESET_OF_SET, one_core
+from benchmarks.common import PRESET_OF_SET, one_core_each, sets_parser
 from msformer import Config, segment
 from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
@@ -47,11 +42,7 @@ class Scores:
 
 def main() -> None:
     """Print the table; with ``--markdown`` write it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of <set>/{images,masks}")
-    parser.add_argument("--sets", nargs="+", default=list(PRESET_OF_SET))
-    parser.add_argument("--markdown", type=Path)
-    given = parser.parse_args()
+    given = sets_parser(__doc__).parse_args()
     facts = machine()
     lines = [
         "<!-- written by benchmarks/consensus.py -->",
@@ -67,8 +58,7 @@ def main() -> None:
         "| set | clusters | cases | alone | vote | consensus | agreement |",
         "|---|---|---|---|---|---|---|",
     ]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=one_core) as pool:
+    with one_core_each() as pool:
         for name in given.sets:
             cases = discover(given.data, [name]).cases
             for method in ("network", "as shipped"):

@@ -9,20 +9,15 @@ tuning on these images would honestly have given. Nothing here changes a preset.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import multiprocessing
-import os
 import statistics
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import PRESET_OF_SET, one_core
+from benchmarks.common import PRESET_OF_SET, one_core_each, sets_parser
 from msformer import segment
 from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
@@ -153,19 +148,14 @@ class Variant:
 
 def main() -> None:
     """Print the tables; with ``--markdown`` write them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of <set>/{images,masks}")
-    parser.add_argument("--sets", nargs="+", default=list(PRESET_OF_SET))
-    parser.add_argument("--markdown", type=Path)
-    given = parser.parse_args()
+    given = sets_parser(__doc__).parse_args()
     groups: dict[str, list[BenchmarkCase]] = {}
     for case in discover(given.data, given.sets).cases:
         groups.setdefault(PRESET_OF_SET[case.set_name], []).append(case)
     lines = head(given.sets)
     for preset, cases in groups.items():
         variants = [Variant(preset), *(variant for variant in variants_of(preset) if is_possible(variant))]
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=one_core) as pool:
+        with one_core_each() as pool:
             jobs = [(case, variant) for variant in variants for case in cases]
             found = np.array(list(pool.map(run, jobs, chunksize=8))).reshape(len(variants), len(cases))
         lines += table(preset, cases, variants, found)

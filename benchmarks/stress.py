@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import one_core
+from benchmarks.common import one_core_each
 from msformer import Image, baselines
 from msformer.benchmark.task import machine
 from msformer.image import Mask
@@ -41,9 +38,7 @@ def main() -> None:
     print(f"preset {given.preset}, {len(names)} cases, one seed ({facts['processor']}, {facts['cores']} cores)\n")
     print("| crop | share of the frame | method | mean Dice | 10th percentile | < .7 |")
     print("|---|---|---|---|---|---|")
-    with ProcessPoolExecutor(
-        os.cpu_count(), mp_context=multiprocessing.get_context("spawn"), initializer=one_core
-    ) as pool:
+    with one_core_each() as pool:
         for share in SHARES:
             for shifted in (False, True) if share else (False,):
                 for method in given.methods:

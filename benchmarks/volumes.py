@@ -9,10 +9,10 @@ import argparse
 import time
 from pathlib import Path
 
-from benchmarks.common import one_core
 from msformer import Config
 from msformer.errors import ImageError
 from msformer.io.medical import find_volumes, read_volume
+from msformer.processes import limit_threads
 from msformer.volumes import segment_volume
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of volumes")
     parser.add_argument("--presets", nargs="+", default=["general", "lung-ct"])
     given = parser.parse_args()
-    one_core()
+    limit_threads(1)
     files = sorted(path for path in given.data.rglob("*") if path.is_file())
     print("| volume | shape | preset | changed, following | changed, alone | time, following / alone |")
     print("|---|---|---|---|---|---|")

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -36,9 +36,9 @@ Box: TypeAlias = Annotated[tuple[int, int, int, int], BeforeValidator(_as_tuple)
 """First row, first column, end row, end column, in px."""
 Point: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
 """Row, column, in px."""
-FORMATS = ("same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg")
-"""What labels and masks can be written as; ``same`` stands for the kind of the input."""
 Format: TypeAlias = Literal["same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg"]
+"""What labels and masks can be written as; ``same`` stands for the kind of the input."""
+FORMATS: tuple[str, ...] = get_args(Format)
 Formats: TypeAlias = Annotated[tuple[Format, ...], BeforeValidator(_as_tuple)]
 Share: TypeAlias = Annotated[float, Field(gt=0, le=0.5)]
 Window: TypeAlias = Annotated[

@@ -76,6 +76,8 @@ class Image:
         spacing_mm: tuple[float, float] | None = None,
         source: Path | None = None,
         page: int | None = None,
+        modality: str | None = None,
+        limits: tuple[float, float] | None = None,
     ) -> Image:
         """Take anything that numpy takes for an array; a last axis of one channel is dropped.
 
@@ -87,7 +89,7 @@ class Image:
         array = np.asarray(pixels)
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[:, :, 0]
-        return cls(array, spacing_mm, source, page)
+        return cls(array, spacing_mm, source, page, modality, limits)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,7 @@ from msformer.config import AUTO_PRESET, MIN_SIDE, Config
 from msformer.errors import ConfigError, ImageShapeError
 from msformer.image import Image
 from msformer.pipeline import segment_with
-from msformer.prepare import window_limits
-from msformer.prepare.intensity import INTENSITY_PERCENTILES
+from msformer.prepare import intensity_range, window_limits
 from msformer.segmentation import Segmentation
 from msformer.volume import Volume
 
@@ -104,7 +103,6 @@ def segment_volume(
     if config.preset == AUTO_PRESET:
         name, reason = choose_preset(_plane(volume, axis, numbers[len(numbers) // 2], limits))
         settings = config.carried_to(name)
-
     make = following_clusterer if follow else chosen_clusterer
     cluster = make(initial_weights=initial_weights, cancel=cancel)
     channels = np.full(volume.shape, -1, dtype=np.int16)
@@ -167,19 +165,19 @@ def volume_limits(volume: Volume, config: Config) -> tuple[float, float]:
         ImageError: As ``window_limits`` says.
     """
     limits = window_limits(config.prepare.window, volume.voxels, volume.modality)
-    if limits is not None:
-        return limits
-    if volume.voxels.dtype == np.uint8:
-        return 0.0, 255.0
     sample = volume.voxels.ravel()[:: max(volume.voxels.size // 1_000_000, 1)].astype(np.float32)
-    low, high = (float(value) for value in np.percentile(sample, INTENSITY_PERCENTILES))
-    return (low, high) if high > low else (float(sample.min()), float(sample.max()))
+    return intensity_range(volume.voxels, sample, limits)
 
 
 def _plane(volume: Volume, axis: int, number: int, limits: tuple[float, float]) -> Image:
     spacing = None if volume.geometry is None else volume.geometry.spacing_of(axis)
-    image = Image.from_array(_across(volume.voxels, axis, number), spacing_mm=spacing, source=volume.source)
-    return replace(image, limits=limits, modality=volume.modality)
+    return Image.from_array(
+        _across(volume.voxels, axis, number),
+        spacing_mm=spacing,
+        source=volume.source,
+        modality=volume.modality,
+        limits=limits,
+    )
 
 
 def _across(array: NDArray[Any], axis: int, number: int) -> NDArray[Any]:

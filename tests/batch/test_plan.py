@@ -7,8 +7,9 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
+from msformer.batch import plan
 from msformer.batch.plan import plan_cases
-from msformer.errors import ConfigError
+from msformer.errors import ConfigError, ReadError
 
 
 def touch(root: Path, *names: str) -> None:
@@ -82,3 +83,15 @@ def test_input_that_names_nothing_is_an_error(tmp_path: Path, given: str) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=f"got .*{given.strip('*')}"):
         plan_cases([str(tmp_path / given)])
+
+
+def test_a_file_that_cannot_be_opened_is_a_case_that_fails_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise ReadError(f"{path}: Permission denied")
+
+    monkeypatch.setattr(plan, "kind_of", refuse)
+    (tmp_path / "a.dcm").write_bytes(bytes(200))
+    (case,) = plan_cases([str(tmp_path / "a.dcm")])
+    assert (case.source, case.instances) == (tmp_path / "a.dcm", ())

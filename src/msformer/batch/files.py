@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,9 @@ SAME: dict[Kind, str] = {
 """The format that ``same`` stands for."""
 
 
-def formats_of(config: Config, kind: Kind, *, has_instances: bool) -> list[str]:
-    """The formats that are asked for, each once. Where DICOM came packed, there is nothing to refer to: NIfTI."""
-    same = "nii.gz" if kind == "dicom" and not has_instances else SAME[kind]
-    return list(dict.fromkeys(same if name == "same" else name for name in config.write.formats))
+def formats_of(config: Config, kind: Kind) -> list[str]:
+    """The formats that are asked for, each once."""
+    return list(dict.fromkeys(SAME[kind] if name == "same" else name for name in config.write.formats))
 
 
 def write_results(
@@ -82,12 +81,7 @@ def write_results(
 
 def remove_results(out: Path, case: Case) -> None:
     """Remove what an earlier run, or half of this one, has left of a case."""
-    _remove(
-        out / kind / f"{case.case_id}{suffix}" for kind in ALL_KINDS for suffix in (*SUFFIXES.values(), "_labels.txt")
-    )
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        with contextlib.suppress(OSError):  # a name that could not be written cannot be removed either
-            path.unlink(missing_ok=True)
+    for kind in ALL_KINDS:
+        for suffix in (*SUFFIXES.values(), "_labels.txt"):
+            with contextlib.suppress(OSError):  # a name that could not be written cannot be removed either
+                (out / kind / f"{case.case_id}{suffix}").unlink(missing_ok=True)

@@ -52,7 +52,7 @@ def run_image(
         case,
         segmentation.label_map[None],
         segmentation.mask[None],
-        formats_of(config, "photo" if image.page is None else "tiff", has_instances=False),
+        formats_of(config, "photo" if image.page is None else "tiff"),
         None if spacing is None else Geometry((spacing[1], spacing[0], 1.0)),
         (),
         segmentation.config.digest,

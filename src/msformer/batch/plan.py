@@ -80,13 +80,9 @@ def plan_cases(
         ConfigError: An input names nothing.
     """
     found: list[_Found] = []
+    excluded = [folder.resolve() for folder in exclude]
     for given in inputs:
-        images = [
-            page
-            for file in _files(given, recursive, exclude)
-            if not _is_in(file.source, exclude)
-            for page in _pages(file)
-        ]
+        images = [page for file in _files(given, recursive, excluded) for page in _pages(file)]
         if not images:
             raise ConfigError(
                 f"input must be an image, a volume, a folder with some or a pattern; got {given!r}, which has none"
@@ -104,34 +100,37 @@ def _files(given: str, recursive: bool, exclude: Sequence[Path]) -> Iterator[_Fo
     if path.is_dir():
         entries = sorted(path.rglob("*") if recursive else path.iterdir())
         shown = (entry for entry in entries if not any(part.startswith(".") for part in entry.relative_to(path).parts))
-        yield from _sorted_out([entry for entry in shown if entry.is_file()], path, exclude)
+        yield from _sorted_out(_files_outside(shown, exclude), path)
     elif path.exists():
-        yield _explicit(path)
+        if _files_outside([path], exclude):
+            yield _Found(path, path.parent, instances=(path,) if _is_volume(path) else ())
     elif glob.has_magic(given):
         matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - patterns may be absolute
-        files = [Path(match) for match in matches if Path(match).is_file()]
-        yield from _sorted_out(files, _root_of_pattern(given), exclude, all_are_meant=True)
+        files = _files_outside(map(Path, matches), exclude)
+        yield from _sorted_out(files, _root_of_pattern(given), all_are_meant=True)
 
 
-def _explicit(path: Path) -> _Found:
-    """A file that is named itself, whatever its suffix."""
+def _files_outside(entries: Iterable[Path], folders: Sequence[Path]) -> list[Path]:
+    """The files among entries of folders, without those in ``folders``, which are resolved."""
+    files = (entry for entry in entries if entry.is_file())
+    return [file for file in files if not any(file.resolve().is_relative_to(folder) for folder in folders)]
+
+
+def _is_volume(path: Path) -> bool:
+    """Whether a file holds a volume; of one that cannot be opened the case itself will tell what is wrong."""
     try:
         kind = kind_of(path)
-        is_volume = is_archive(path) or kind in VOLUME_KINDS or (kind == "tiff" and is_stack(path))
-    except OSError:
-        is_volume = False  # the case itself will tell what is wrong
-    return _Found(path, path.parent, instances=(path,) if is_volume else ())
+        return is_archive(path) or kind in VOLUME_KINDS or (kind == "tiff" and is_stack(path))
+    except ReadError:
+        return False
 
 
-def _sorted_out(
-    files: Sequence[Path], root: Path, exclude: Sequence[Path], *, all_are_meant: bool = False
-) -> Iterator[_Found]:
+def _sorted_out(files: Sequence[Path], root: Path, *, all_are_meant: bool = False) -> Iterator[_Found]:
     """Images by their suffix, volumes by their contents; other files are passed over unless all are meant."""
-    files = [file for file in files if not _is_in(file, exclude)]
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     stacks = [file for file in images if file.suffix.lower() in TIFF_SUFFIXES and is_stack(file)]
     rest = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
-    volumes = find_volumes(rest) + [[file] for file in rest if file.suffix.lower() == ".zip" and is_archive(file)]
+    volumes = find_volumes(rest) + [[file] for file in rest if file.suffix.lower() == ".zip" and _is_volume(file)]
     found = [_Found(file, root, instances=(file,) if file in stacks else ()) for file in images]
     for members in volumes:
         # A series is named after its folder, which is more telling than the number of its first file.
@@ -141,10 +140,6 @@ def _sorted_out(
         taken = {member for members in volumes for member in members}
         found += [_Found(file, root) for file in rest if file not in taken]
     yield from sorted(found, key=lambda one: (one.source, one.instances))
-
-
-def _is_in(file: Path, folders: Sequence[Path]) -> bool:
-    return any(file.resolve().is_relative_to(folder.resolve()) for folder in folders)
 
 
 def _root_of_pattern(pattern: str) -> Path:

@@ -108,7 +108,7 @@ def _write(
 
     A DICOM segmentation that nobody asked for by name, and that the source has too little for, becomes a NIfTI.
     """
-    formats = formats_of(config, volume.kind, has_instances=bool(volume.instances))
+    formats = formats_of(config, volume.kind)
 
     def write(names: list[str]) -> dict[str, str]:
         return write_results(
