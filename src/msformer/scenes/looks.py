@@ -1,0 +1,159 @@
+"""Colours of the ground, and how the things of a kind look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.scenes.draws import Draws
+from msformer.scenes.outlines import Outline, outline
+from msformer.scenes.paint import Colour, Look
+from msformer.scenes.texture import texture
+
+_WARM = np.array([0.8, -0.25, -0.55])  # red over blue: skin, mucosa, retina, stained tissue
+_COOL = np.array([0.41, -0.82, 0.41])  # magenta over green
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """The colours that a scene's looks are made from.
+
+    Attributes:
+        channels: 1 or 3.
+        ground: Colour of the ground that the objects lie on.
+        contrast: Grey value between objects and ground, with its sign.
+        scales: Range of scales of textures in px.
+        unit: What a px of 128 is in px.
+    """
+
+    channels: int
+    ground: Colour
+    contrast: float
+    scales: tuple[float, float]
+    unit: float
+
+
+def make_palette(draws: Draws, unit: float) -> Palette:
+    """Draw the ground's colour such that the objects' fits in the range of grey values."""
+    rng = draws.rng("palette")
+    channels = 1 if draws.happens("grey") else 3
+    sign = 1 if draws.happens("bright") else -1
+    contrast = sign * draws.scale("contrast")
+    low, high = max(0.03, 0.03 - contrast), min(0.97, 0.97 - contrast)
+    level = rng.uniform(low, high)
+    if draws.happens("extreme_ground"):
+        level = low + 0.04 * rng.random() if sign > 0 else high - 0.04 * rng.random()
+    tint = draws.number("saturation") * hue(rng, channels)
+    low, high = draws.options.texture_scale
+    return Palette(channels, as_colour(level * (1 + tint)), contrast, (low * max(unit, 0.6), high * unit), unit)
+
+
+def hue(rng: np.random.Generator, channels: int) -> NDArray[np.float64]:
+    """A random direction of colour with no grey in it, more often warm; 0 for one channel."""
+    if channels == 1:
+        return np.zeros(1)
+    share = rng.random()
+    vector = rng.normal(0, 0.35 if share < 0.75 else 1, 3)
+    vector += _WARM if share < 0.5 else _COOL if share < 0.75 else 0
+    vector -= vector.mean()
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6))
+
+
+def as_colour(values: NDArray[np.floating]) -> Colour:
+    """Values as a colour."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def field(
+    draws: Draws, layer: str, option: str, palette: Palette, shape: tuple[int, int], factor: float = 1.0
+) -> NDArray[np.float32] | None:
+    """A coloured texture ``(H, W, C)`` whose deviation is the option's times ``factor``; None without deviation."""
+    rng = draws.rng(layer)
+    low, high = getattr(draws.options, option)
+    deviation = factor * (low + (high - low) * rng.random() ** 1.5)
+    draws.properties.setdefault(option, deviation)
+    if deviation <= 0:
+        return None
+    directional = rng.random() < draws.options.directional
+    plane = texture(rng, shape, palette.scales, directional=directional)
+    tone = 1 + 0.5 * rng.random() * hue(rng, palette.channels)
+    return np.asarray(plane[..., None] * (deviation * tone), dtype=np.float32)
+
+
+def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int]) -> Look:
+    """The look of the scene's objects."""
+    rng = draws.rng("look")
+    offset = palette.contrast * (1 - 0.3 * rng.random() * (palette.channels == 3)) + draws.number("colour") * hue(
+        rng, palette.channels
+    )
+    see_through, only = draws.happens("see_through"), draws.happens("texture_only")
+    ground = palette.ground
+    textured = field(draws, "object texture", "object_texture", palette, shape)
+    graded, parted = draws.happens("grading"), draws.happens("parts")
+    room = abs(palette.contrast) * (0 if only else 1)
+    part = str(rng.choice(["core", "core", "rim", "spots"]))
+    strength = room * rng.uniform(-0.5, 0.9) + 0.03
+    part_colour = as_colour(strength + draws.properties["colour"] * rng.random() * hue(rng, palette.channels))
+    if only:
+        # Without a difference in grey or colour, the texture must be seen: strong, and of its own scale.
+        scale = palette.scales[1] ** rng.random() * palette.scales[0] ** rng.random()
+        plane = texture(rng, shape, (palette.scales[0], max(scale, palette.scales[0])), directional=rng.random() < 0.5)
+        textured = np.repeat(plane[..., None], palette.channels, axis=2) * np.float32(rng.uniform(0.06, 0.14))
+        see_through, parted, offset = False, False, 0 * offset
+    return Look(
+        kind=kind,
+        colour=as_colour(offset if see_through else ground + offset),
+        see_through=see_through,
+        texture=textured,
+        border=draws.scale("border") * palette.unit,
+        uneven=rng.uniform(0.5, 2) if draws.happens("uneven_border") else 0.0,
+        grading=room * rng.uniform(-0.3, 0.5) if graded else 0.0,
+        slant=room * rng.uniform(0, 0.4) if graded else 0.0,
+        jitter=rng.uniform(0, 0.2),
+        contrast=0.0 if only else palette.contrast,
+        part=part if parted else "none",
+        part_colour=part_colour,
+        part_size=rng.uniform(0.75, 0.92) if part == "rim" else rng.uniform(0.3, 0.65),
+    )
+
+
+def other_look(
+    draws: Draws, palette: Palette, kind: int, shape: tuple[int, int], layer: str, strength: tuple[float, float]
+) -> Look:
+    """The look of things that are no objects: their contrast is ``strength`` times the objects', of either sign."""
+    rng = draws.rng(layer)
+    contrast = abs(palette.contrast) * rng.uniform(*strength) * rng.choice([-1, 1])
+    if not 0 < palette.ground.mean() + contrast < 1:
+        contrast = -contrast
+    offset = contrast + 0.7 * draws.options.colour[1] * rng.random() * hue(rng, palette.channels)
+    see_through = bool(rng.random() < draws.options.see_through)
+    return Look(
+        kind=kind,
+        colour=as_colour(offset if see_through else palette.ground + offset),
+        see_through=see_through,
+        texture=field(draws, layer + " texture", "object_texture", palette, shape, 0.8),
+        border=_between(draws.options.border, rng.random() ** 2) * palette.unit,
+        jitter=rng.uniform(0, 0.3),
+        contrast=contrast,
+        grading=contrast * rng.uniform(-0.5, 0.5) if rng.random() < draws.options.grading else 0.0,
+        opacity=rng.uniform(0.6, 1),
+    )
+
+
+def outlines(draws: Draws, layer: str, count: int) -> list[Outline]:
+    """``count`` outlines of one family, as the things of one kind have."""
+    rng, options = draws.rng(layer), draws.options
+    share = rng.random()
+    family = "polygon" if share < options.polygon else "blob" if share < options.polygon + options.blob else "waves"
+    irregularity = _between(options.irregularity, rng.random() ** 1.3)
+    result = []
+    for _ in range(count):
+        elongation = _between(options.elongation, rng.random() ** 1.8)
+        result.append(outline(rng, family, irregularity * rng.uniform(0.7, 1), elongation))
+    return result
+
+
+def _between(span: tuple[float, float], share: float) -> float:
+    return span[0] + (span[1] - span[0]) * share
