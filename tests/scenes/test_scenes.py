@@ -137,6 +137,7 @@ def test_every_option_changes_something(name: str) -> None:
         "texture_scale": {"ground_texture": (0.1, 0.1)},
         "directional": {"ground_texture": (0.1, 0.1)},
         "see_through": {"ground_texture": (0.1, 0.1)},
+        "skin": {"container": 1.0},
         "crossing": {"tubes": 1.0},
         "uneven_border": {"border": (2.0, 2.0)},
         "echo": {"speckle": 1.0, "beyond_echo": 0.0},

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from msformer.image import Mask, Plane
 from msformer.phantoms.shapes import plane
 from msformer.scenes.draws import Draws
-from msformer.scenes.looks import outlines
+from msformer.scenes.looks import TYPES, outlines
 from msformer.scenes.outlines import Outline, turned
-
-TYPES = ("single", "pair", "many", "nothing")
 
 
 @dataclass(frozen=True, eq=False)

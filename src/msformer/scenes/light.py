@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from msformer.image import Mask, Plane
 from msformer.phantoms.shapes import plane, smooth_noise
 from msformer.scenes.draws import Draws, log_uniform
+from msformer.scenes.looks import Palette
 from msformer.scenes.texture import speckle
 
 Pixels = NDArray[np.float32]
@@ -19,7 +20,7 @@ def echo_factor(draws: Draws) -> float:
     return 1.0 if draws.happens("echo") else draws.options.beyond_echo
 
 
-def waves(draws: Draws, image: Pixels, objects: Mask, unit: float) -> None:
+def waves(draws: Draws, image: Pixels, objects: Mask, palette: Palette) -> None:
     """Shadows, attenuation and speckle."""
     shape = image.shape[:2]
     factor = echo_factor(draws)
@@ -31,8 +32,9 @@ def waves(draws: Draws, image: Pixels, objects: Mask, unit: float) -> None:
         near = rng.uniform(0.6, 1)  # the strip below the probe may be dark too
         image *= (np.exp(-rng.uniform(0.4, 2.2) * depth) * np.where(depth < 0.05, near, 1))[:, None, None]
     if draws.happens("speckle", factor):
-        grain = speckle(draws.rng("speckle"), shape, log_uniform(rng, (0.5, 2.0)) * max(unit, 0.7))
+        grain = speckle(draws.rng("speckle"), shape, log_uniform(rng, (0.5, 2.0)) * max(palette.unit, 0.7))
         share = rng.uniform(0.15, 0.8)
+        share = min(share, max(1.6 * palette.salience / max(float(palette.ground.mean()), 0.05), 0.15))
         image *= (1 - share + share * grain)[..., None]
 
 
@@ -68,3 +70,10 @@ def shade(draws: Draws, image: Pixels) -> None:
         columns = np.linspace(0, 1, shape[1], dtype=np.float32) - middle[1]
         radius = np.sqrt(2 * (rows**2 + columns**2))
         image *= (1 - rng.uniform(0.2, 0.9) * np.clip(radius, 0, 1.2) ** rng.uniform(2, 5))[..., None].clip(0)
+
+
+def exposed(image: Pixels) -> None:
+    """Darken what would be too bright to see anything in, as a camera does by itself."""
+    peak = float(np.quantile(image[::3, ::3], 0.97))
+    if peak > 1:
+        image /= peak

@@ -12,6 +12,9 @@ from msformer.scenes.outlines import Outline, outline
 from msformer.scenes.paint import Colour, Look
 from msformer.scenes.texture import texture
 
+TYPES = ("single", "pair", "many", "nothing")
+"""Types of scenes, by the options that are their weights."""
+_LOUDEST = 0.45  # deviation of a texture over the salience of the objects: they are to be seen
 _WARM = np.array([0.8, -0.25, -0.55])  # red over blue: skin, mucosa, retina, stained tissue
 _COOL = np.array([0.41, -0.82, 0.41])  # magenta over green
 
@@ -24,6 +27,7 @@ class Palette:
         channels: 1 or 3.
         ground: Colour of the ground that the objects lie on.
         contrast: Grey value between objects and ground, with its sign.
+        salience: By how much objects stand out, in grey and colour together; nothing else is to stand out more.
         scales: Range of scales of textures in px.
         unit: What a px of 128 is in px.
     """
@@ -31,6 +35,7 @@ class Palette:
     channels: int
     ground: Colour
     contrast: float
+    salience: float
     scales: tuple[float, float]
     unit: float
 
@@ -38,16 +43,30 @@ class Palette:
 def make_palette(draws: Draws, unit: float) -> Palette:
     """Draw the ground's colour such that the objects' fits in the range of grey values."""
     rng = draws.rng("palette")
-    channels = 1 if draws.happens("grey") else 3
+    echo = draws.happens("echo")
+    channels = 1 if draws.happens("grey", 1.8 if echo else 1.0) else 3  # waves have no colour
     sign = 1 if draws.happens("bright") else -1
-    contrast = sign * draws.scale("contrast")
+    contrast = sign * max(draws.scale("contrast"), min(_least_contrast(draws), draws.options.contrast[1]))
+    draws.properties["contrast"] = abs(contrast)
     low, high = max(0.03, 0.03 - contrast), min(0.97, 0.97 - contrast)
     level = rng.uniform(low, high)
     if draws.happens("extreme_ground"):
         level = low + 0.04 * rng.random() if sign > 0 else high - 0.04 * rng.random()
+    if echo:  # speckle of a bright ground would be cut off at white
+        level = max(low, min(level, rng.uniform(0.15, 0.5)))
     tint = draws.number("saturation") * hue(rng, channels)
+    salience = abs(contrast) + (draws.number("colour") if channels == 3 else 0.0)
+    if draws.happens("texture_only"):
+        salience = 0.05
     low, high = draws.options.texture_scale
-    return Palette(channels, as_colour(level * (1 + tint)), contrast, (low * max(unit, 0.6), high * unit), unit)
+    scales = low * max(unit, 0.6), high * max(unit, 0.6)
+    return Palette(channels, as_colour(level * (1 + tint)), contrast, salience, scales, unit)
+
+
+def _least_contrast(draws: Draws) -> float:
+    """What small objects, and objects in speckle, need to be seen at all."""
+    small = draws.among(TYPES) == "many" or draws.scale("radius") < 0.1
+    return 0.1 * small + 0.1 * draws.happens("echo")
 
 
 def hue(rng: np.random.Generator, channels: int) -> NDArray[np.float64]:
@@ -73,6 +92,7 @@ def field(
     rng = draws.rng(layer)
     low, high = getattr(draws.options, option)
     deviation = factor * (low + (high - low) * rng.random() ** 1.5)
+    deviation = min(deviation, max(_LOUDEST * palette.salience, 0.03))
     draws.properties.setdefault(option, deviation)
     if deviation <= 0:
         return None
@@ -82,12 +102,10 @@ def field(
     return np.asarray(plane[..., None] * (deviation * tone), dtype=np.float32)
 
 
-def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int]) -> Look:
-    """The look of the scene's objects."""
+def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int], radius: float) -> Look:
+    """The look of the scene's objects, the smallest of which has a ``radius`` in px."""
     rng = draws.rng("look")
-    offset = palette.contrast * (1 - 0.3 * rng.random() * (palette.channels == 3)) + draws.number("colour") * hue(
-        rng, palette.channels
-    )
+    offset = palette.contrast + draws.number("colour") * hue(rng, palette.channels)
     see_through, only = draws.happens("see_through"), draws.happens("texture_only")
     ground = palette.ground
     textured = field(draws, "object texture", "object_texture", palette, shape)
@@ -107,7 +125,7 @@ def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int
         colour=as_colour(offset if see_through else ground + offset),
         see_through=see_through,
         texture=textured,
-        border=draws.scale("border") * palette.unit,
+        border=min(draws.scale("border") * palette.unit, 0.35 * radius),
         uneven=rng.uniform(0.5, 2) if draws.happens("uneven_border") else 0.0,
         grading=room * rng.uniform(-0.3, 0.5) if graded else 0.0,
         slant=room * rng.uniform(0, 0.4) if graded else 0.0,
@@ -122,18 +140,21 @@ def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int
 def other_look(
     draws: Draws, palette: Palette, kind: int, shape: tuple[int, int], layer: str, strength: tuple[float, float]
 ) -> Look:
-    """The look of things that are no objects: their contrast is ``strength`` times the objects', of either sign."""
+    """The look of things that are no objects: they stand out ``strength`` times as much, in grey or colour."""
     rng = draws.rng(layer)
-    contrast = abs(palette.contrast) * rng.uniform(*strength) * rng.choice([-1, 1])
+    salience = palette.salience * rng.uniform(*strength)
+    coloured = 0.7 * rng.random() if palette.channels == 3 and draws.options.colour[1] > 0 else 0.0
+    contrast = salience * (1 - coloured) * rng.choice([-1, 1])
     if not 0 < palette.ground.mean() + contrast < 1:
         contrast = -contrast
-    offset = contrast + 0.7 * draws.options.colour[1] * rng.random() * hue(rng, palette.channels)
+    offset = contrast + salience * coloured * hue(rng, palette.channels)
+    textured = rng.random() < 0.6
     see_through = bool(rng.random() < draws.options.see_through)
     return Look(
         kind=kind,
         colour=as_colour(offset if see_through else palette.ground + offset),
         see_through=see_through,
-        texture=field(draws, layer + " texture", "object_texture", palette, shape, 0.8),
+        texture=field(draws, layer + " texture", "object_texture", palette, shape, 0.8) if textured else None,
         border=_between(draws.options.border, rng.random() ** 2) * palette.unit,
         jitter=rng.uniform(0, 0.3),
         contrast=contrast,

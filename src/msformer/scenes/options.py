@@ -54,7 +54,7 @@ class SceneOptions:
     polygon: float = _chance(0.10, "outlines are rounded polygons")
     blob: float = _chance(0.20, "outlines are level sets of noise")
     # Look of the objects.
-    grey: float = _chance(0.5, "the picture is grey: one channel")
+    grey: float = _chance(0.45, "the picture is grey: one channel; 1.8 times as likely in an echo")
     bright: float = _chance(0.45, "objects are brighter than their ground, else darker")
     contrast: tuple[float, float] = _range(0.08, 0.65, (0.0, 0.9), "grey value between object and ground, log-uniform")
     colour: tuple[float, float] = _range(0.0, 0.3, (0.0, 1.0), "colour between object and ground, beside grey")
@@ -86,6 +86,7 @@ class SceneOptions:
     crossing: float = _chance(0.4, "tubes go over the objects, else under")
     rings: float = _chance(0.12, "closed curves")
     container: float = _chance(0.28, "everything lies in a large body on another ground")
+    skin: float = _chance(0.4, "that body has an outermost layer of another grey")
     # Echo: what goes together in ultrasound.
     echo: float = _chance(0.17, "the scene is an echo: the four properties below are as likely as they say")
     beyond_echo: float = _chance(0.12, "by what the chance of these four is multiplied in other scenes")

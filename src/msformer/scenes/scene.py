@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -14,13 +14,13 @@ from msformer.phantoms.base import check_shape, to_uint8
 from msformer.scenes.camera import compressed, glints, hairs, lens, sensor
 from msformer.scenes.draws import Draws
 from msformer.scenes.layout import depth_map, place_objects
-from msformer.scenes.light import echo_factor, shade, waves
+from msformer.scenes.light import echo_factor, exposed, shade, waves
 from msformer.scenes.looks import Palette, field, make_palette, object_look
 from msformer.scenes.options import SceneOptions
 from msformer.scenes.overlays import aperture, overlays, padding_level, view_box
 from msformer.scenes.paint import Canvas
 from msformer.scenes.texture import bands, patches
-from msformer.scenes.things import body, lines, other_things, outside_colour
+from msformer.scenes.things import body, lines, other_things, outside_colour, skin
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,9 @@ def make_scene(seed: int, *, shape: tuple[int, int] = (128, 128), options: Scene
     palette = make_palette(draws, unit)
     canvas = _drawn(draws, palette, seen)
     image = canvas.image
-    waves(draws, image, canvas.target, unit)
+    waves(draws, image, canvas.target, palette)
     shade(draws, image)
+    exposed(image)
     hairs(draws, image, unit)
     image = lens(draws, image)
     glint = glints(draws, image, unit)
@@ -108,15 +109,15 @@ def _drawn(draws: Draws, palette: Palette, seen: Mask) -> Canvas:
             outside += texture
         canvas = Canvas(np.where(inside[..., None], ground, outside), seen & inside)
         canvas.label((slice(None), slice(None)), inside & seen, 1)
+        skin(draws, palette, canvas, inside)
     if not canvas.allowed.any():
         canvas.allowed = seen
     depth = depth_map(canvas.allowed)
     objects = place_objects(draws, canvas.allowed)
     other_things(draws, palette, canvas, depth, objects)
     lines(draws, palette, canvas, over=False)
-    look = object_look(draws, palette, len(set(canvas.kinds)) + 1, shape)
-    if len(objects) > 1:
-        look = replace(look, border=min(look.border, 0.35 * min(one.radius for one in objects)))
+    smallest = min((one.radius for one in objects), default=1.0)
+    look = object_look(draws, palette, len(set(canvas.kinds)) + 1, shape, smallest)
     rng = draws.rng("objects")
     for one in objects:
         canvas.paint(one.points, look, rng, target=True)

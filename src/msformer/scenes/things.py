@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from msformer.image import Mask, Plane
-from msformer.phantoms.shapes import curves, plane
+from msformer.phantoms.shapes import curves, plane, smooth_noise
 from msformer.scenes.draws import Draws, log_uniform
 from msformer.scenes.layout import Placed, scatter
 from msformer.scenes.looks import Palette, as_colour, other_look, outlines
@@ -28,6 +28,25 @@ def body(draws: Draws, shape: tuple[int, int]) -> Mask | None:
         size[rng.integers(2)] *= 2.5
     points = outline(rng, "waves", rng.uniform(0, 0.35), 1.0) * size
     return filled(points + np.array(shape) * rng.uniform(0.45, 0.55, 2), shape)
+
+
+def skin(draws: Draws, palette: Palette, canvas: Canvas, inside: Mask) -> None:
+    """Draw the outermost layer of a body, as skin, skull or the wall of a tube; objects stay within it."""
+    if not draws.happens("skin"):
+        return
+    rng = draws.rng("skin")
+    height, width = inside.shape
+    padded = np.pad(inside, 1, constant_values=bool(rng.random() < 0.8))  # most bodies end at the frame without a wall
+    distance = cv2.distanceTransform(padded.astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    thick = (
+        min(height, width) * log_uniform(rng, (0.012, 0.07)) * (1 + 0.3 * smooth_noise(rng, (height, width), width / 8))
+    )
+    layer = inside & (distance <= np.maximum(thick, 1)) & canvas.allowed
+    if not (canvas.allowed & ~layer).any():
+        return
+    look = other_look(draws, palette, len(set(canvas.kinds)) + 1, (height, width), "skin look", (0.4, 1.5))
+    canvas.lay(plane(layer), look)
+    canvas.allowed = canvas.allowed & ~layer
 
 
 def outside_colour(draws: Draws, palette: Palette) -> Palette:
