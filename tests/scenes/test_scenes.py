@@ -6,6 +6,7 @@ import builtins
 import io
 import os
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,3 +207,12 @@ def test_errors_name_argument_limit_and_value() -> None:
             make()
         for word in words:
             assert word in str(caught.value)
+
+
+def test_the_table_of_the_page_is_what_the_options_say() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scenes.md").read_text(encoding="utf-8")
+    for one in fields(SceneOptions):
+        low, high = one.default if isinstance(one.default, tuple) else (one.default, None)
+        default = f"{low:g}" if high is None else f"{low:g} to {high:g}"
+        assert f"| `{one.name}` | {default} |" in page
+    assert page.count("| `") == len(fields(SceneOptions)), "no option that is gone"

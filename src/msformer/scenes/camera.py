@@ -79,7 +79,7 @@ def sensor(draws: Draws, image: Pixels) -> Pixels:
     if draws.happens("dim"):
         rng = draws.rng("dim")
         low = rng.uniform(0, 0.3)
-        image = np.float32(low) + image * np.float32(rng.uniform(0.2, 0.7))
+        image = np.float32(low) + image * np.float32(rng.uniform(0.3, 0.7))
     return image
 
 

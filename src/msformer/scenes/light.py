@@ -15,6 +15,9 @@ from msformer.scenes.texture import speckle
 Pixels = NDArray[np.float32]
 
 
+_DARKEST = 0.2  # grey value that the brightest parts of a picture have at least
+
+
 def echo_factor(draws: Draws) -> float:
     """What the chances of layers, attenuation, speckle and shadows are multiplied by."""
     return 1.0 if draws.happens("echo") else draws.options.beyond_echo
@@ -45,7 +48,7 @@ def _shadow(rng: np.random.Generator, objects: Mask) -> Plane:
     if rng.random() < 0.3 or not objects.any():
         caster = np.zeros_like(objects)
         left = int(rng.integers(width))
-        caster[int(rng.uniform(0, 0.6) * height), left : left + max(3, int(rng.uniform(0.05, 0.3) * width))] = True
+        caster[int(rng.uniform(0, 0.2) * height), left : left + max(3, int(rng.uniform(0.05, 0.3) * width))] = True
     below = plane(np.maximum.accumulate(caster, axis=0) & ~caster)
     below = plane(cv2.GaussianBlur(below, (0, 0), width * rng.uniform(0.01, 0.05), sigmaY=height * 0.01))
     below[caster & objects] = 0
@@ -73,7 +76,7 @@ def shade(draws: Draws, image: Pixels) -> None:
 
 
 def exposed(image: Pixels) -> None:
-    """Darken what would be too bright to see anything in, as a camera does by itself."""
+    """Darken what would be too bright to see anything in, and brighten what is black, as a camera does by itself."""
     peak = float(np.quantile(image[::3, ::3], 0.97))
-    if peak > 1:
-        image /= peak
+    if not _DARKEST < peak < 1:
+        image *= np.clip(peak, _DARKEST, 1) / max(peak, 0.02)

@@ -66,7 +66,7 @@ def make_palette(draws: Draws, unit: float) -> Palette:
 def _least_contrast(draws: Draws) -> float:
     """What small objects, and objects in speckle, need to be seen at all."""
     small = draws.among(TYPES) == "many" or draws.scale("radius") < 0.1
-    return 0.1 * small + 0.1 * draws.happens("echo")
+    return 0.08 + 0.08 * small + 0.06 * draws.happens("echo")
 
 
 def hue(rng: np.random.Generator, channels: int) -> NDArray[np.float64]:
