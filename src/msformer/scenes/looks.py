@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def make_palette(draws: Draws, unit: float) -> Palette:
         level = max(low, min(level, rng.uniform(0.15, 0.5)))
     tint = draws.number("saturation") * hue(rng, channels)
     salience = abs(contrast) + (draws.number("colour") if channels == 3 else 0.0)
-    if draws.happens("texture_only"):
+    if _texture_only(draws):
         salience = 0.05
     low, high = draws.options.texture_scale
     scales = low * max(unit, 0.6), high * max(unit, 0.6)
@@ -65,8 +65,16 @@ def make_palette(draws: Draws, unit: float) -> Palette:
 
 def _least_contrast(draws: Draws) -> float:
     """What small objects, and objects in speckle, need to be seen at all."""
-    small = draws.among(TYPES) == "many" or draws.scale("radius") < 0.1
-    return 0.08 + 0.08 * small + 0.06 * draws.happens("echo")
+    return 0.08 + 0.08 * _small(draws) + 0.06 * draws.happens("echo")
+
+
+def _texture_only(draws: Draws) -> bool:
+    """Whether only texture tells the objects; small ones have no room for one."""
+    return draws.happens("texture_only", 0.0 if _small(draws) else 1.0)
+
+
+def _small(draws: Draws) -> bool:
+    return draws.among(TYPES) == "many" or draws.scale("radius") < 0.1
 
 
 def hue(rng: np.random.Generator, channels: int) -> NDArray[np.float64]:
@@ -105,8 +113,10 @@ def field(
 def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int], radius: float) -> Look:
     """The look of the scene's objects, the smallest of which has a ``radius`` in px."""
     rng = draws.rng("look")
+    low, high = palette.scales  # what is wider than an object is no texture of it, but hides its contrast
+    palette = replace(palette, scales=(low, max(low, min(high, 0.7 * radius))))
     offset = palette.contrast + draws.number("colour") * hue(rng, palette.channels)
-    see_through, only = draws.happens("see_through"), draws.happens("texture_only")
+    see_through, only = draws.happens("see_through"), _texture_only(draws)
     ground = palette.ground
     textured = field(draws, "object texture", "object_texture", palette, shape)
     graded, parted = draws.happens("grading"), draws.happens("parts")

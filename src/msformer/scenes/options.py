@@ -60,7 +60,7 @@ class SceneOptions:
     colour: tuple[float, float] = _range(0.0, 0.3, (0.0, 1.0), "colour between object and ground, beside grey")
     saturation: tuple[float, float] = _range(0.0, 0.8, (0.0, 1.0), "colour of the ground")
     texture_only: float = _chance(
-        0.04, "the object is as bright as its ground; only scale or direction of texture differ"
+        0.06, "only scale or direction of texture tell the object from its ground, unless it is small"
     )
     border: tuple[float, float] = _range(
         0.25, 4.0, (0.0, 20.0), "half width of soft borders, px of 128, log-uniform; 0 is sharp"
