@@ -72,9 +72,7 @@ def speed() -> str:
     cv2.setNumThreads(threads)
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     machine = model.group(1) if model else platform.machine()
-    return (
-        f"A scene takes {' and '.join(lines)}: median and range of five rounds, one core of {machine}, its own time.\n"
-    )
+    return f"A scene takes {' and '.join(lines)}: median and range of five rounds, one core of {machine}.\n"
 
 
 def grid() -> NDArray[np.uint8]:
