@@ -24,9 +24,9 @@ from msformer.morphology import SPECK
 
 Instances: TypeAlias = NDArray[np.uint16 | np.uint32]
 """``(H, W)``; 0 on the ground, 1 to n without gaps, one number an object."""
-SMOOTHING = 0.1
-"""Standard deviation of the blur of the distance, in radii of the component's widest part: steps of the outline that
-pixels or noise have made are shorter, necks are longer."""
+SMOOTHING, LEAST_SMOOTHING = 0.05, 1.0
+"""Standard deviation of the blur of the distance, in radii of the component's widest part, and at least in px: steps of
+the outline that pixels or noise have made are shorter, necks are longer."""
 FLAT = 1.0
 """Convexity defects of fewer px are those of the pixels: a component without deeper ones is convex, thus one object."""
 SLENDER = 2.0
@@ -91,7 +91,8 @@ def _parts(component: Mask, neck: float) -> NDArray[np.int32]:
     step = int(np.ceil(np.sqrt(component.size / WINDOW_PIXELS)))
     coarse = _coarser(component, step)
     depth = cv2.distanceTransform(coarse.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    blurred = cv2.GaussianBlur(depth, (0, 0), SMOOTHING * float(depth.max()), borderType=cv2.BORDER_CONSTANT)
+    sigma = max(SMOOTHING * float(depth.max()), LEAST_SMOOTHING)
+    blurred = cv2.GaussianBlur(depth, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     smooth = np.where(coarse, blurred, 0).astype(np.float32)
     parts = _between_necks(smooth, coarse, neck)
     if (n_parts := int(parts.max())) > 1:
@@ -109,12 +110,14 @@ def _parts(component: Mask, neck: float) -> NDArray[np.int32]:
 def _between_necks(smooth: NDArray[np.float32], component: Mask, neck: float) -> NDArray[np.int32]:
     """Parts 1 to n of a component whose depth is ``smooth``, 0 outside; ``neck`` as in ``part_instances``."""
     from skimage.measure import label
-    from skimage.morphology import h_maxima
+    from skimage.morphology import local_maxima, reconstruction
     from skimage.segmentation import watershed
 
     # Differences of logarithms are ratios of widths; one px more, so that a px more or less is no neck.
     height = np.log1p(smooth.astype(np.float64))
-    seeds = label(h_maxima(height, -np.log(neck)), connectivity=2)  # type: ignore[no-untyped-call]
+    # The tops of what is left when all is cut by so much: scikit-image's h_maxima keeps tops of equal height apart.
+    cut = reconstruction(height + np.log(neck), height)  # type: ignore[no-untyped-call]
+    seeds = label(local_maxima(cut), connectivity=2)  # type: ignore[no-untyped-call]
     if seeds.max() <= 1:
         return component.astype(np.int32)
     return np.asarray(watershed(-smooth, seeds, mask=component), dtype=np.int32)  # type: ignore[no-untyped-call]
