@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from skimage.measure import regionprops
 
 from msformer import measure
-from msformer.errors import ImageError
+from msformer.errors import ImageError, ImageShapeError
 from msformer.geometry import Geometry
 from msformer.image import Image
-from msformer.measure import measure_mask, measure_regions, measure_volume
+from msformer.measure import measure_instances, measure_mask, measure_regions, measure_volume
 
 
 def test_regions_by_hand() -> None:
@@ -150,3 +150,44 @@ def test_undefined_intensities_stay_with_their_label() -> None:
 def test_what_is_no_label_volume_is_refused(labels: NDArray[Any], voxels: NDArray[Any] | None, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         measure_volume(labels, None, voxels)
+
+
+def test_objects_one_by_one_as_worked_out_by_hand() -> None:
+    pixels = np.zeros((40, 50), dtype=np.uint8)
+    instances = np.zeros((40, 50), dtype=np.uint16)
+    instances[10:20, 5:25] = 2  # 10 × 20
+    pixels[10:20, 5:15] = 30  # half of it: mean 15
+    instances[0, 49] = 1
+    pixels[0, 49] = 7
+    point, block = measure_instances(Image.from_array(pixels, spacing_mm=(0.5, 0.5)), instances)
+    assert (block.label, block.area_px, block.area_mm2, block.mean_intensity) == (2, 200, 50.0, (15.0,))
+    assert (block.bbox, block.centroid, block.solidity, block.touches_frame) == (
+        (10, 5, 20, 25),
+        (14.5, 14.5),
+        1,
+        False,
+    )
+    assert block.diameter_px == pytest.approx(2 * np.sqrt(200 / np.pi))
+    assert block.diameter_mm == pytest.approx(np.sqrt(200 / np.pi))
+    assert block.perimeter_px == 9 + 9 + 19 + 19  # through the centres of its outer pixels
+    assert block.perimeter_mm == 28
+    assert (point.label, point.area_px, point.perimeter_px, point.solidity) == (1, 1, 0, 1)
+    assert (point.mean_intensity, point.touches_frame) == ((7.0,), True)
+
+
+def test_objects_in_pixels_that_are_no_squares_have_areas_in_mm_but_no_perimeter() -> None:
+    instances = np.zeros((40, 50), dtype=np.uint16)
+    instances[10:20, 5:25] = 1
+    image = Image.from_array(np.zeros((40, 50, 3), dtype=np.uint8), spacing_mm=(0.5, 0.2))
+    (one,) = measure_instances(image, instances)
+    assert one.area_mm2 == pytest.approx(200 * 0.1)
+    assert one.diameter_mm == pytest.approx(2 * np.sqrt(20 / np.pi))
+    assert one.perimeter_mm is None
+    assert one.mean_intensity == (0.0, 0.0, 0.0)
+
+
+def test_objects_of_another_size_than_the_image_are_refused() -> None:
+    image = Image.from_array(np.zeros((40, 50), dtype=np.uint8))
+    with pytest.raises(ImageShapeError, match=r"\(40, 50\); got \(50, 40\)"):
+        measure_instances(image, np.zeros((50, 40), dtype=np.uint16))
+    assert measure_instances(image, np.zeros((40, 50), dtype=np.uint16)) == ()

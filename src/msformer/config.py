@@ -261,6 +261,13 @@ class RefineSettings(_Settings):
     cells: bool = Field(
         False, description="Grow nuclei to cells by the stain around them, and keep those that have enough of it."
     )
+    neck: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="With foreground.objects = many, objects that touch are told apart where the neck between them is "
+        "narrower than this share of the smaller one's width; 0 parts nothing.",
+    )
 
     @property
     def moves_border(self) -> bool:

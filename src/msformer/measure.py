@@ -92,6 +92,78 @@ def measure_mask(image: Image, mask: Mask) -> Region | None:
 
 
 @dataclass(frozen=True)
+class InstanceRow:
+    """One of many objects.
+
+    Attributes:
+        label: Its number in the instance map.
+        area_px: Number of pixels.
+        area_mm2: Area in mm², None where the spacing is unknown.
+        diameter_px: Diameter of the disc of the same area, in px.
+        diameter_mm: The same in mm, None where the spacing is unknown.
+        perimeter_px: Length of the outline through the centres of its pixels, by scikit-image, in px: 0 of one pixel.
+        perimeter_mm: The same in mm, None where the spacing is unknown or not that of squares.
+        solidity: Share of its convex hull that it fills, by scikit-image, in [0, 1].
+        mean_intensity: Mean of each channel, in the units of the image.
+        bbox: First row, first column, row and column after the last, in px.
+        centroid: Mean row and column in px, centres of pixels at whole numbers.
+        touches_frame: Whether it touches the frame of the image, beyond which it may go on.
+    """
+
+    label: int
+    area_px: int
+    area_mm2: float | None
+    diameter_px: float
+    diameter_mm: float | None
+    perimeter_px: float
+    perimeter_mm: float | None
+    solidity: float
+    mean_intensity: tuple[float, ...]
+    bbox: tuple[int, int, int, int]
+    centroid: tuple[float, float]
+    touches_frame: bool
+
+
+def measure_instances(image: Image, instances: NDArray[np.integer]) -> tuple[InstanceRow, ...]:
+    """Measure every object of a map ``(H, W)`` on the grid of ``image``, 0 on the ground; by number.
+
+    Raises:
+        ImageShapeError: The map is of another size.
+    """
+    from skimage.measure import regionprops
+
+    if instances.shape != image.shape:
+        raise ImageShapeError(f"instances must have the size of the image, {image.shape}; got {instances.shape}")
+    height, width = image.shape
+    row_mm, column_mm = image.spacing_mm or (None, None)
+    pixel_mm2 = None if row_mm is None or column_mm is None else row_mm * column_mm
+    side_mm = row_mm if row_mm == column_mm else None
+    rows = []
+    for one in regionprops(instances):  # type: ignore[no-untyped-call]
+        first_row, first_column, end_row, end_column = (int(bound) for bound in one.bbox)
+        pixels = image.pixels[first_row:end_row, first_column:end_column][one.image]
+        area, perimeter = int(one.area), float(one.perimeter)
+        diameter = 2 * float(np.sqrt(area / np.pi))
+        rows.append(
+            InstanceRow(
+                label=int(one.label),
+                area_px=area,
+                area_mm2=None if pixel_mm2 is None else area * pixel_mm2,
+                diameter_px=diameter,
+                diameter_mm=None if pixel_mm2 is None else diameter * float(np.sqrt(pixel_mm2)),
+                perimeter_px=perimeter,
+                perimeter_mm=None if side_mm is None else perimeter * side_mm,
+                solidity=float(one.solidity),
+                mean_intensity=tuple(float(mean) for mean in np.atleast_1d(pixels.mean(axis=0, dtype=np.float64))),
+                bbox=(first_row, first_column, end_row, end_column),
+                centroid=(float(one.centroid[0]), float(one.centroid[1])),
+                touches_frame=first_row == 0 or first_column == 0 or end_row == height or end_column == width,
+            )
+        )
+    return tuple(rows)
+
+
+@dataclass(frozen=True)
 class VolumeRegion:
     """One label of a label volume ``(D, H, W)``.
 

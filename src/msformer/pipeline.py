@@ -20,9 +20,18 @@ from msformer.consensus import find_consensus
 from msformer.focus import Focus, find_focus
 from msformer.foreground import Foreground, Scene, choose_foreground, find_midline, find_sign
 from msformer.image import Image, LabelMap, Mask
-from msformer.measure import Region, measure_mask, measure_regions
+from msformer.measure import InstanceRow, Region, measure_instances, measure_mask, measure_regions
 from msformer.prepare import Prepared, View, prepare, window_limits
-from msformer.refine import enlarge, mask_to_native, refine_mask, smooth_logits, smooth_to_native, to_native
+from msformer.refine import (
+    Instances,
+    enlarge,
+    mask_to_native,
+    part_instances,
+    refine_mask,
+    smooth_logits,
+    smooth_to_native,
+    to_native,
+)
 from msformer.segmentation import Segmentation, versions
 
 if TYPE_CHECKING:
@@ -98,10 +107,11 @@ def segment_with(
     *,
     random_state: int | None = None,
     spacing_mm: tuple[float, float] | None = None,
+    one_by_one: bool = True,
 ) -> Segmentation:
     """Segment one image with any clustering between the same preparation, foreground rule and refinement.
 
-    See ``segment`` for the other arguments and errors.
+    Without ``one_by_one`` objects are not told apart. See ``segment`` for the other arguments and errors.
     """
     settings = _settings(config, random_state)
     image = _as_image(image, spacing_mm)
@@ -148,6 +158,12 @@ def segment_with(
         if not focus.is_whole:
             regions = tuple(measure_regions(image, label_map))
         foreground = measure_mask(image, mask)
+    instances: Instances | None = None
+    objects: tuple[InstanceRow, ...] = ()
+    if one_by_one and settings.foreground.objects == "many":
+        with clock("objects"):
+            instances = part_instances(mask, settings.refine.neck)
+            objects = measure_instances(image, instances)
     return Segmentation(
         label_map=label_map,
         mask=mask,
@@ -173,6 +189,8 @@ def segment_with(
         config=settings,
         versions=versions(),
         input_digest=digest,
+        instances=instances,
+        objects=objects,
     )
 
 

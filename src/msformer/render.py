@@ -59,18 +59,31 @@ def display(image: Image, intensity_range: tuple[float, float], side: int = PANE
 def preview(
     image: Image,
     label_map: NDArray[np.integer],
-    mask: Mask,
+    mask: Mask | NDArray[np.unsignedinteger],
     intensity_range: tuple[float, float],
     side: int = PANEL_SIDE,
 ) -> Picture:
-    """Image, clusters in colours and image with the mask's outline, side by side."""
+    """Image, clusters in colours and image with the mask's outline, side by side.
+
+    ``mask`` may also be a map of objects ``(H, W)``, 0 on the ground; then each has its outline.
+    """
     shown = display(image, intensity_range, side)
     size = (shown.shape[1], shown.shape[0])
     small_labels = cv2.resize(label_map.astype(np.uint16), size, interpolation=cv2.INTER_NEAREST)
-    small_mask = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
+    numbers = np.asarray(mask, dtype=np.int32)  # the only whole numbers of more than 16 bits that OpenCV resizes
+    small_mask = _parted(np.asarray(cv2.resize(numbers, size, interpolation=cv2.INTER_NEAREST), dtype=np.int32))
     clusters = label_colours(int(label_map.max()))[small_labels]
     gap = np.full((shown.shape[0], GAP, 3), 255, dtype=np.uint8)
     return np.concatenate([shown, gap, clusters, gap, draw_outline(shown, small_mask)], axis=1)
+
+
+def _parted(numbers: NDArray[np.int32]) -> Mask:
+    """A map of objects as a mask with a gap of a px between objects that touch, so that each has its outline."""
+    mask = numbers > 0
+    for axis in (0, 1):
+        one, other = (np.moveaxis(numbers, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        np.moveaxis(mask, axis, 0)[1:][(one != other) & (one > 0)] = False
+    return mask
 
 
 def draw_outline(picture: Picture, mask: Mask) -> Picture:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from msformer.config import Config, Precision
 from msformer.image import LabelMap, Mask
-from msformer.measure import Region
+from msformer.measure import InstanceRow, Region
+from msformer.refine.instances import Instances
 
 if TYPE_CHECKING:
     from msformer.fit import FitStep
@@ -55,6 +56,9 @@ class Segmentation:
         config: All settings.
         versions: Of msformer, Python and the libraries that compute.
         input_digest: SHA-256 of the pixels.
+        instances: ``(H, W)``, the objects of the mask one by one, 1 to n, touching ones parted, 0 on the ground; None
+            unless ``foreground.objects`` is ``many``, and in slices of volumes.
+        objects: One entry an object of ``instances``, measured in the image.
     """
 
     label_map: LabelMap
@@ -81,6 +85,8 @@ class Segmentation:
     config: Config
     versions: Mapping[str, str]
     input_digest: str
+    instances: Instances | None = None
+    objects: tuple[InstanceRow, ...] = ()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The label map, so that array functions take a segmentation as they take labels."""
@@ -116,6 +122,7 @@ class Segmentation:
             "agreement": self.agreement,
             "is_empty": self.is_empty,
             "foreground": None if self.foreground is None else asdict(self.foreground),
+            "n_objects": None if self.instances is None else len(self.objects),
             "cluster_channels": list(self.cluster_channels),
             "working_shape": list(self.working_shape),
             "network": None if self.network is None else dict(self.network),

@@ -113,7 +113,7 @@ def segment_volume(
     for number in numbers:
         if cancel is not None and cancel.is_set():
             break
-        found = segment_with(cluster, _plane(volume, axis, number, limits), settings)
+        found = segment_with(cluster, _plane(volume, axis, number, limits), settings, one_by_one=False)
         if found.stop_reason != "blank":
             names = np.array([-1, *found.cluster_channels], dtype=np.int16)
             _across(channels, axis, number)[...] = names[found.label_map]

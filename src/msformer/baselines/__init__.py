@@ -24,9 +24,10 @@ from msformer.config import Config
 from msformer.errors import ConfigError
 from msformer.foreground import Scene, score_mask
 from msformer.image import Image
-from msformer.measure import measure_mask
+from msformer.measure import measure_instances, measure_mask
 from msformer.pipeline import segment_with
 from msformer.prepare import Prepared
+from msformer.refine import part_instances
 from msformer.segmentation import Segmentation
 
 __all__ = ["METHODS", "Method", "get_method", "method_names", "register", "segment"]
@@ -139,9 +140,12 @@ def segment(
     mask = own[result.label_map - 1]
     scene = Scene(seen[0].working.appearance, seen[0].working.valid)
     small = cv2.resize(mask.astype(np.uint8), result.working_shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+    instances = None if result.instances is None else part_instances(mask, result.config.refine.neck)
     return replace(
         result,
         mask=mask,
+        instances=instances,
+        objects=() if instances is None else measure_instances(picture, instances),
         foreground=measure_mask(picture, mask),
         foreground_score=score_mask(small, scene, result.config.foreground.cues)[0],
     )

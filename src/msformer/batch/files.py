@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from msformer.batch.plan import Case
 from msformer.config import Config
 from msformer.geometry import Geometry
-from msformer.io import write_mask
+from msformer.io import write_mask, write_png
 from msformer.io.export import SUFFIXES, write_labels
-from msformer.io.segments import Segment, object_segment, segments_of
+from msformer.io.segments import Segment, instance_segments, object_segment, segments_of
 from msformer.volume import Kind
 
 OUTPUT_KINDS = ("labels", "masks", "preview")
 """Folders of the results, one file a case in each."""
-OPTIONAL_KINDS = ("stability",)
+OPTIONAL_KINDS = ("instances", "stability")
 """Folders of results that only some settings ask for."""
 ALL_KINDS = (*OUTPUT_KINDS, *OPTIONAL_KINDS)
 SAME: dict[Kind, str] = {
@@ -42,17 +42,21 @@ def write_results(
     geometry: Geometry | None,
     instances: Sequence[Path],
     seed: str,
+    objects: NDArray[np.uint16] | None = None,
 ) -> dict[str, str]:
-    """Write labels and mask ``(D, H, W)`` in each format.
+    """Write labels, mask and, where there are some, objects one by one, all ``(D, H, W)``, in each format.
 
     Returns:
-        Paths below ``out``: ``labels`` and ``masks`` for the first format, ``labels.FORMAT`` … for the others.
+        Paths below ``out``: ``labels``, ``masks`` and ``instances`` for the first format, ``labels.FORMAT`` … for the
+        others.
     """
     paths: dict[str, str] = {}
-    drawn: tuple[tuple[str, NDArray[np.uint8 | np.uint16], list[Segment], str], ...] = (
+    drawn: list[tuple[str, NDArray[np.uint8 | np.uint16], list[Segment], str]] = [
         ("labels", label_map, segments_of(max(int(label_map.max(initial=0)), 1)), "msformer clusters"),
         ("masks", mask.astype(np.uint8), [object_segment()], "msformer object"),
-    )
+    ]
+    if objects is not None:
+        drawn.append(("instances", objects, instance_segments(int(objects.max(initial=0))), "msformer objects"))
     for name in formats:
         for kind, array, segments, description in drawn:
             relative = f"{kind}/{case.case_id}{SUFFIXES[name]}"
@@ -60,6 +64,9 @@ def write_results(
             path.parent.mkdir(parents=True, exist_ok=True)
             if kind == "masks" and name == "png" and len(mask) == 1:
                 write_mask(path, mask[0])  # 0 and 255, to be seen by eye
+                written = [path]
+            elif kind == "instances" and name == "png" and len(array) == 1:
+                write_png(path, array[0].astype(np.uint16))  # of one depth, whatever the number of objects
                 written = [path]
             else:
                 written = write_labels(

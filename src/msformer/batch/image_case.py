@@ -15,6 +15,7 @@ from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.geometry import Geometry
 from msformer.io import read, write_png
+from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
 from msformer.render import preview
 
@@ -47,6 +48,13 @@ def run_image(
     segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
     was_segmented = time.perf_counter()
     spacing = image.spacing_mm
+    instances, notes = segmentation.instances, []
+    if len(segmentation.objects) > MAX_LABELS:
+        instances = None
+        notes.append(
+            f"no instance map is written: it holds at most {MAX_LABELS} objects; got {len(segmentation.objects)}, "
+            "which objects.csv has"
+        )
     paths = write_results(
         out,
         case,
@@ -56,9 +64,11 @@ def run_image(
         None if spacing is None else Geometry((spacing[1], spacing[0], 1.0)),
         (),
         segmentation.config.digest,
+        None if instances is None else instances[None].astype(np.uint16),
     )
     paths["preview"] = f"preview/{case.case_id}.png"
-    picture = preview(image, segmentation.label_map, segmentation.mask, segmentation.intensity_range)
+    shown = segmentation.mask if segmentation.instances is None else segmentation.instances
+    picture = preview(image, segmentation.label_map, shown, segmentation.intensity_range)
     write_png(out / paths["preview"], picture)
     if config.restarts > 1:
         paths["stability"] = f"stability/{case.case_id}.png"
@@ -77,6 +87,8 @@ def run_image(
         "dtype": str(image.pixels.dtype),
         "spacing_mm": image.spacing_mm,
         "outputs": paths,
+        "notes": notes,
         "regions": [asdict(region) for region in segmentation.regions],
+        "objects": [asdict(one) for one in segmentation.objects],
         **result,
     }

@@ -1,4 +1,7 @@
-"""What came of a run: ``report.json`` for programs, ``regions.csv`` for spreadsheets, ``index.html`` for eyes."""
+"""What came of a run: ``report.json`` for programs, ``regions.csv`` for spreadsheets, ``index.html`` for eyes.
+
+Where objects were told apart, ``objects.csv`` has a row an object.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,15 @@ REGION_COLUMNS = [
     "bbox_first_row", "bbox_first_column", "bbox_end_row", "bbox_end_column",
 ]  # fmt: skip
 
+OBJECT_COLUMNS = [
+    "case_id", "label", "area_px", "area_mm2", "diameter_px", "diameter_mm", "perimeter_px", "perimeter_mm",
+    "solidity", "centroid_row", "centroid_column", "bbox_first_row", "bbox_first_column", "bbox_end_row",
+    "bbox_end_column", "touches_frame",
+]  # fmt: skip
+
 
 def write_report(out: Path, records: Sequence[Record], config: Config, *, n_planned: int, split: Split) -> None:
-    """Write the three reports of a run into ``out``.
+    """Write the reports of a run into ``out``; an ``objects.csv`` of an earlier one goes where this one has none.
 
     Args:
         out: Folder of the results.
@@ -58,10 +67,14 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
         "config": config.model_dump(mode="json"),
         "config_digest": config.digest,
     }
-    # The regions of all cases stand in the table; here they would bury the rest.
-    cases = [{key: value for key, value in record.items() if key != "regions"} for record in records]
+    # Regions and objects of all cases stand in the tables; here they would bury the rest.
+    cases = [{key: value for key, value in record.items() if key not in ("regions", "objects")} for record in records]
     write_text(out / "report.json", json.dumps({**summary, "cases": cases}, indent=1, allow_nan=False) + "\n")
     write_text(out / "regions.csv", _regions_csv(records))
+    if any(record.get("n_objects") is not None for record in records):
+        write_text(out / "objects.csv", _objects_csv(records))
+    else:
+        (out / "objects.csv").unlink(missing_ok=True)
     _write_page(out, records, summary)
 
 
@@ -92,6 +105,31 @@ def _regions_csv(records: Sequence[Record]) -> str:
                 *(f"{value:.3f}" for value in region["centroid"]),
                 *region["bbox"],
                 *(f"{value:.6g}" for value in region["mean_intensity"]),
+            ]
+        )
+    return text.getvalue()
+
+
+def _objects_csv(records: Sequence[Record]) -> str:
+    rows = [(record["case_id"], one) for record in records for one in record.get("objects", ())]
+    channels = max((len(one["mean_intensity"]) for _, one in rows), default=1)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*OBJECT_COLUMNS, *(f"mean_intensity_{channel}" for channel in range(1, channels + 1))])
+    for case_id, one in rows:
+        sizes = (one[name] for name in ("diameter_px", "diameter_mm", "perimeter_px", "perimeter_mm"))
+        writer.writerow(
+            [
+                case_id,
+                one["label"],
+                one["area_px"],
+                "" if one["area_mm2"] is None else f"{one['area_mm2']:.6g}",
+                *("" if size is None else f"{size:.6g}" for size in sizes),
+                f"{one['solidity']:.4f}",
+                *(f"{value:.3f}" for value in one["centroid"]),
+                *one["bbox"],
+                int(one["touches_frame"]),
+                *(f"{value:.6g}" for value in one["mean_intensity"]),
             ]
         )
     return text.getvalue()
@@ -144,9 +182,9 @@ def _loop(record: Record) -> str:
     if "slices" in record:
         changed = f"clusters changed {record['labels_changed']} of {record['labels_followed']} times"
         return " · ".join([f"{len(record['slices'])} slices, {changed}", *record["notes"]])
-    if record["stop_reason"] == "not_iterative":
-        return "k-means"
-    return f"network, {record['n_iter']} updates ({record['stop_reason']})"
+    is_loop = record["stop_reason"] != "not_iterative"
+    how = f"network, {record['n_iter']} updates ({record['stop_reason']})" if is_loop else "k-means"
+    return " · ".join([how, *record["notes"]])
 
 
 def _failed_entry(record: Record) -> str:
@@ -161,6 +199,7 @@ def _done_entry(out: Path, record: Record) -> str:
     facts = (
         f"{' × '.join(map(str, reversed(record['shape'])))} px · {record['n_labels']} clusters · "
         + ("nothing found" if record["is_empty"] else f"object {share:.1%} of the image")
+        + ("" if record.get("n_objects") is None else f" · {record['n_objects']} objects")
         + f" · confidence {record['confidence']:.2f} · preset {record['preset']}"
         + (f" ({record['preset_reason']})" if record["preset_reason"] else "")
         + f" · {_loop(record)} · {record['elapsed_s']:.1f} s"

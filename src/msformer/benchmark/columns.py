@@ -9,6 +9,13 @@ HEADINGS = [
     "method", "mean", "95 % interval", "median", "10th percentile", f"< {POOR}", "between seeds", "s", "MB", "failed",
 ]  # fmt: skip
 DIFFERENCE_HEADINGS = ["other", "mean difference", "95 % interval", "better / equal / worse", "Wilcoxon p"]
+OBJECT_HEADINGS = [
+    "method", "cases", "F1", "AJI", "PQ", "found / true", "components: F1", "components: AJI", "components: PQ",
+]  # fmt: skip
+ABOUT_OBJECTS = (
+    "Each object of an instance map against its own: F1 and PQ at IoU over .5, AJI; means over cases. Beside it the "
+    "same mask's connected components as they are, touching objects not parted."
+)
 CAPTIONS = {
     "distributions": "Dice of each case (dots, mean over seeds) and mean (line).",
     "time": "Mean Dice against seconds a case on one thread.",
@@ -30,6 +37,21 @@ def cells(row: Row) -> list[str]:
         f"{row.seconds:.2f}",
         "–" if row.peak_memory_mb is None else f"{row.peak_memory_mb:.0f}",
         str(row.failed),
+    ]
+
+
+def object_rows(table: Table, name: str) -> list[list[str]]:
+    """Lines under ``OBJECT_HEADINGS``; none where a set has no instance maps."""
+    return [
+        [
+            row.method,
+            str(row.n),
+            *(f"{value:.3f}" for value in row.parted),
+            f"{row.n_found} / {row.n_true}",
+            *(f"{value:.3f}" for value in row.components),
+        ]
+        for row in table.objects(name)
+        if row.n
     ]
 
 

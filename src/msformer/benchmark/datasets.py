@@ -19,12 +19,14 @@ class BenchmarkCase:
         name: File name without suffix.
         image: The image.
         truth: The mask; any value but zero is the object.
+        instances: The instance map, one number an object, where the set has one.
     """
 
     set_name: str
     name: str
     image: Path
     truth: Path
+    instances: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def discover(root: Path, sets: Sequence[str] = (), max_cases: int | None = None)
     """Find the sets below ``root``, in alphabetical order.
 
     Args:
-        root: Folder whose subfolders hold ``images/`` and ``masks/``; subfolders without are passed over.
+        root: Folder whose subfolders hold ``images/`` and ``masks/``, and may hold ``instances/``; subfolders without
+            the first two are passed over.
         sets: Take only these.
         max_cases: Take only the first so many of each set.
 
@@ -61,7 +64,10 @@ def discover(root: Path, sets: Sequence[str] = (), max_cases: int | None = None)
         )
         unpaired += [*other_images, *other_masks]
         both = sorted(set(images) & set(masks))
-        cases += [BenchmarkCase(set_name, stem, images[stem], masks[stem]) for stem in both[:max_cases]]
+        one_by_one = _by_stem(folder)[0] if (folder := found[set_name] / "instances").is_dir() else {}
+        cases += [
+            BenchmarkCase(set_name, stem, images[stem], masks[stem], one_by_one.get(stem)) for stem in both[:max_cases]
+        ]
         unpaired += [path for stem, path in {**masks, **images}.items() if stem not in both]
     if not cases:
         raise ConfigError(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, cells, difference_rows
+from msformer.benchmark.columns import (
+    ABOUT_OBJECTS,
+    CAPTIONS,
+    DIFFERENCE_HEADINGS,
+    HEADINGS,
+    OBJECT_HEADINGS,
+    cells,
+    difference_rows,
+    object_rows,
+)
 from msformer.benchmark.figures import FIGURES
 from msformer.benchmark.table import Table
 from msformer.evaluation.protocols import PROTOCOLS
@@ -47,6 +56,11 @@ def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -
             count = rows[0].summary.n
             lines += [f"### {name}, {count} cases, Dice under `{protocol}`", ""]
             lines += _markdown_table(HEADINGS, [cells(row) for row in rows])
+    of_objects = {name: of_set for name in table.sets if (of_set := object_rows(table, name))}
+    if of_objects:
+        lines += ["## Objects one by one", "", ABOUT_OBJECTS, ""]
+    for name, of_set in of_objects.items():
+        lines += [f"### {name}", "", *_markdown_table(OBJECT_HEADINGS, of_set)]
     lines += [f"## Paired differences: `{own}` minus each other method, Dice under `automatic`", ""]
     for name in table.sets:
         lines += [f"### {name}", "", *_markdown_table(DIFFERENCE_HEADINGS, difference_rows(table, name, own))]

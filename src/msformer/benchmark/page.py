@@ -10,7 +10,16 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from msformer.benchmark.columns import CAPTIONS, DIFFERENCE_HEADINGS, HEADINGS, cells, difference_rows
+from msformer.benchmark.columns import (
+    ABOUT_OBJECTS,
+    CAPTIONS,
+    DIFFERENCE_HEADINGS,
+    HEADINGS,
+    OBJECT_HEADINGS,
+    cells,
+    difference_rows,
+    object_rows,
+)
 from msformer.benchmark.figures import FIGURES
 from msformer.benchmark.gallery import gallery
 from msformer.benchmark.table import Table
@@ -29,6 +38,11 @@ def write_page(out: Path, table: Table, facts: dict[str, Any], own: str) -> None
             parts.append(f"<h3>{escape(name)}: Dice under {protocol}</h3>{_html_table(HEADINGS, rows, own)}")
             all_metrics = _metrics_table(table, name, protocol, own)
             parts.append(f"<details><summary>means of all metrics under {protocol}</summary>{all_metrics}</details>")
+        parts.append("</section>")
+    if of_objects := {name: of_set for name in table.sets if (of_set := object_rows(table, name))}:
+        parts.append(f"<section><h2>Objects one by one</h2><p>{escape(ABOUT_OBJECTS)}</p>")
+        for name, of_set in of_objects.items():
+            parts.append(f"<h3>{escape(name)}</h3>{_html_table(OBJECT_HEADINGS, of_set, own)}")
         parts.append("</section>")
     parts.append(f"<section><h2>{escape(own)} minus each other method, Dice under automatic, paired</h2>")
     for name in table.sets:

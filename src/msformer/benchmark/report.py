@@ -62,6 +62,7 @@ def write_report(
     summary = {
         **facts,
         "protocols": tables,
+        "objects": {name: [asdict(row) for row in table.objects(name)] for name in table.sets},
         "difference_to": {"method": own, "protocol": "automatic", "sets": differences},
     }
     write_text(out / "summary.json", json.dumps(null_undefined(summary), indent=1, allow_nan=False) + "\n")

@@ -39,6 +39,27 @@ class Row:
     failed: int
 
 
+@dataclass(frozen=True)
+class ObjectsRow:
+    """One method on one set, objects one by one; means over cases, each the mean over seeds.
+
+    Attributes:
+        method: Its name.
+        n: Cases whose objects were parted or failed, each of which counts as 0; the means are of these.
+        parted: F1, AJI and PQ of the objects; nan where ``n`` is 0.
+        components: The same of the mask's components as they are.
+        n_found: Objects that were found, of all these runs.
+        n_true: True ones.
+    """
+
+    method: str
+    n: int
+    parted: tuple[float, float, float]
+    components: tuple[float, float, float]
+    n_found: int
+    n_true: int
+
+
 class Table:
     """All records of a benchmark, ready for questions."""
 
@@ -98,6 +119,42 @@ class Table:
         """Rows of all methods on a set, best mean first."""
         rows = [self.row(set_name, method, protocol) for method in self.methods if self.runs(set_name, method)]
         return sorted(rows, key=lambda row: -row.summary.mean)
+
+    def objects(self, set_name: str) -> list[ObjectsRow]:
+        """Rows of all methods on a set that has instance maps, best mean F1 first; none where it has not.
+
+        A run whose settings do not ask for many objects has none of its own and is left out; a failed one counts as 0.
+        """
+        rows = []
+        for method in self.methods:
+            done = [run for run in self.runs(set_name, method) if run["status"] == "done" and run.get("objects")]
+            if not done:
+                continue
+            asked = [run for run in done if run["objects"]["parted"] is not None]
+            failed = [run for run in self.runs(set_name, method) if run["status"] == "failed"]
+            cases = {run["case"] for run in [*asked, *failed]}
+            rows.append(
+                ObjectsRow(
+                    method=method,
+                    n=len(cases),
+                    parted=self._mean_objects([*asked, *failed], "parted"),
+                    components=self._mean_objects([*asked, *failed], "components"),
+                    n_found=sum(run["objects"]["parted"]["n_pred"] for run in asked),
+                    n_true=sum(run["objects"]["parted"]["n_gt"] for run in asked),
+                )
+            )
+        return sorted(rows, key=lambda row: (row.n == 0, -row.parted[0]))
+
+    @staticmethod
+    def _mean_objects(runs: Sequence[Record], kind: str) -> tuple[float, float, float]:
+        means = []
+        for metric in ("f1", "aji", "pq"):
+            by_case: dict[str, list[float]] = defaultdict(list)
+            for run in runs:
+                by_case[run["case"]].append(run["objects"][kind][metric] if run["status"] == "done" else 0.0)
+            values = [statistics.fmean(scores) for scores in by_case.values()]
+            means.append(statistics.fmean(values) if values else float("nan"))
+        return means[0], means[1], means[2]
 
     def difference(self, set_name: str, first: str, second: str, protocol: str) -> Comparison:
         """Paired difference first − second of the Dice over the cases of a set."""

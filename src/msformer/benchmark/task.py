@@ -16,11 +16,13 @@ from msformer import baselines
 from msformer.benchmark.datasets import BenchmarkCase
 from msformer.config import Config
 from msformer.errors import MSFormerError
-from msformer.evaluation.files import read_truth
+from msformer.evaluation.files import read_instances, read_truth
+from msformer.evaluation.instances import match_instances
 from msformer.evaluation.metrics import score_selection
 from msformer.evaluation.selection import select_all
 from msformer.io import null_undefined, read, write_mask, write_text
-from msformer.segmentation import versions
+from msformer.refine import part_instances
+from msformer.segmentation import Segmentation, versions
 
 NOT_COMPUTING = ("app", "batch", "cli", "demo.py", "phantoms", "render.py")
 """Parts of the package that no score depends on; a change in them does not make a run stale."""
@@ -48,6 +50,7 @@ class Task:
         """Digest of all that the result depends on: both files, method, seed, settings and the program."""
         parts = [self.method, str(self.seed), self.config.digest, program_digest(), *versions().values()]
         parts += [_file_digest(self.case.image), _file_digest(self.case.truth)]
+        parts += [] if self.case.instances is None else [_file_digest(self.case.instances)]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
@@ -117,6 +120,7 @@ def _run(task: Task, mask_path: Path) -> dict[str, Any]:
     }
     return {
         "scores": scores,
+        "objects": None if task.case.instances is None else _score_objects(result, task.case.instances),
         "seconds": seconds,
         "peak_memory_mb": peak,
         "shape": list(image.shape),
@@ -127,6 +131,23 @@ def _run(task: Task, mask_path: Path) -> dict[str, Any]:
         "n_labels": result.n_labels,
         "n_iter": result.n_iter,
         "stop_reason": result.stop_reason,
+    }
+
+
+def _score_objects(result: Segmentation, path: Path) -> dict[str, Any]:
+    """Objects one by one against an instance map.
+
+    Returns:
+        Scores of ``parted``, the result's own instances, None where its settings do not ask for many objects, and of
+        ``components``, those of its mask as they are, which tell what the parting is worth.
+    """
+    truth = read_instances(path)
+    maps = {"parted": result.instances, "components": part_instances(result.mask, neck=0)}
+    return {
+        name: None
+        if one is None
+        else null_undefined(match_instances(instances_pred=one, instances_gt=truth).scores().to_record())
+        for name, one in maps.items()
     }
 
 

@@ -13,7 +13,9 @@ import typer
 
 
 def benchmark(
-    data: Annotated[Path, typer.Option(help="Folder of <set>/images and <set>/masks.")],
+    data: Annotated[
+        Path, typer.Option(help="Folder of <set>/images and <set>/masks, with or without <set>/instances.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; runs that are there are kept.")],
     methods: Annotated[list[str] | None, typer.Option(help="Methods to compare; all if left out.")] = None,
     seeds: Annotated[list[int] | None, typer.Option(min=0, help="Seeds; methods without one run once.")] = None,
@@ -28,7 +30,7 @@ def benchmark(
     markdown: Annotated[Path | None, typer.Option(help="Also write the results as this Markdown page.")] = None,
     progress: Annotated[bool, typer.Option(help="Show a bar.")] = True,
 ) -> None:
-    """Compare methods under every protocol.
+    """Compare methods under every protocol, and object by object where a set has instance maps.
 
     Writes one JSON and one mask a run, summary.json, figures and index.html. What was done before with the same
     files, settings and program is not done again. Exit codes: 0 all done, 1 some runs failed, 2 usage, 130 interrupted.

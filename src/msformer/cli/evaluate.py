@@ -18,6 +18,7 @@ class Kind(StrEnum):
     auto = "auto"
     masks = "masks"
     labels = "labels"
+    instances = "instances"
 
 
 def evaluate(
@@ -27,7 +28,9 @@ def evaluate(
     kind: Annotated[
         Kind,
         typer.Option(
-            "--as", help="What PRED holds; auto takes files of 0 and one other value for masks, others for labels."
+            "--as",
+            help="What PRED holds; auto takes files of 0 and one other value for masks, others for labels. instances: "
+            "PRED and GT are instance maps, one number an object.",
         ),
     ] = Kind.auto,
     spacing_mm: Annotated[
@@ -48,8 +51,10 @@ def evaluate(
 
     Files are paired by their path below PRED and GT, without suffix; nothing is ever resized. Masks are scored under
     the protocol `automatic`; label maps under `oracle-cluster` and `oracle-components`, where the ground truth picks
-    the clusters; label maps that `segment` wrote also as the released code does it. Writes a table of the cases for
-    each protocol used (cases-automatic.csv, …), summary.json and index.html. Exit codes: 0 all scored, 1 some could
+    the clusters; label maps that `segment` wrote also as the released code does it. Where `segment` wrote instances/,
+    and GT has a folder instances/ in it or beside it, objects are compared one by one as well: F1 at IoU .5, AJI, PQ.
+    Writes a table of the cases for each protocol used (cases-automatic.csv, …), of objects cases-instances.csv,
+    summary.json and index.html. Exit codes: 0 all scored, 1 some could
     not be paired or scored, 2 usage, 130 interrupted.
     """
     settings = _settings(spacing_mm, tolerance_px, tolerance_mm)
@@ -97,6 +102,10 @@ def _tell(summary: dict[str, Any]) -> None:
     for name, table in summary["protocols"].items():
         dice = table["metrics"]["dice"]
         typer.echo(f"{name}: Dice mean {dice['mean']:.3f}, median {dice['median']:.3f}, {table['n_cases']} scored")
+    if (objects := summary["instances"]) is not None:
+        f1, aji, pq = (objects["metrics"][name]["mean"] for name in ("f1", "aji", "pq"))
+        counts = f"{objects['n_matched']} of {objects['n_gt']} objects found, {objects['n_pred']} marked"
+        typer.echo(f"instances: F1 mean {f1:.3f}, AJI {aji:.3f}, PQ {pq:.3f}, {objects['n_cases']} scored; {counts}")
     for remark in summary["remarks"]:
         cases = f" (cases: {len(remark['case_ids'])})" if remark["case_ids"] else ""
         typer.echo(f"note: {remark['remark']}{cases}")

@@ -124,8 +124,9 @@ def segment(
     """Segment images and volumes without labels.
 
     Writes labels/NAME (1 to K), masks/NAME (the object), preview/NAME.png, regions.csv, report.json and index.html
-    into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts). Labels and masks
-    are of the input's kind, with its geometry, or of those that --format names.
+    into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts); of images with
+    --objects many, or a preset that says so, also instances/NAME (1 to n, touching objects parted) and objects.csv.
+    Labels, masks and instances are of the input's kind, with its geometry, or of those that --format names.
     Exit codes: 0 all done, 1 some images failed, 2 usage, 130 interrupted.
     """
     from msformer.cli.settings import resolve, to_toml

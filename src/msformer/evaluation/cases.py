@@ -6,11 +6,13 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from msformer.errors import ConfigError, MSFormerError
-from msformer.evaluation.files import read_truth, select
+from msformer.errors import ConfigError, ImageShapeError, MSFormerError
+from msformer.evaluation.files import read_instances, read_truth, select
+from msformer.evaluation.instances import InstanceScores, match_instances
 from msformer.evaluation.metrics import Scores, score_selection
 from msformer.evaluation.pairing import Case, Remark
 from msformer.evaluation.protocols import PROTOCOLS, Protocol, Selection
@@ -26,6 +28,7 @@ TAKEN_FOR_LABELS = (
     "--as masks takes everything but 0 for the object"
 )
 NO_CHANNELS = "not scored under 'released', which needs the raw channel numbers of a report.json of msformer segment"
+ONE_OBJECT = "the instance map of the {side} holds one number, 255: is it a mask?"
 MIXED = "some files were taken for masks and others for label maps, by their values; --as says what all of them are"
 
 
@@ -78,10 +81,26 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ObjectRow:
+    """The objects of one case, one by one.
+
+    Attributes:
+        case_id: Name of the case.
+        scores: F1, AJI, PQ and counts.
+        shape: Height and width in px.
+    """
+
+    case_id: str
+    scores: InstanceScores
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Scored:
     """What came of all cases.
 
     Attributes:
+        objects: Case by case, where instance maps were compared.
         rows: Case by case, protocols in the order of ``PROTOCOLS``.
         failures: What could not be scored, and why.
         remarks: What is worth telling and no failure.
@@ -90,6 +109,7 @@ class Scored:
     rows: list[Row] = field(default_factory=list)
     failures: list[Remark] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    objects: list[ObjectRow] = field(default_factory=list)
 
     def by_protocol(self) -> dict[Protocol, list[Row]]:
         """Rows of each protocol that was used."""
@@ -101,7 +121,8 @@ def score_cases(cases: Sequence[Case], settings: ScoreSettings) -> Scored:
     """Score every case under every protocol that fits its files.
 
     Masks are scored under ``automatic``; label maps under ``oracle-cluster`` and ``oracle-components``, and under
-    ``released`` where the raw channels are known. A file that cannot be read or is of another size becomes a failure.
+    ``released`` where the raw channels are known; instance maps object by object. A file that cannot be read or is of
+    another size becomes a failure.
 
     Args:
         cases: From ``pairing.pair``.
@@ -109,6 +130,15 @@ def score_cases(cases: Sequence[Case], settings: ScoreSettings) -> Scored:
     """
     result = Scored()
     for case in cases:
+        if case.instances is not None:
+            try:
+                row, remarks = _score_objects(case.case_id, *case.instances)
+                result.objects.append(row)
+                result.remarks.extend(Remark(case.case_id, text) for text in remarks)
+            except Exception as error:
+                result.failures.append(_failure(case, error))
+        if not case.predictions:
+            continue
         try:
             mask_gt, n_values = read_truth(case.truth)
         except Exception as error:
@@ -133,6 +163,20 @@ def score_cases(cases: Sequence[Case], settings: ScoreSettings) -> Scored:
     if len({row.scores.protocol == "automatic" for row in result.rows if row.case_id in guessed}) > 1:
         result.remarks.append(Remark("", MIXED))
     return result
+
+
+def _score_objects(case_id: str, pred: Path, truth: Path) -> tuple[ObjectRow, list[str]]:
+    """Compare two instance maps; the scores, and what is worth telling."""
+    instances_pred, instances_gt = read_instances(pred), read_instances(truth)
+    if instances_pred.shape != instances_gt.shape:
+        raise ImageShapeError(
+            f"{pred}: must have the size of the ground truth, nothing is ever resized; got "
+            f"{instances_pred.shape}, ground truth {instances_gt.shape}"
+        )
+    match = match_instances(instances_pred=instances_pred, instances_gt=instances_gt)
+    sides = {"prediction": (match.n_pred, instances_pred), "ground truth": (match.n_gt, instances_gt)}
+    remarks = [ONE_OBJECT.format(side=side) for side, (count, one) in sides.items() if count == 1 and one.max() == 255]
+    return ObjectRow(case_id, match.scores(), instances_gt.shape), remarks
 
 
 def _about_truth(mask_gt: Mask, n_values: int) -> list[str]:

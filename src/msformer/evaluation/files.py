@@ -68,6 +68,22 @@ def read_truth(path: Path) -> tuple[Mask, int]:
     return _nonzero(pixels), len(np.unique(pixels))
 
 
+def read_instances(path: Path) -> NDArray[np.integer]:
+    """Read an instance map ``(H, W)``: 0 is the ground, every other number an object.
+
+    Raises:
+        ReadError: It cannot be read, or has several pages.
+        ImageError: It is a JPEG, has colours, or does not hold whole numbers from 0 up.
+    """
+    pixels = _read_one_page(path)
+    if _is_jpeg(path):
+        raise ImageError(f"{path}: an instance map must not be a JPEG, which blurs numbers")
+    instances: NDArray[np.integer] = np.asarray(_as_labels(path, pixels))
+    if int(instances.min()) < 0:
+        raise ImageError(f"{path}: an instance map must hold whole numbers from 0 up; got {int(instances.min())}")
+    return instances
+
+
 def _read_one_page(path: Path) -> NDArray[Any]:
     if (pages := count_pages(path)) > 1:
         raise ReadError(f"{path}: must hold one image; got {pages} pages")
@@ -81,13 +97,16 @@ def _is_mask(pixels: NDArray[Any]) -> bool:
 
 def _require_likely_labels(path: Path, pixels: NDArray[Any]) -> None:
     """Refuse what is hardly a label map, so that no photograph is scored as one in silence."""
-    with path.open("rb") as file:
-        is_jpeg = file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE
     n_values = len(np.unique(pixels))
-    if is_jpeg:
+    if _is_jpeg(path):
         raise ImageError(f"{path}: a label map must not be a JPEG, which blurs labels; got {n_values} values; {SAY_SO}")
     if n_values > MAX_LABELS:
         raise ImageError(f"{path}: a label map must hold at most {MAX_LABELS} values; got {n_values}; {SAY_SO}")
+
+
+def _is_jpeg(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE
 
 
 def _nonzero(pixels: NDArray[Any]) -> Mask:

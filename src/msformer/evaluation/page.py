@@ -16,8 +16,9 @@ from PIL import Image as Pillow
 
 from msformer.errors import MSFormerError
 from msformer.evaluation.agreement import COLOURS, draw_agreement
-from msformer.evaluation.cases import Row, Scored
+from msformer.evaluation.cases import ObjectRow, Row, Scored
 from msformer.evaluation.files import read_truth, select
+from msformer.evaluation.instances import INSTANCE_METRICS
 from msformer.evaluation.metrics import LOWER_IS_BETTER
 from msformer.evaluation.pairing import Case, index_folder
 from msformer.io.atomic import atomic_path
@@ -27,6 +28,7 @@ NAMES = {
     "dice": "Dice", "iou": "IoU", "sensitivity": "sensitivity", "specificity": "specificity",
     "hm_error": "HM error", "xor_error": "XOR error", "surface_dice": "surface Dice",
     "hausdorff95_px": "HD95, px", "hausdorff95_mm": "HD95, mm", "assd_px": "ASSD, px", "assd_mm": "ASSD, mm",
+    "f1": "F1", "aji": "AJI", "pq": "PQ", "sq": "SQ", "rq": "RQ",
 }  # fmt: skip
 STATISTICS = {
     "mean": "mean", "ci_low": "95 % from", "ci_high": "to", "median": "median",
@@ -71,6 +73,8 @@ def write_page(
             file.write(_summary_table(name, summary["protocols"][name]))
             if rank == 0 and worst > 0:  # what went wrong under the protocol that counts, before the others
                 file.writelines(_gallery(rows, cases, worst, images))
+        if summary["instances"] is not None:
+            file.write(_object_tables(summary["instances"], scored.objects))
         file.writelines(_case_table(name, rows) for name, rows in tables.items())
         file.write(tail)
 
@@ -94,17 +98,45 @@ def _list(style: str, title: str, entries: Sequence[str]) -> Iterator[str]:
 
 
 def _summary_table(name: str, table: Mapping[str, Any]) -> str:
+    return (
+        f"<section><h2>Protocol {escape(name)}, {table['n_cases']} cases</h2><p>{escape(table['meaning'])}</p>"
+        f"{_statistics(table['metrics'])}</section>\n"
+    )
+
+
+def _statistics(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     heads = "".join(f'<th scope="col">{escape(text)}</th>' for text in STATISTICS.values())
     lines = "".join(
         f'<tr><th scope="row">{escape(NAMES[metric])} {_arrow(metric)}</th>'
         + "".join(f"<td>{_number(metric, numbers[key])}</td>" for key in STATISTICS)
         + "</tr>\n"
-        for metric, numbers in table["metrics"].items()
+        for metric, numbers in metrics.items()
     )
     return (
-        f"<section><h2>Protocol {escape(name)}, {table['n_cases']} cases</h2><p>{escape(table['meaning'])}</p>"
         f'<div class="wide"><table><thead><tr><th scope="col">metric</th>{heads}</tr></thead>\n'
-        f"<tbody>{lines}</tbody></table></div></section>\n"
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _object_tables(table: Mapping[str, Any], rows: Sequence[ObjectRow]) -> str:
+    """Objects one by one: all cases in a few numbers, and case by case."""
+    counts = {"n_pred": "found", "n_gt": "true", "n_matched": "matched"}
+    heads = "".join(
+        f'<th scope="col">{escape(text)}</th>'
+        for text in [*counts.values(), *(NAMES[name] for name in INSTANCE_METRICS)]
+    )
+    lines = []
+    for row in sorted(rows, key=lambda row: (row.scores.f1, row.case_id)):
+        record = row.scores.to_record()
+        cells = "".join(f"<td>{_number(name, record[name])}</td>" for name in [*counts, *INSTANCE_METRICS])
+        lines.append(f'<tr><th scope="row">{escape(row.case_id)}</th>{cells}</tr>\n')
+    return (
+        f"<section><h2>Objects one by one, {table['n_cases']} cases</h2><p>{table['n_matched']} of {table['n_gt']} "
+        f"objects found, {table['n_pred']} marked; all together: F1 {table['pooled']['f1']:.3f}, "
+        f"PQ {table['pooled']['pq']:.3f}</p>{_statistics(table['metrics'])}"
+        "<details><summary>All cases, objects one by one, worst F1 first</summary>"
+        f'<div class="wide"><table><thead><tr><th scope="col">case</th>{heads}</tr></thead>\n'
+        f"<tbody>{''.join(lines)}</tbody></table></div></details></section>\n"
     )
 
 

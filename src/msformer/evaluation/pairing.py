@@ -13,8 +13,11 @@ from msformer.errors import ConfigError
 from msformer.io import IMAGE_SUFFIXES
 from msformer.io.folder import is_segment_output
 
-Kind = Literal["auto", "masks", "labels"]
-"""What predictions are: binary masks, label maps, or told apart file by file by the values in them."""
+Kind = Literal["auto", "masks", "labels", "instances"]
+"""What predictions are: binary masks, label maps, or told apart file by file by the values in them; or, of the ground
+truths as well, instance maps: one number an object."""
+INSTANCES = "instances"
+"""Folder of instance maps, in an output of ``segment`` and beside or below the ground truths."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,14 @@ class Case:
     Attributes:
         case_id: Path below the folder, without suffix.
         truth: File of the ground truth.
-        predictions: One file, or mask and label map of the same image.
+        predictions: One file, or mask and label map of the same image; none where only objects are compared.
+        instances: Instance maps of the prediction and of the ground truth, where both have one.
     """
 
     case_id: str
     truth: Path
     predictions: tuple[Prediction, ...]
+    instances: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,14 @@ def pair(pred: Path, gt: Path, *, kind: Kind = "auto") -> Pairing:
     Two folders are matched by relative path without suffix, subfolders included, hidden files left out; two files
     are a pair whatever their names. A folder with ``masks/`` and ``labels/`` is taken as output of
     ``msformer segment``: its masks and its label maps are both scored, and ``report.json`` tells the raw channels.
+    Where it has instance maps, and there is a folder ``instances`` beside GT, or in it beside ``masks``, those are
+    compared as well; what has none of them is not, and no failure.
 
     Args:
         pred: Folder or file.
         gt: Folder or file.
-        kind: Take all predictions for this; of an output of ``segment``, only the masks or only the label maps.
+        kind: Take all predictions for this; of an output of ``segment``, only the masks, the label maps or the
+            instance maps. ``instances`` takes GT for instance maps, too, or its subfolder of that name.
 
     Raises:
         ConfigError: One is missing, one is a folder and the other a file, or nothing could be paired.
@@ -100,15 +108,24 @@ def pair(pred: Path, gt: Path, *, kind: Kind = "auto") -> Pairing:
     if pred.is_dir() != gt.is_dir():
         kinds = ["a folder" if path.is_dir() else "a file" for path in (pred, gt)]
         raise ConfigError(f"PRED and GT must be two folders or two files; got {kinds[0]} and {kinds[1]}")
+    only_instances = kind == INSTANCES
     if not pred.is_dir():
-        return Pairing((Case(pred.stem, gt, (Prediction(pred, kind),)),), (), (), (), ())
+        one = Case(pred.stem, gt, (), (pred, gt)) if only_instances else Case(pred.stem, gt, (Prediction(pred, kind),))
+        return Pairing((one,), (), (), (), ())
 
-    truths = index_folder(gt)
-    if is_segment_output(pred):
+    of_objects = _objects(pred, gt, kind)
+    is_set = (gt / "masks").is_dir() and (gt / INSTANCES).is_dir()
+    truths = index_folder(_below(gt, INSTANCES) if only_instances else gt / "masks" if is_set else gt)
+    channels: dict[str, tuple[int, ...]] = {}
+    remarks: list[Remark] = []
+    if only_instances:
+        found_in = _below(pred, INSTANCES) if is_segment_output(pred) else pred
+        sides = {"": index_folder(found_in)}
+    elif is_segment_output(pred):
         sides = {side: index_folder(pred / side) for side in ("masks", "labels") if kind in ("auto", side)}
         channels, remarks = _channels(pred / "report.json")
     else:
-        sides, channels, remarks = {"": index_folder(pred)}, {}, []
+        sides = {"": index_folder(pred)}
     names = set().union(*sides.values())
     cases: list[Case] = []
     failures: list[Remark] = []
@@ -117,6 +134,10 @@ def pair(pred: Path, gt: Path, *, kind: Kind = "auto") -> Pairing:
         if len(truths[name]) > 1:
             continue
         failures += (Remark(name, reason) for reason in _unclear(name, sides, "PRED"))
+        if only_instances:
+            files = sides[""].get(name, [])
+            cases += [Case(name, truths[name][0], (), (files[0], truths[name][0]))] if len(files) == 1 else []
+            continue
         found = tuple(
             Prediction(index[name][0], "masks" if side == "masks" else "labels", 0, channels.get(name))
             if side
@@ -125,11 +146,26 @@ def pair(pred: Path, gt: Path, *, kind: Kind = "auto") -> Pairing:
             if len(index.get(name, [])) == 1
         )
         if found:
-            cases.append(Case(name, truths[name][0], found))
+            cases.append(Case(name, truths[name][0], found, of_objects.get(name)))
     only_pred, only_gt = sorted(names - truths.keys()), sorted(truths.keys() - names)
     if not cases and not failures:
         raise ConfigError(f"no name in PRED is also in GT; PRED has {_some(only_pred)}, GT has {_some(only_gt)}")
     return Pairing(tuple(cases), tuple(only_pred), tuple(only_gt), tuple(failures), tuple(remarks))
+
+
+def _below(folder: Path, name: str) -> Path:
+    """A subfolder where there is one, else the folder itself."""
+    return folder / name if (folder / name).is_dir() else folder
+
+
+def _objects(pred: Path, gt: Path, kind: Kind) -> dict[str, tuple[Path, Path]]:
+    """Instance maps of an output of ``segment`` and of the ground truths, by name, where there are both."""
+    beside = [folder / INSTANCES for folder in (gt, gt.resolve().parent) if (folder / INSTANCES).is_dir()]
+    if kind != "auto" or not beside or not is_segment_output(pred) or not (pred / INSTANCES).is_dir():
+        return {}
+    found, true = index_folder(pred / INSTANCES), index_folder(beside[0])
+    both = (name for name in found if len(found[name]) == len(true.get(name, [])) == 1)
+    return {name: (found[name][0], true[name][0]) for name in both}
 
 
 def index_folder(folder: Path) -> Index:

@@ -28,6 +28,11 @@ def segments_of(n_labels: int) -> list[Segment]:
     return [Segment(label, f"cluster {label}", colours[label]) for label in range(1, n_labels + 1)]
 
 
+def instance_segments(count: int) -> list[Segment]:
+    """The objects 1 to ``count`` of an instance map; at least one, as no format takes none."""
+    return [Segment(one.label, f"object {one.label}", one.colour) for one in segments_of(max(count, 1))]
+
+
 def object_segment() -> Segment:
     """The one label of a mask, in the colour of the outline in previews."""
     return Segment(1, "object", OUTLINE_COLOUR)
