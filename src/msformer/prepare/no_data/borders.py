@@ -22,6 +22,8 @@ MOST_PEELS = 8
 """Strips of different values are taken off one after the other; two a side are more than pictures have."""
 MIN_BOX = 0.08
 """Smallest side of a box in a corner, as a share of the picture's: smaller ones are words and keys."""
+MAX_BOX = 0.6
+"""Largest one, as a share of the picture's: more would not be beside the picture."""
 BOX_ALIKE = 0.99
 """Share of the box that is of its value: compression rings along its edges."""
 
@@ -78,8 +80,11 @@ def _corner_boxes(picture: Bytes, most: int) -> Mask:
         least = [max(round(MIN_BOX * side), 2) for side in turned.shape[:2]]
         if not like(turned[: least[0], : least[1]], turned[0, 0], most).all():
             continue
-        alike = like(turned, turned[0, 0], most)
+        rows, columns = (int(MAX_BOX * side) for side in turned.shape[:2])
+        alike = like(turned[:rows, :columns], turned[0, 0], most)
         height, width = _largest_box(alike, least)
+        if height == rows or width == columns:
+            continue
         below = float((~alike[height : height + EDGE_REACH, :width]).any(axis=0).mean())
         beside = float((~alike[:height, width : width + EDGE_REACH]).any(axis=1).mean())
         is_dead = like(turned[:height, :width], turned[0, 0], DEAD).mean() >= DEAD_SHARE

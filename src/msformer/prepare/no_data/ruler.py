@@ -13,7 +13,7 @@ from msformer.prepare.no_data.common import nothing, to_bytes, to_grey, widened
 
 Labels: TypeAlias = NDArray[np.int32]
 THIN = 7
-"""Diameter in px of the element that marks do not hold: at 190 to 400 px, they are one or two px wide."""
+"""Side in px of the square that marks do not hold: at 190 to 400 px, they are one or two px wide."""
 CONTRASTS = (25, 60)
 """By how many grey values a mark is darker or brighter than its surroundings at least: marks may be faint on even
 skin, and on speckle only strong ones stand out."""
@@ -43,7 +43,7 @@ MOST_GROUPS = 40
 def find_rulers(scaled: NDArray[np.float32]) -> Mask:
     """Where rulers' marks are, ``(h, w)``, of a picture ``(h, w, C)`` in [0, 1]: dark ones and bright ones."""
     grey = to_grey(to_bytes(scaled))
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN))
+    element = np.ones((THIN, THIN), np.uint8)
     found = nothing(scaled)
     for operation in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT):
         depth = np.asarray(cv2.morphologyEx(grey, operation, element))
