@@ -24,6 +24,10 @@ BLANK_CONTRAST = 2 / 255
 NO_DATA_SIZE = 385
 """Size of the grid that no data is looked for on: letters and crosses are a px or two wide there, for they are made to
 be read on a screen; on a coarser one they fade."""
+SEEN_PER_PIXEL = 2
+"""Print is as much wider there as the image is larger, so nothing of it falls between them."""
+LOOKS_FOR_AIR = ("body", "air")
+"""Fields whose rules compare the body with the air around it."""
 ANY_OF_A_MARK = 0.1
 """Share of a pixel that a mark covers from which on it is painted over: its light is in the pixel's mean."""
 
@@ -144,7 +148,9 @@ def find_in(image: Image, limits: tuple[float, float]) -> NoData:
     """What is no data in an image whose values ``limits`` become 0 and 1, on the grid of ``NO_DATA_SIZE``."""
     native = int(np.sqrt(image.shape[0] * image.shape[1]))
     shape = working_shape(image.shape, PrepareSettings(), min(NO_DATA_SIZE, native))
-    scaled = to_unit_range(resample(image.pixels, shape, "area"), limits)
+    # Of a large image some pixels are enough: still ``SEEN_PER_PIXEL`` a side for each one of the grid.
+    step = max(int(native / (SEEN_PER_PIXEL * NO_DATA_SIZE)), 1)
+    scaled = to_unit_range(resample(image.pixels[::step, ::step], shape, "area"), limits)
     return find_no_data(scaled, declared=_declared(image, shape))
 
 
@@ -168,14 +174,15 @@ def _without_no_data(
     """The picture on the detail grid with marks painted over, and where it shows anything.
 
     Marks leave no holes in the field: an object below them has no frame there. What is outside of the field is the
-    continuation of what is beside it, or blurs would carry it in; but the rule for bodies looks for the air itself.
+    continuation of what is beside it, or blurs would carry it in; but the rules for bodies and
+    for air look for the air itself.
     """
     found = find_in(image, limits)
     shape = scaled.shape[0], scaled.shape[1]
     shown = resample(found.field.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 127
     marks = resample(found.marks.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 255 * ANY_OF_A_MARK
     scaled = paint_over(scaled, marks)
-    if settings.field != "body":
+    if settings.field not in LOOKS_FOR_AIR:
         scaled = continued(scaled, shown)
     return scaled, shown
 

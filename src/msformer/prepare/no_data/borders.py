@@ -24,7 +24,7 @@ MIN_BOX = 0.08
 """Smallest side of a box in a corner, as a share of the picture's: smaller ones are words and keys."""
 MAX_BOX = 0.6
 """Largest one, as a share of the picture's: more would not be beside the picture."""
-BOX_ALIKE = 0.99
+BOX_ALIKE = 0.97
 """Share of the box that is of its value: compression rings along its edges."""
 
 

@@ -12,7 +12,7 @@ from msformer.image import Mask
 from msformer.prepare.no_data.common import nothing, to_bytes, to_grey, widened
 
 Labels: TypeAlias = NDArray[np.int32]
-THIN = 7
+THIN = 5
 """Side in px of the square that marks do not hold: at 190 to 400 px, they are one or two px wide."""
 CONTRASTS = (25, 60)
 """By how many grey values a mark is darker or brighter than its surroundings at least: marks may be faint on even
