@@ -29,6 +29,7 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
         "colour": "bgr",
         "padding": 0,
         "detail_size": None,
+        "no_data": False,
         "remove_hair": False,
         "field": "whole",
         "flatten_vignette": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,18 @@ def test_one_window_holds_for_all_slices() -> None:
     low, high = volume_limits(volume, config())
     assert low == pytest.approx(np.percentile(volume.voxels, 0.5), abs=1)
     assert high == pytest.approx(np.percentile(volume.voxels, 99.5), abs=1)
+
+
+def test_declared_padding_counts_neither_in_the_window_nor_in_the_slices() -> None:
+    volume, _ = make()
+    voxels = volume.voxels.astype(np.int16)
+    voxels[:, :, :20] = -9999
+    padded = replace(volume, voxels=voxels, padding_value=-9999)
+    low, high = volume_limits(padded, config())
+    assert low == pytest.approx(np.percentile(voxels[:, :, 20:], 0.5), abs=1)
+    assert high == pytest.approx(np.percentile(voxels[:, :, 20:], 99.5), abs=1)
+    assert volume_limits(padded, config(prepare={"no_data": False}))[0] == -9999
+    assert not segment_volume(padded, config()).mask[:, :, :18].any()
 
 
 def test_a_cancel_ends_after_the_slice_at_hand() -> None:

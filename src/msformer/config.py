@@ -101,6 +101,11 @@ class PrepareSettings(_Settings):
         le=2049,
         description="Size of the finer grid of the steps below and of the boundary; none: the working size.",
     )
+    no_data: bool = Field(
+        True,
+        description="Leave out of the field what shows nothing: padding, apertures, stickers; paint over words, "
+        "calipers, rulers and glare.",
+    )
     remove_hair: bool = Field(False, description="Paint over thin dark lines.")
     field: Literal["whole", "aperture", "air", "body"] = Field(
         "whole",

@@ -36,6 +36,7 @@ class Image:
         page: Its page, counted from 0, where the file has several.
         modality: What made it, as DICOM names it (CT, MR, US, …), where it is known.
         limits: The values that are black and white, where a window says so.
+        padding_value: What the file declares to be no data: pixels of this value, in all channels, show nothing.
 
     Raises:
         ImageError: As ``from_array`` says.
@@ -47,6 +48,7 @@ class Image:
     page: int | None = None
     modality: str | None = None
     limits: tuple[float, float] | None = None
+    padding_value: float | None = None
 
     def __post_init__(self) -> None:
         array = self.pixels
@@ -78,6 +80,7 @@ class Image:
         page: int | None = None,
         modality: str | None = None,
         limits: tuple[float, float] | None = None,
+        padding_value: float | None = None,
     ) -> Image:
         """Take anything that numpy takes for an array; a last axis of one channel is dropped.
 
@@ -89,7 +92,7 @@ class Image:
         array = np.asarray(pixels)
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[:, :, 0]
-        return cls(array, spacing_mm, source, page, modality, limits)
+        return cls(array, spacing_mm, source, page, modality, limits, padding_value)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -28,6 +28,7 @@ class Volume:
         instances: DICOM: the file of each slice, or the one file of all frames.
         modality: As DICOM names it (CT, MR, CR, DX, US, …), None where unknown.
         notes: What a reader should know: uneven steps, a tilted gantry, slices left out. In words, without names.
+        padding_value: What the file declares to be no data, as the voxels are meant; None where it says nothing.
     """
 
     voxels: NDArray[Any]
@@ -37,6 +38,7 @@ class Volume:
     instances: tuple[Path, ...] = ()
     modality: str | None = None
     notes: tuple[str, ...] = ()
+    padding_value: float | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim not in (3, 4):

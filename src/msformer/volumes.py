@@ -166,6 +166,9 @@ def volume_limits(volume: Volume, config: Config) -> tuple[float, float]:
     """
     limits = window_limits(config.prepare.window, volume.voxels, volume.modality)
     sample = volume.voxels.ravel()[:: max(volume.voxels.size // 1_000_000, 1)].astype(np.float32)
+    if config.prepare.no_data and volume.padding_value is not None:
+        shown = sample[sample != volume.padding_value]
+        sample = shown if shown.size else sample
     return intensity_range(volume.voxels, sample, limits)
 
 
@@ -177,6 +180,7 @@ def _plane(volume: Volume, axis: int, number: int, limits: tuple[float, float]) 
         source=volume.source,
         modality=volume.modality,
         limits=limits,
+        padding_value=volume.padding_value,
     )
 
 

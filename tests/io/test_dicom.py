@@ -70,6 +70,35 @@ def sitk_pixels(path: Path) -> NDArray[Any]:
     return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
 
 
+@pytest.mark.parametrize(("kind", "declared"), [(np.uint16, 63536), (np.int16, -2000), (np.int16, 63536)])
+def test_declared_padding_is_told_as_the_pixels_are_meant(tmp_path: Path, kind: Any, declared: int) -> None:
+    """63536 are −2000 in 16 bits; with an intercept of −1024 they are −3024 where pixels are signed."""
+    pixels = STORED[0].astype(kind)
+    pixels[:2] = np.array(63536, dtype=np.int64).astype(kind)
+    path = save(make_slice(pixels, 0, 1, Modality="MR"), tmp_path / "a")
+    assert read_all([path]).padding_value is None
+    data = pydicom.dcmread(path)
+    data.add_new("PixelPaddingValue", "US" if declared > 0 else "SS", declared)
+    volume = read_all([save(data, tmp_path / "b")])
+    expected = 63536 - 1024 if kind is np.uint16 else -2000 - 1024
+    assert volume.padding_value == expected
+    np.testing.assert_array_equal(volume.voxels[0] == expected, pixels == pixels[0, 0])
+
+
+def test_padding_that_no_pixel_has_or_that_slices_disagree_on_is_none(tmp_path: Path) -> None:
+    padded = [STORED[index].copy() for index in range(2)]
+    for index, pixels in enumerate(padded):
+        pixels[0] = 5000 + index
+    slices = [make_slice(pixels, 2 * index, index + 1) for index, pixels in enumerate(padded)]
+    for index, data in enumerate(slices):
+        data.add_new("PixelPaddingValue", "US", 5000 + index)
+    paths = [save(data, tmp_path / f"{index}") for index, data in enumerate(slices)]
+    assert [read_all([path]).padding_value for path in paths] == [3976, 3977]
+    assert read_all(paths).padding_value is None
+    slices[0].PixelPaddingValue = 4000
+    assert read_all([save(slices[0], tmp_path / "other")]).padding_value is None
+
+
 def test_series_is_sorted_by_position_and_rescaled_to_hounsfield_units(tmp_path: Path) -> None:
     paths = save_series(tmp_path, [8, 2, 4, 6, 0])
     volume = read_all(paths)

@@ -93,7 +93,8 @@ def same(one: Phantom, other: Phantom) -> bool:
 def test_public_names() -> None:
     assert PHANTOM_KINDS == ("dermoscopy", "lung_ct", "cells", "ultrasound", "empty")
     makers = {f"make_{name}" for name in (*PHANTOM_KINDS, "phantom")}
-    assert set(msformer.phantoms.__all__) == {"PHANTOM_KINDS", "Phantom"} | makers
+    artefacts = {"ARTEFACT_KINDS", "add_artefact", "artefact_pixels"}
+    assert set(msformer.phantoms.__all__) == {"PHANTOM_KINDS", "Phantom"} | makers | artefacts
 
 
 @pytest.mark.parametrize("kind", PHANTOM_KINDS)

@@ -37,6 +37,7 @@ PIXEL_TAGS = [
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PlanarConfiguration", "PixelData", "FloatPixelData", "DoubleFloatPixelData",
     "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
+    "PixelPaddingValue",
     "RedPaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
     "GreenPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableData",
     "BluePaletteColorLookupTableDescriptor", "BluePaletteColorLookupTableData",
@@ -196,10 +197,10 @@ def read_series(instances: Sequence[Instance], max_voxels: int, frame: int | Non
     first = ordered[0]
     check_voxel_count((sum(one.frames for one in ordered), first.rows, first.columns), max_voxels)
     if len(ordered) == 1:
-        voxels, found = _read_pixels(first, notes)
+        voxels, found, padding = _read_pixels(first, notes)
         geometry = geometry if found is None else found
     else:
-        voxels = _stack(ordered, notes)
+        voxels, padding = _stack(ordered, notes)
     if geometry is None and len(voxels) > 1:
         notes.append("no usable size of voxels in the headers")
     elif len(voxels) > 1 and first.slice_step is None and first.position is None:
@@ -212,6 +213,7 @@ def read_series(instances: Sequence[Instance], max_voxels: int, frame: int | Non
         tuple(instance.path for instance in ordered),
         first.modality,
         tuple(dict.fromkeys(notes)),
+        padding,
     )
 
 
@@ -411,12 +413,14 @@ def _flat_geometry(first: Instance) -> Geometry | None:
     return Geometry((columns, rows, first.slice_step or 1.0))
 
 
-def _stack(instances: Sequence[Instance], notes: list[str]) -> NDArray[Any]:
-    """The slices of a series on top of each other, in a type that holds them all."""
+def _stack(instances: Sequence[Instance], notes: list[str]) -> tuple[NDArray[Any], float | None]:
+    """The slices of a series on top of each other, in a type that holds them all, and what they all call padding."""
     voxels: NDArray[Any] | None = None
+    paddings: set[float] = set()
     for index, instance in enumerate(instances):
         try:
-            pixels, _ = _read_pixels(instance, notes)
+            pixels, _, padding = _read_pixels(instance, notes)
+            paddings |= set() if padding is None else {padding}
             if voxels is None:
                 voxels = np.empty((len(instances), *pixels.shape[1:]), dtype=pixels.dtype)
             if pixels.shape != (1, *voxels.shape[1:]):
@@ -427,11 +431,14 @@ def _stack(instances: Sequence[Instance], notes: list[str]) -> NDArray[Any]:
         if common != voxels.dtype:
             voxels = voxels.astype(common)
         voxels[index] = pixels[0]
-    return np.asarray(voxels)
+    return np.asarray(voxels), paddings.pop() if len(paddings) == 1 else None
 
 
-def _read_pixels(instance: Instance, notes: list[str]) -> tuple[NDArray[Any], Geometry | None]:
-    """Pixels ``(frames, H, W[, C])`` of one file as they are meant, and of a file of several frames its geometry."""
+def _read_pixels(instance: Instance, notes: list[str]) -> tuple[NDArray[Any], Geometry | None, float | None]:
+    """Pixels ``(frames, H, W[, C])`` of one file as they are meant, of a file of several frames its geometry, padding.
+
+    Padding is what the header declares to be none of the picture, as it is meant; None where no pixel has it.
+    """
     is_multiple = instance.frames > 1
     wanted = [*PIXEL_TAGS, *FRAME_TAGS]
     data = _read_dataset(instance.path, wanted, stop_before_pixels=False)
@@ -443,13 +450,14 @@ def _read_pixels(instance: Instance, notes: list[str]) -> tuple[NDArray[Any], Ge
             if stored.shape[:3] != shape:
                 raise ReadError(f"pixels must have the shape of the header, {shape}; got {stored.shape[:3]}")
             pixels = _as_meant(stored, data, instance, notes)
+            padding = _padding(stored, pixels, data)
             has_groups = "PerFrameFunctionalGroupsSequence" in data or "SharedFunctionalGroupsSequence" in data
             geometry = _frame_geometry(data, instance, len(pixels), notes) if is_multiple or has_groups else None
     except ReadError:
         raise
     except Exception as error:  # decoders and broken values raise anything
         raise ReadError(f"pixels cannot be decoded: {type(error).__name__}: {error}") from error
-    return pixels, geometry
+    return pixels, geometry, padding
 
 
 def _decode(data: Any) -> NDArray[Any]:
@@ -574,6 +582,15 @@ def _as_meant(stored: NDArray[Any], data: Any, instance: Instance, notes: list[s
         notes.append("values from 61440 on are negative numbers of 16 bits, which the header calls unsigned")
         rescaled = _rescaled(stored.view(np.int16), slopes, intercepts)
     return rescaled
+
+
+def _padding(stored: NDArray[Any], pixels: NDArray[Any], data: Any) -> float | None:
+    """The declared padding, rescaled as the pixels are: the value of a pixel that is stored so."""
+    declared = data.get("PixelPaddingValue")
+    if declared is None or stored.ndim != 3 or stored.dtype.kind not in "iu" or pixels.shape != stored.shape:
+        return None
+    is_padding = stored == np.asarray(int(declared), dtype=np.int64).astype(stored.dtype)  # signed or not, as pixels
+    return float(pixels.flat[is_padding.argmax()]) if is_padding.any() else None
 
 
 def _is_byte_twice(colours: NDArray[Any]) -> bool:

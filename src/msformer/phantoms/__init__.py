@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from msformer.errors import ConfigError
+from msformer.phantoms.artefacts import ARTEFACT_KINDS, add_artefact, artefact_pixels
 from msformer.phantoms.base import Phantom, check_choice
 from msformer.phantoms.cells import make_cells
 from msformer.phantoms.dermoscopy import make_dermoscopy
@@ -29,8 +30,11 @@ PHANTOM_KINDS = tuple(_MAKERS)
 """The kinds that :func:`make_phantom` knows."""
 
 __all__ = [
+    "ARTEFACT_KINDS",
     "PHANTOM_KINDS",
     "Phantom",
+    "add_artefact",
+    "artefact_pixels",
     "make_cells",
     "make_dermoscopy",
     "make_empty",

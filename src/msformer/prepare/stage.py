@@ -14,12 +14,22 @@ from msformer.prepare.colour import is_colour, perceptual, whiten
 from msformer.prepare.field import air_field, aperture_field, body_field
 from msformer.prepare.hair import remove_hair
 from msformer.prepare.intensity import intensity_range, to_unit_range
+from msformer.prepare.no_data import NoData, continued, find_no_data, paint_over
 from msformer.prepare.resample import resample, working_shape
 from msformer.prepare.stain import basophilic_stain, nuclear_stain, stain_density
 from msformer.prepare.vignette import flatten_vignette
 
 BLANK_CONTRAST = 2 / 255
 """An image whose values all lie within this range, after scaling to [0, 1], shows nothing to segment."""
+NO_DATA_SIZE = 385
+"""Size of the grid that no data is looked for on: letters and crosses are a px or two wide there, for they are made to
+be read on a screen; on a coarser one they fade."""
+SEEN_PER_PIXEL = 2
+"""Print is as much wider there as the image is larger, so nothing of it falls between them."""
+LOOKS_FOR_AIR = ("body", "air")
+"""Fields whose rules compare the body with the air around it."""
+ANY_OF_A_MARK = 0.1
+"""Share of a pixel that a mark covers from which on it is painted over: its light is in the pixel's mean."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class View:
     Attributes:
         appearance: ``(h, w)``, the values that tell object and surroundings apart; brighter is larger.
         brightness: ``(h, w)`` in [0, 1], of the picture itself.
-        valid: ``(h, w)``, True where the image shows anything: not dark corners, not air around a body.
+        valid: ``(h, w)``, True where the image shows anything: not padding, not dark corners, not air around a body.
         air: Appearance of the air outside of a body, None where none is known.
         blue_stain: ``(h, w)``, how much blue stain there is, where the tone is ``stain``.
     """
@@ -93,12 +103,16 @@ def prepare(image: Image, settings: PrepareSettings) -> Prepared:
     shape = working_shape(image.shape, settings)
     detail_shape = shape if settings.detail_size is None else detail_grid(image.shape, settings)
     small = resample(image.pixels, detail_shape, settings.interpolation)
-    low, high = intensity_range(image.pixels, small, image.limits)
+    declared = _declared(image, detail_shape) if settings.no_data else None
+    low, high = intensity_range(image.pixels, small if declared is None else small[~declared], image.limits)
     scaled = to_unit_range(small, (low, high))
     is_blank = float(np.ptp(scaled, axis=(0, 1)).max()) < BLANK_CONTRAST
+    shown = np.ones(detail_shape, dtype=bool)
+    if settings.no_data and not is_blank:
+        scaled, shown = _without_no_data(image, scaled, (low, high), settings)
     if settings.remove_hair:
         scaled, _ = remove_hair(scaled)
-    valid = _or_everything(_field(scaled, settings.field))
+    valid = _or_everything(_field(scaled, settings.field) & shown)
     if settings.flatten_vignette:
         scaled, valid = flatten_vignette(scaled, valid)
         valid = _or_everything(valid)
@@ -128,6 +142,49 @@ def detail_grid(shape: tuple[int, int], settings: PrepareSettings) -> tuple[int,
     size = settings.detail_size or settings.working_size
     native = int(np.sqrt(shape[0] * shape[1]))
     return working_shape(shape, settings, min(size, max(native, settings.working_size)))
+
+
+def find_in(image: Image, limits: tuple[float, float]) -> NoData:
+    """What is no data in an image whose values ``limits`` become 0 and 1, on the grid of ``NO_DATA_SIZE``."""
+    native = int(np.sqrt(image.shape[0] * image.shape[1]))
+    shape = working_shape(image.shape, PrepareSettings(), min(NO_DATA_SIZE, native))
+    # Of a large image some pixels are enough: still ``SEEN_PER_PIXEL`` a side for each one of the grid.
+    step = max(int(native / (SEEN_PER_PIXEL * NO_DATA_SIZE)), 1)
+    scaled = to_unit_range(resample(image.pixels[::step, ::step], shape, "area"), limits)
+    return find_no_data(scaled, declared=_declared(image, shape))
+
+
+def _declared(image: Image, shape: tuple[int, int]) -> Mask | None:
+    """Where more than half of a pixel of a grid is what the file declares as padding; None where that is nowhere.
+
+    Padding everywhere would leave no values to scale by, so it counts for nothing.
+    """
+    if image.padding_value is None:
+        return None
+    padding = image.pixels == image.padding_value
+    if padding.ndim == 3:
+        padding = padding.all(axis=2)
+    declared = resample(padding.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 127
+    return declared if declared.any() and not declared.all() else None
+
+
+def _without_no_data(
+    image: Image, scaled: NDArray[np.float32], limits: tuple[float, float], settings: PrepareSettings
+) -> tuple[NDArray[np.float32], Mask]:
+    """The picture on the detail grid with marks painted over, and where it shows anything.
+
+    Marks leave no holes in the field: an object below them has no frame there. What is outside of the field is the
+    continuation of what is beside it, or blurs would carry it in; but the rules for bodies and
+    for air look for the air itself.
+    """
+    found = find_in(image, limits)
+    shape = scaled.shape[0], scaled.shape[1]
+    shown = resample(found.field.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 127
+    marks = resample(found.marks.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 255 * ANY_OF_A_MARK
+    scaled = paint_over(scaled, marks)
+    if settings.field not in LOOKS_FOR_AIR:
+        scaled = continued(scaled, shown)
+    return scaled, shown
 
 
 def _field(scaled: NDArray[np.float32], kind: str) -> Mask:
