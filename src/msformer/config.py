@@ -199,6 +199,11 @@ class CueWeights(_Settings):
 class ForegroundSettings(_Settings):
     """Which clusters are the object (``foreground/``)."""
 
+    source: Literal["regions", "clusters"] = Field(
+        "regions",
+        description="What candidates are made of: nested regions of the prepared picture, or, as in the paper, the "
+        "clusters.",
+    )
     grid: Literal["working", "detail"] = Field(
         "working", description="Where candidates are made and compared; small objects need the detail grid."
     )

@@ -18,7 +18,7 @@ from msformer.confidence import Evidence, estimate_confidence
 from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
 from msformer.consensus import find_consensus
 from msformer.focus import Focus, find_focus
-from msformer.foreground import Foreground, Scene, choose_foreground, find_midline, find_sign
+from msformer.foreground import Foreground, Scene, choose_foreground, choose_region, find_midline, find_sign
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import InstanceRow, Region, measure_instances, measure_mask, measure_regions
 from msformer.prepare import Prepared, View, prepare, window_limits
@@ -32,6 +32,7 @@ from msformer.refine import (
     smooth_to_native,
     to_native,
 )
+from msformer.regions import Ground, region_view
 from msformer.segmentation import Segmentation, versions
 
 if TYPE_CHECKING:
@@ -212,17 +213,13 @@ def _attempt(cluster: Clusterer, prepared: Prepared, focus: Focus, settings: Con
             clustering = merged(clustering, prepared.channels, settings.cluster.merge_to)
         logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
     with clock("foreground"):
-        view = prepared.detail if settings.foreground.grid == "detail" else prepared.working
-        channels, names = to_native(logits, view.shape)
-        scene = make_scene(view, focus, settings)
-        chosen = choose_foreground(channels[names], scene, settings.foreground)
+        chosen, midline = _choose(logits, prepared, focus, settings)
     with clock("refine"):
         detail = prepared.detail
         fine = enlarge(chosen.mask, detail.shape)
         if settings.refine.moves_border:
-            midline = scene.midline
             if midline is not None:  # the same place on the other grid
-                midline = round((midline + 0.5) * detail.shape[1] / view.shape[1] - 0.5)
+                midline = round((midline + 0.5) * detail.shape[1] / chosen.mask.shape[1] - 0.5)
             fine = refine_mask(
                 fine,
                 detail.appearance,
@@ -234,12 +231,30 @@ def _attempt(cluster: Clusterer, prepared: Prepared, focus: Focus, settings: Con
     return Attempt(clustering, logits, chosen, fine)
 
 
+def _choose(
+    logits: NDArray[np.floating] | None, prepared: Prepared, focus: Focus, settings: Config
+) -> tuple[Foreground, int | None]:
+    """The object, and the column of the body's middle if that took part."""
+    rule = settings.foreground
+    if rule.source == "regions" and rule.objects == "one":
+        view = region_view(prepared.detail)
+        scene = make_scene(view, focus, settings)
+        return choose_region(Ground.of(view.planes, view.valid), scene, rule), scene.midline
+    view = prepared.detail if rule.grid == "detail" else prepared.working
+    clusters = None
+    if rule.source == "clusters" and logits is not None:
+        channels, names = to_native(logits, view.shape)
+        clusters = channels[names]
+    scene = make_scene(view, focus, settings)
+    return choose_foreground(clusters, scene, rule), scene.midline
+
+
 def _native_mask(
     attempt: Attempt, winners: NDArray[np.intp], indices: NDArray[np.uint16], focus: Focus, settings: Config
 ) -> Mask:
     """The object of an attempt on the native grid, whose clusters are ``winners[indices]``."""
     shape = indices.shape
-    if settings.refine.moves_border or settings.foreground.grid == "detail":
+    if settings.refine.moves_border or settings.foreground.grid == "detail" or settings.foreground.source == "regions":
         mask = smooth_to_native(attempt.detail_mask, (shape[0], shape[1]))
     else:
         mask = mask_to_native(attempt.chosen.mask, np.isin(winners, attempt.chosen.clusters)[indices])

@@ -1,6 +1,6 @@
 """Clusters → the object: candidates, the cues that speak for each, and the choice. No ground truth in any signature."""
 
-from msformer.foreground.choose import Foreground, choose_foreground, score_mask
+from msformer.foreground.choose import Foreground, choose_foreground, choose_region, score_mask
 from msformer.foreground.cues import CUES, frame_share, otsu_fraction
 from msformer.foreground.scene import Scene, find_midline, find_sign
 
@@ -9,6 +9,7 @@ __all__ = [
     "Foreground",
     "Scene",
     "choose_foreground",
+    "choose_region",
     "find_midline",
     "find_sign",
     "frame_share",

@@ -25,6 +25,10 @@ LARGEST_PAIRED = 3
 """How many of the largest components on each side of the midline are paired."""
 GROWTH = 1.03
 """A union that is not larger than the one before it by this factor is passed over: it would be the same object."""
+N_CUTS = 24
+"""Levels of the appearance at which it is cut."""
+CUT_TAILS = (0.5, 99.5)
+"""Percentiles of the field between which cuts lie."""
 FEWEST = 12
 """Fewer pixels are not split any further."""
 
@@ -37,16 +41,19 @@ class Candidate:
     clusters: tuple[int, ...]
 
 
-def find_candidates(clusters: NDArray[np.integer], scene: Scene, settings: ForegroundSettings) -> Iterator[Candidate]:
+def find_candidates(
+    clusters: NDArray[np.integer] | None, scene: Scene, settings: ForegroundSettings
+) -> Iterator[Candidate]:
     """Make every candidate once.
 
     Args:
-        clusters: ``(h, w)``, one integer a cluster.
+        clusters: ``(h, w)``, one integer a cluster; None for level sets of the appearance instead.
         scene: The same grid.
         settings: How many objects, of what size, how they may lie.
     """
     seen: set[bytes] = set()
-    for members, union in _unions(clusters, scene):
+    unions = _cuts(scene) if clusters is None else _unions(clusters, scene)
+    for members, union in unions:
         for part in _with_inner_splits(union, scene, settings.inner_splits):
             for radius in settings.openings:
                 body = opened(part, round(radius * scene.side)) & scene.valid
@@ -79,6 +86,21 @@ def _unions(clusters: NDArray[np.integer], scene: Scene) -> Iterator[tuple[tuple
         singles = [int(clusters[scene.point])]
     for name in singles:
         yield (name,), (clusters == name) & scene.valid
+
+
+def _cuts(scene: Scene) -> Iterator[tuple[tuple[int, ...], Mask]]:
+    """Level sets of the appearance: all that is beyond a level, from either end where either may be."""
+    low, high = np.percentile(scene.seen, CUT_TAILS)
+    if high <= low:
+        return
+    levels = np.linspace(low, high, N_CUTS + 2)[1:-1]
+    for sign in {-1: [-1], 1: [1], 0: [-1, 1]}[scene.sign]:
+        area = 0
+        for level in levels if sign < 0 else levels[::-1]:
+            cut = (scene.appearance < level if sign < 0 else scene.appearance > level) & scene.valid
+            if (grown := int(np.count_nonzero(cut))) > GROWTH * area:
+                area = grown
+                yield (), cut
 
 
 def _with_inner_splits(union: Mask, scene: Scene, count: int) -> Iterator[Mask]:

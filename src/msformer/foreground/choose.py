@@ -12,8 +12,11 @@ from msformer.config import CueWeights, ForegroundSettings
 from msformer.foreground.candidates import find_candidates
 from msformer.foreground.cues import CUES
 from msformer.foreground.scene import Scene
+from msformer.foreground.single import rank_regions
 from msformer.image import Mask
 from msformer.morphology import mirrored
+from msformer.regions import NAMES as SHOWN
+from msformer.regions import Ground
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,27 @@ class Foreground:
     cues: Mapping[str, float] = field(default_factory=dict)
 
 
-def choose_foreground(clusters: NDArray[np.integer], scene: Scene, settings: ForegroundSettings) -> Foreground:
+def choose_region(ground: Ground, scene: Scene, settings: ForegroundSettings) -> Foreground:
+    """Choose the region for which the evidence is best as the one object; the score is the Dice that it expects.
+
+    Args:
+        ground: The picture on the grid of the regions.
+        scene: What is known on the same grid.
+        settings: What is known of the object without having seen it.
+    """
+    ranked = rank_regions(ground, scene, settings)
+    if ranked is None:
+        return Foreground(np.zeros(scene.shape, dtype=bool), (), 0.0)
+    cues = {name: float(value) for name, value in zip(SHOWN, ranked.features[0], strict=False)}
+    cues |= {"margin": ranked.margin, "support": ranked.regions[0].support}
+    return Foreground(ranked.regions[0].on(scene.shape), (), float(ranked.expected[0]), cues)
+
+
+def choose_foreground(clusters: NDArray[np.integer] | None, scene: Scene, settings: ForegroundSettings) -> Foreground:
     """Choose the object among the clusters.
 
     Args:
-        clusters: ``(h, w)``, one integer a cluster.
+        clusters: ``(h, w)``, one integer a cluster; None where the settings take level sets instead.
         scene: What the image is like on the same grid.
         settings: What is known of the object without having seen it.
     """

@@ -32,6 +32,10 @@ ANY_OF_A_MARK = 0.1
 """Share of a pixel that a mark covers from which on it is painted over: its light is in the pixel's mean."""
 
 
+LEAST_COLOUR = 0.008
+"""Spread of a colour opponent (Lab / 100) under which it holds the colour noise of JPEG and nothing else."""
+
+
 @dataclass(frozen=True)
 class View:
     """What the stages after the clustering look at, on one grid.
@@ -42,6 +46,7 @@ class View:
         valid: ``(h, w)``, True where the image shows anything: not padding, not dark corners, not air around a body.
         air: Appearance of the air outside of a body, None where none is known.
         blue_stain: ``(h, w)``, how much blue stain there is, where the tone is ``stain``.
+        colours: ``(h, w, 1 or 2)``, the colour opponents that vary at all; None where there are none.
     """
 
     appearance: NDArray[np.float32]
@@ -49,6 +54,13 @@ class View:
     valid: Mask
     air: float | None = None
     blue_stain: NDArray[np.float32] | None = None
+    colours: NDArray[np.float32] | None = None
+
+    @property
+    def planes(self) -> NDArray[np.float32]:
+        """``(h, w, P)``, all that tells things apart: appearance, then the colours."""
+        light = self.appearance[:, :, None]
+        return light if self.colours is None else np.dstack([light, self.colours])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,8 +110,14 @@ class Prepared:
         return self.working.appearance
 
 
-def prepare(image: Image, settings: PrepareSettings) -> Prepared:
-    """Make from an image what is clustered and compared; ``docs/method.md`` gives the reasons of each step."""
+def prepare(image: Image, settings: PrepareSettings, no_data: NoData | None = None) -> Prepared:
+    """Make from an image what is clustered and compared; ``docs/method.md`` gives the reasons of each step.
+
+    Args:
+        image: The image.
+        settings: Which steps, and how.
+        no_data: What ``find_in`` found in it, where that is known already.
+    """
     shape = working_shape(image.shape, settings)
     detail_shape = shape if settings.detail_size is None else detail_grid(image.shape, settings)
     small = resample(image.pixels, detail_shape, settings.interpolation)
@@ -109,7 +127,7 @@ def prepare(image: Image, settings: PrepareSettings) -> Prepared:
     is_blank = float(np.ptp(scaled, axis=(0, 1)).max()) < BLANK_CONTRAST
     shown = np.ones(detail_shape, dtype=bool)
     if settings.no_data and not is_blank:
-        scaled, shown = _without_no_data(image, scaled, (low, high), settings)
+        scaled, shown = _without_no_data(no_data or find_in(image, (low, high)), scaled, settings)
     if settings.remove_hair:
         scaled, _ = remove_hair(scaled)
     valid = _or_everything(_field(scaled, settings.field) & shown)
@@ -169,7 +187,7 @@ def _declared(image: Image, shape: tuple[int, int]) -> Mask | None:
 
 
 def _without_no_data(
-    image: Image, scaled: NDArray[np.float32], limits: tuple[float, float], settings: PrepareSettings
+    found: NoData, scaled: NDArray[np.float32], settings: PrepareSettings
 ) -> tuple[NDArray[np.float32], Mask]:
     """The picture on the detail grid with marks painted over, and where it shows anything.
 
@@ -177,7 +195,6 @@ def _without_no_data(
     continuation of what is beside it, or blurs would carry it in; but the rules for bodies and
     for air look for the air itself.
     """
-    found = find_in(image, limits)
     shape = scaled.shape[0], scaled.shape[1]
     shown = resample(found.field.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 127
     marks = resample(found.marks.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 255 * ANY_OF_A_MARK
@@ -248,7 +265,13 @@ def _view(
         appearance = whiten(content, valid)[:, :, 0]
     outside = ~valid
     air = float(np.median(appearance[outside])) if settings.field == "body" and outside.any() else None
-    view = View(np.ascontiguousarray(appearance), np.ascontiguousarray(brightness), valid, air, blue_stain)
+    appearance = np.ascontiguousarray(appearance)
+    colours = None
+    if is_colour(scaled):
+        opponents = perceptual(scaled)[:, :, 1:]
+        opponents = opponents[:, :, opponents[valid].std(axis=0) > LEAST_COLOUR]
+        colours = smooth(opponents, smoothing) if opponents.shape[2] > 0 else None
+    view = View(appearance, np.ascontiguousarray(brightness), valid, air, blue_stain, colours)
     return view, content
 
 

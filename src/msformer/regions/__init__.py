@@ -1,0 +1,18 @@
+"""Image → nested regions that could be the object, and what is seen of each. No ground truth in any signature."""
+
+from msformer.regions.descriptors import NAMES, Ground, describe
+from msformer.regions.features import FEATURES, region_features
+from msformer.regions.find import find_regions
+from msformer.regions.grid import region_view
+from msformer.regions.region import Region
+
+__all__ = [
+    "FEATURES",
+    "NAMES",
+    "Ground",
+    "Region",
+    "describe",
+    "find_regions",
+    "region_features",
+    "region_view",
+]
