@@ -1,19 +1,25 @@
+"""How far an answer can be trusted: its pieces on hand-made masks, the whole on phantoms."""
+
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import msformer
-from msformer.confidence import CALIBRATION, Calibration, Evidence, estimate_confidence
+from msformer import confidence
+from msformer.answer import Answer
+from msformer.confidence import FEATURES, NOTHING_FOUND, Trust, answer_features, judge, separation
+from msformer.config import Config
+from msformer.foreground import Foreground
 from msformer.image import Mask
 from msformer.phantoms import make_phantom
-from msformer.prepare import View
+from msformer.prepare import Prepared, View
+from msformer.regions import Ground
 
 SHAPE = (41, 67)
-CLEAR = Evidence(separation=0.9, contrast=50, kept=0.95, free=1.0)
+SETTINGS = Config.from_preset("general")
 
 
 def _mask(rows: slice, columns: slice, shape: tuple[int, int] = SHAPE) -> Mask:
@@ -22,121 +28,134 @@ def _mask(rows: slice, columns: slice, shape: tuple[int, int] = SHAPE) -> Mask:
     return mask
 
 
-def _view(mask: Mask, inside: float = 0.7, outside: float = 0.4, noise: float = 0.0) -> View:
+def _values(mask: Mask, inside: float = 0.7, outside: float = 0.4, noise: float = 0.0) -> np.ndarray:
     values = np.where(mask, inside, outside).astype(np.float32)
-    values += noise * np.random.default_rng(0).standard_normal(mask.shape).astype(np.float32)
-    return View(appearance=values, brightness=values, valid=np.ones(mask.shape, dtype=bool))
+    return np.asarray(values + noise * np.random.default_rng(0).standard_normal(mask.shape).astype(np.float32))
+
+
+def _seen(mask: Mask, start: Mask | None = None, values: np.ndarray | None = None, **cues: float) -> dict[str, float]:
+    """The features of an answer on a picture that shows just it."""
+    values = _values(mask) if values is None else values
+    valid = np.ones(mask.shape, dtype=bool)
+    view = View(appearance=values, brightness=values, valid=valid)
+    empty = np.zeros((1, 1, 1), dtype=np.float32)
+    prepared = Prepared(empty, view, view, 0, (0.0, 1.0), False)
+    answer = Answer(Foreground(mask if start is None else start, (), 0.25, cues), mask)
+    features = answer_features(answer, prepared, Ground.of(view.planes, valid), SETTINGS)
+    assert features is not None
+    return dict(zip(FEATURES, features.tolist(), strict=True))
 
 
 def test_a_flat_object_on_flat_ground_is_separated_entirely() -> None:
     mask = _mask(slice(11, 29), slice(13, 43))
-    evidence = Evidence.of(mask, mask, _view(mask))
-    assert evidence.separation == pytest.approx(1, abs=1e-5)
-    assert evidence.contrast == pytest.approx(255 * 0.3, rel=1e-4)
-    assert (evidence.kept, evidence.free, evidence.agreement) == (1, 1, 1)
+    seen = _seen(mask)
+    assert seen["separation"] == pytest.approx(1, abs=1e-5)
+    assert seen["contrast"] == pytest.approx(math.log(30 / 30))  # 76 grey levels count as 30
+    assert (seen["kept"], seen["score"], seen["alone"]) == (1, 0.25, 0)
 
 
 def test_separation_is_contrast_in_units_of_the_spread_beside_the_border() -> None:
     mask = _mask(slice(0, 401), slice(0, 211), shape=(401, 421))  # one straight border, bands alike in size
-    evidence = Evidence.of(mask, mask, _view(mask, inside=0.5, outside=0.3, noise=0.1))
     distance = (0.5 - 0.3) / 0.1
-    assert evidence.separation == pytest.approx(distance**2 / (4 + distance**2), abs=0.02)
+    found = separation(mask, ~mask, _values(mask, inside=0.5, outside=0.3, noise=0.1))
+    assert found == pytest.approx(distance**2 / (4 + distance**2), abs=0.02)
 
 
 def test_separation_sees_only_what_is_beside_the_border() -> None:
     mask = _mask(slice(11, 29), slice(13, 43))
-    view = _view(mask)
-    view.appearance[36:, :] = 0.7  # far from the border, like the object
-    assert Evidence.of(mask, mask, view).separation == pytest.approx(1, abs=1e-5)
+    values = _values(mask)
+    values[36:, :] = 0.7  # far from the border, like the object
+    assert separation(mask, ~mask, values) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_border_of_the_field_is_no_border() -> None:
-    mask = _mask(slice(11, 29), slice(0, 43))
-    view = _view(mask)
-    view.appearance[:, :7] = 9.0  # not seen: outside of the field, part of the mask or not
-    valid = np.ones(SHAPE, dtype=bool)
-    valid[:, :7] = False
-    assert Evidence.of(mask, mask, replace(view, valid=valid)).separation == pytest.approx(1, abs=1e-5)
+def test_contrast_counts_within_its_limits() -> None:
+    mask = _mask(slice(11, 29), slice(13, 43))
+    for levels, expected in ((1, 3 / 30), (15, 15 / 30), (200, 1)):
+        seen = _seen(mask, values=_values(mask, inside=0.1 + levels / 255, outside=0.1))
+        assert seen["contrast"] == pytest.approx(math.log(expected), abs=1e-3)
 
 
 def test_kept_is_the_dice_of_the_two_outlines() -> None:
     mask, start = _mask(slice(10, 20), slice(10, 30)), _mask(slice(10, 20), slice(15, 30))
-    assert Evidence.of(mask, start, _view(mask)).kept == pytest.approx(2 * 150 / (200 + 150))
-    assert Evidence.of(mask, None, _view(mask)).kept == 1
+    assert _seen(mask, start)["kept"] == pytest.approx(2 * 150 / (200 + 150))
 
 
-def test_the_start_may_be_on_a_coarser_grid() -> None:
-    mask = _mask(slice(8, 24), slice(16, 40), shape=(48, 64))
-    start = _mask(slice(4, 12), slice(8, 20), shape=(24, 32))
-    assert Evidence.of(mask, start, _view(mask)).kept > 0.95
+def test_margin_and_support_come_from_the_choice() -> None:
+    seen = _seen(_mask(slice(10, 20), slice(10, 30)), margin=0.125, support=0.5)
+    assert (seen["margin"], seen["support"], seen["alone"]) == (0.125, 0.5, 1)
 
 
-def test_free_counts_the_frame_of_two_pixels() -> None:
-    mask = _mask(slice(0, 30), slice(10, 30))
-    frame = 41 * 67 - 37 * 63
-    assert Evidence.of(mask, mask, _view(mask)).free == pytest.approx(1 - 2 * 20 / frame)
+def _trust(monkeypatch: pytest.MonkeyPatch, weights: dict[str, list[float]], agreement: float = 1.0) -> Trust:
+    """What is said of one answer under hand-made weights."""
+    data = {"offset": -0.5, "unlike": 2.0, "features": weights}
+    monkeypatch.setattr(confidence, "_data", lambda: data)
+    confidence._model.cache_clear()
+    try:
+        mask = _mask(slice(10, 20), slice(10, 30))
+        values = _values(mask)
+        view = View(appearance=values, brightness=values, valid=np.ones(SHAPE, dtype=bool))
+        prepared = Prepared(np.zeros((1, 1, 1), dtype=np.float32), view, view, 0, (0.0, 1.0), False)
+        answer = Answer(Foreground(mask, (), 0.25, {"margin": 0.01}), mask)
+        return judge(answer, prepared, Ground.of(view.planes, view.valid), SETTINGS, agreement)
+    finally:
+        confidence._model.cache_clear()
 
 
-@pytest.mark.parametrize("everything", [False, True])
-def test_nothing_and_everything_have_no_evidence(everything: bool) -> None:
-    mask = np.full(SHAPE, everything)
-    evidence = Evidence.of(mask, mask, _view(mask))
-    assert evidence == Evidence(separation=0, contrast=0, kept=0, free=0)
-    assert estimate_confidence(evidence) < 1e-4
+def test_the_probability_is_the_logistic_function_of_the_weighted_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    trust = _trust(monkeypatch, {"score": [0.05, 0.1, 1.5]}, agreement=0.5)
+    odds = -0.5 + 1.5 * (0.25 - 0.05) / 0.1
+    assert trust.probability == pytest.approx(0.5 / (1 + math.exp(-odds)))
+    assert trust.log_odds == pytest.approx(math.log(trust.probability / (1 - trust.probability)))
+
+
+def test_a_tie_is_named_and_a_sure_answer_needs_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = {name: [0.0, 100.0, 0.0] for name in FEATURES}  # nothing is unlike
+    assert _trust(monkeypatch, wide).reason == "two regions fit equally well"
+    assert _trust(monkeypatch, wide, agreement=0.6).reason == "restarts disagree about what the object is"
+    sure = _trust(monkeypatch, wide | {"score": [0.0, 0.1, 3.0]})
+    assert (sure.reason, sure.probability > 0.9) == ("", True)
+
+
+def test_a_picture_far_from_all_that_was_fitted_is_called_unlike(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = {name: [50.0, 0.1, 0.0] for name in FEATURES}
+    trust = _trust(monkeypatch, narrow)
+    assert trust.unlike > 1
+    assert trust.reason == "the picture is unlike any kind that this program knows"
+
+
+def test_nothing_found_is_never_trusted() -> None:
+    assert (NOTHING_FOUND.probability, NOTHING_FOUND.reason) == (0.0, "nothing was found")
+    nothing = np.zeros(SHAPE, dtype=bool)
+    view = View(appearance=_values(nothing), brightness=_values(nothing), valid=~nothing)
+    prepared = Prepared(np.zeros((1, 1, 1), dtype=np.float32), view, view, 0, (0.0, 1.0), False)
+    answer = Answer(Foreground(nothing, (), 0.0), nothing)
+    assert judge(answer, prepared, Ground.of(view.planes, view.valid), SETTINGS) == NOTHING_FOUND
 
 
 def test_inputs_are_left_alone() -> None:
     mask = _mask(slice(11, 29), slice(13, 43))
-    view = _view(mask)
-    before = mask.copy(), view.appearance.copy()
-    Evidence.of(mask, mask, view)
+    values = _values(mask)
+    before = mask.copy(), values.copy()
+    _seen(mask, values=values)
     np.testing.assert_array_equal(mask, before[0])
-    np.testing.assert_array_equal(view.appearance, before[1])
+    np.testing.assert_array_equal(values, before[1])
 
 
-def test_the_estimate_is_the_logistic_function_of_the_weighted_terms() -> None:
-    calibration = Calibration(offset=0.5, separation=2, contrast=3, kept=5, free=7)
-    evidence = Evidence(separation=0.25, contrast=15, kept=0.9, free=0.8, agreement=0.5)
-    odds = 0.5 + 2 * 0.25 + 3 * math.log(15 / 30) - 5 * 0.1 - 7 * 0.2
-    assert estimate_confidence(evidence, calibration) == pytest.approx(0.5 / (1 + math.exp(-odds)))
-
-
-@pytest.mark.parametrize(
-    ("name", "less"), [("separation", 0.5), ("contrast", 10.0), ("kept", 0.7), ("free", 0.6), ("agreement", 0.5)]
-)
-def test_less_of_any_evidence_lowers_the_estimate(name: str, less: float) -> None:
-    assert estimate_confidence(replace(CLEAR, **{name: less})) < estimate_confidence(CLEAR) - 1e-3
-
-
-def test_how_much_of_the_frame_a_large_object_covers_does_not_count() -> None:
-    assert estimate_confidence(replace(CLEAR, free=0.7)) == estimate_confidence(replace(CLEAR, free=0.1))
-
-
-@pytest.mark.parametrize(("first", "second"), [(0.0, 3.0), (30.0, 255.0)])
-def test_contrast_counts_within_its_limits_only(first: float, second: float) -> None:
-    estimates = [estimate_confidence(replace(CLEAR, contrast=value)) for value in (first, second)]
-    assert estimates[0] == estimates[1]
-
-
-def test_no_weight_in_use_is_negative() -> None:
-    weights = (CALIBRATION.separation, CALIBRATION.contrast, CALIBRATION.kept, CALIBRATION.free)
-    assert min(weights) >= 0
-
-
-def test_a_lesion_is_trusted_and_bare_skin_is_not() -> None:
+def test_a_lesion_is_trusted_more_than_bare_skin() -> None:
     lesion = make_phantom("dermoscopy", seed=1001, difficulty=0.2)
     bare = make_phantom("empty", seed=1001, difficulty=0.6, scene="skin")
     trusted = msformer.segment(lesion.image, "dermoscopy")
     doubted = msformer.segment(bare.image, {"preset": "dermoscopy", "confidence": {"empty_below": 0.0}})
     assert trusted.confidence > 0.8
-    assert doubted.mask.any()
-    assert doubted.confidence < 0.25
+    assert trusted.confidence_reason == ""
+    assert doubted.confidence < 0.5
+    assert doubted.confidence_reason
 
 
 def test_the_threshold_empties_the_mask_and_keeps_the_confidence() -> None:
     image = make_phantom("empty", seed=1001, difficulty=0.6, scene="skin").image
     kept = msformer.segment(image, {"preset": "dermoscopy", "confidence": {"empty_below": 0.0}})
-    emptied = msformer.segment(image, {"preset": "dermoscopy", "confidence": {"empty_below": 0.9}})
+    emptied = msformer.segment(image, {"preset": "dermoscopy", "confidence": {"empty_below": 0.95}})
     assert (kept.is_empty, emptied.is_empty) == (False, True)
     assert not emptied.mask.any()
     assert emptied.confidence == kept.confidence > 0

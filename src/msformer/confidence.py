@@ -1,132 +1,155 @@
-"""How far a mask can be trusted: an estimate of its Dice from the image and the mask alone.
+"""How far a mask can be trusted: the probability that its Dice is at least .7, from the image and the mask alone.
 
-Four pieces of evidence go through one logistic function, in which more of any of them never lowers the result.
-Its constants were fitted on phantoms, scenes without an object among them, and on no real image;
-``docs/confidence.md`` has the command that fits them again and what it gives on real images.
+One logistic regression for all presets, so that what they find can be compared. Its weights are data,
+``confidence.json``, fitted on random scenes and on no real image; ``docs/confidence.md`` has the command, and what the
+confidence says on real images.
 """
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from msformer.foreground import otsu_fraction
-from msformer.image import Mask
+from msformer.answer import Answer
+from msformer.config import Config
+from msformer.foreground import Evidence, otsu_fraction
+from msformer.image import Image, Mask
 from msformer.morphology import dice
-from msformer.prepare import View
+from msformer.prepare import NoData, Prepared, prepare, resample
 from msformer.refine import enlarge
+from msformer.regions import NAMES, Ground, Region, describe, region_view
 
+GOOD = 0.7
+"""A mask is right from this Dice on: a person would correct its border and not start anew."""
 BAND_WIDTH = 0.05
 """Width of the two bands along the border that are compared, as a share of the image's side."""
 BAND_FEWEST = 3
 """Least width of a band in px; a band of fewer pixels than this gives way to all of its side."""
-FRAME_WIDTH = 2
-"""Width in px of the image's frame."""
 CONTRAST_LIMITS = (3.0, 30.0)
 """Grey levels (of 255) between which contrast counts. Less is what noise alone gives; more says nothing more."""
-
-FREE_LEAST = 0.7
-"""Less of the frame being free does not count: an object that fills the picture may cover any share of it."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Constants of the estimate: the offset of the logistic function and the weight of each evidence, none negative.
-
-    Attributes:
-        offset: Log-odds of a mask that keeps its outline, leaves the frame free and has full contrast, but whose
-            border separates nothing.
-        separation: For separation from 0 to 1.
-        contrast: For each e-fold of contrast within ``CONTRAST_LIMITS``.
-        kept: For the overlap before and after refinement from 0 to 1.
-        free: For the free share of the frame from 0 to 1, of which only the part above ``FREE_LEAST`` counts.
-    """
-
-    offset: float
-    separation: float
-    contrast: float
-    kept: float
-    free: float
-
-
-CALIBRATION = Calibration(offset=0.54, separation=3.83, contrast=2.55, kept=8.89, free=5.75)
-"""Fitted on phantoms by ``python -m benchmarks.confidence``, which says whether these are still the ones it finds."""
+FEATURES = (*NAMES, "separation", "contrast", "kept", "score", "margin", "support", "alone")
+"""What the confidence is made of: what is seen of the mask, and how it came about."""
+CLOSE = 0.05
+"""A margin to the next region under this is a tie, in expected Dice."""
+NO_BORDER = 0.5
+"""Gradient along the outline, in the picture's mean ones, under which there is no border."""
+LOW = 0.5
+"""Confidence under which a reason is given."""
+COMMON = Config.from_preset("general").replace(prepare={"working_size": 129, "detail_size": None, "padding": 0}).prepare
+"""How an image is prepared for the comparison of answers: for all presets alike."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What speaks for a mask.
+class Trust:
+    """How far an answer can be trusted.
 
     Attributes:
-        separation: Share in [0, 1] of the variance of appearance in two bands along the border, one inside and one
-            outside, that the border explains: contrast in units of the spread beside it, d²/(4 + d²) for bands alike
-            in size and spread.
-        contrast: Difference of the mean brightness of mask and rest, in grey levels of 255. 8-bit images count as
-            they are; those of other types are first stretched to their own range, so noise alone may reach far.
-        kept: Dice of the mask before and after its refinement, in [0, 1]: where the border runs far from where the
-            clusters had it, one of the two is wrong. 1 where there is nothing to compare.
-        free: Share of the image's frame, ``FRAME_WIDTH`` px wide, that the mask leaves free.
-        agreement: Mean Dice with the masks of other seeds, in [0, 1]; 1 for a single seed.
+        probability: That its Dice is at least ``GOOD``; 0 where nothing was found.
+        reason: Why it is low, in words for the person who looks at the mask; empty where it is not.
+        unlike: How far from everything that the weights were fitted on, in deviations; over 1 is further than
+            99 of 100 of these.
     """
 
-    separation: float
-    contrast: float
-    kept: float
-    free: float
-    agreement: float = 1.0
-
-    @classmethod
-    def of(cls, mask: Mask, start: Mask | None, view: View, agreement: float = 1.0) -> Evidence:
-        """Gather it on the detail grid, in a few ms. A mask of nothing or of the whole field has none.
-
-        Args:
-            mask: ``(h, w)``, the object in its final outline.
-            start: The object before refinement, on any grid; None where refinement was to take another object,
-                as the cell around a nucleus, and the two are not comparable.
-            view: What the image is like, ``(h, w)``.
-            agreement: Of the seeds.
-        """
-        inside = mask & view.valid
-        rest = view.valid & ~mask
-        if not inside.any() or not rest.any():
-            return cls(separation=0.0, contrast=0.0, kept=0.0, free=0.0, agreement=agreement)
-        brightness = view.brightness
-        contrast = 255 * abs(float(brightness[inside].mean()) - float(brightness[rest].mean()))
-        return cls(
-            separation=_separation(inside, rest, view.appearance),
-            contrast=contrast,
-            kept=1.0 if start is None else dice(enlarge(start, view.shape), mask),
-            free=_free_share(mask),
-            agreement=agreement,
-        )
+    probability: float
+    reason: str
+    unlike: float
 
     @property
-    def terms(self) -> tuple[float, float, float, float]:
-        """What the weights of a calibration multiply, in the order of its fields: all rise with their evidence."""
-        low, high = CONTRAST_LIMITS
-        contrast = math.log(min(max(self.contrast, low), high) / high)
-        return self.separation, contrast, self.kept - 1, max(self.free, FREE_LEAST) - 1
+    def log_odds(self) -> float:
+        """The same on the scale on which evidence adds up."""
+        share = min(max(self.probability, 1e-6), 1 - 1e-6)
+        return math.log(share / (1 - share))
 
 
-def estimate_confidence(evidence: Evidence, calibration: Calibration = CALIBRATION) -> float:
-    """Estimate the Dice of a mask, in [0, 1]; seeds that disagree lower it in proportion.
+NOTHING_FOUND = Trust(0.0, "nothing was found", 0.0)
 
-    Examples:
-        >>> clear = Evidence(separation=0.8, contrast=60, kept=0.97, free=1.0)
-        >>> noise = Evidence(separation=0.3, contrast=8, kept=0.85, free=0.8)
-        >>> round(estimate_confidence(clear), 1), round(estimate_confidence(noise), 1)
-        (1.0, 0.0)
+
+def common_ground(image: Image, no_data: NoData | None = None) -> Ground:
+    """The picture as all answers are judged on it."""
+    view = region_view(prepare(image, COMMON, no_data).detail)
+    return Ground.of(view.planes, view.valid)
+
+
+def answer_features(answer: Answer, prepared: Prepared, ground: Ground, settings: Config) -> NDArray[np.float64] | None:
+    """What speaks for an answer, in the order of ``FEATURES``; None where nothing was found.
+
+    Args:
+        answer: The mask and how it came about.
+        prepared: The image as the preset prepared it.
+        ground: The image as all presets are judged on it.
+        settings: Of the preset.
     """
-    weights = (calibration.separation, calibration.contrast, calibration.kept, calibration.free)
-    odds = calibration.offset + sum(weight * term for weight, term in zip(weights, evidence.terms, strict=True))
-    return evidence.agreement * (1 + math.tanh(odds / 2)) / 2
+    mask = answer.detail_mask
+    shape = ground.valid.shape
+    small = resample(mask.astype(np.float32), (shape[0], shape[1]), "area")[:, :, 0] >= 0.5
+    if not small.any():
+        return None
+    window = ndimage.find_objects(small.astype(np.int32))[0]
+    region = Region(small[window], window, int(np.count_nonzero(small)), 0.0, "answer", 0)
+    chosen, detail = answer.chosen, prepared.detail
+    inside, rest = mask & detail.valid, detail.valid & ~mask
+    has_both = bool(inside.any()) and bool(rest.any())
+    low, high = CONTRAST_LIMITS
+    brightness = detail.brightness
+    contrast = 255 * abs(float(brightness[inside].mean()) - float(brightness[rest].mean())) if has_both else 0.0
+    # A cell is not to be its nucleus: there start and end are not comparable.
+    kept = 1.0 if settings.refine.cells else dice(enlarge(chosen.mask, detail.shape), mask)
+    more = (
+        separation(inside, rest, detail.appearance) if has_both else 0.0,
+        math.log(min(max(contrast, low), high) / high),
+        kept,
+        chosen.score,
+        chosen.cues.get("margin", 0.0),
+        chosen.cues.get("support", 0.0),
+        float("margin" in chosen.cues),
+    )
+    return np.array([*np.nan_to_num(describe(region, ground)), *more], dtype=np.float64)
 
 
-def _separation(inside: Mask, rest: Mask, appearance: NDArray[np.float32]) -> float:
+def judge(answer: Answer, prepared: Prepared, ground: Ground, settings: Config, agreement: float = 1.0) -> Trust:
+    """How far an answer can be trusted; restarts that disagree lower it in proportion. Arguments as above."""
+    features = answer_features(answer, prepared, ground, settings)
+    if features is None:
+        return NOTHING_FOUND
+    model, limit = _model()
+    probability = agreement * float(model.probability(features))
+    unlike = float(np.abs((features - model.mean) / model.scale).mean()) / limit
+    return Trust(probability, _reason(probability, features, unlike, agreement), unlike)
+
+
+def _reason(probability: float, features: NDArray[np.float64], unlike: float, agreement: float) -> str:
+    """The first thing that is wrong, in the order in which a person would see it."""
+    if probability >= LOW:
+        return ""
+    seen = dict(zip(FEATURES, features.tolist(), strict=True))
+    if unlike > 1:
+        return "the picture is unlike any kind that this program knows"
+    if agreement < GOOD:
+        return "restarts disagree about what the object is"
+    if seen["alone"] and seen["margin"] < CLOSE:
+        return "two regions fit equally well"
+    if seen["edge_weak"] < NO_BORDER:
+        return "nothing here has a border of its own all around"
+    if seen["frame"] > 1 / 3:
+        return "what was found goes on beyond the frame"
+    return "what was found differs little from what is around it, or much like it lies elsewhere"
+
+
+def separation(inside: Mask, rest: Mask, appearance: NDArray[np.float32]) -> float:
+    """Share in [0, 1] of the variance in two bands along the border, one on either side, that the border explains.
+
+    Contrast in units of the spread beside it, d²/(4 + d²) for bands alike in size and spread.
+    """
     width = max(BAND_FEWEST, BAND_WIDTH * math.sqrt(inside.size))
     bands = []
     for part, other in ((inside, rest), (rest, inside)):
@@ -138,7 +161,14 @@ def _separation(inside: Mask, rest: Mask, appearance: NDArray[np.float32]) -> fl
     return otsu_fraction(is_inside, np.concatenate(bands))
 
 
-def _free_share(mask: Mask) -> float:
-    frame = np.ones(mask.shape, dtype=bool)
-    frame[FRAME_WIDTH:-FRAME_WIDTH, FRAME_WIDTH:-FRAME_WIDTH] = False
-    return 1 - float(mask[frame].mean())
+@cache
+def _model() -> tuple[Evidence, float]:
+    """The weights, and the mean deviation that one in a hundred of what they were fitted on exceeds."""
+    data = _data()
+    return Evidence.from_mapping(data, FEATURES), float(data["unlike"])
+
+
+def _data() -> Mapping[str, Any]:
+    text = (resources.files("msformer") / "confidence.json").read_text(encoding="utf-8")
+    data: Mapping[str, Any] = json.loads(text)
+    return data

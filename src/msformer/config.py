@@ -286,6 +286,16 @@ class RefineSettings(_Settings):
         return any(step > 0 for step in steps)
 
 
+class AutoSettings(_Settings):
+    """How presets compete (``hypotheses.py``, ``batch/agree.py``)."""
+
+    folder: bool = Field(
+        True,
+        description="Images of one run agree on a preset, unless one clearly differs; otherwise each is on its own.",
+    )
+    expected: str | None = Field(None, description="The preset that is ahead; set by the run where images agree.")
+
+
 class HintSettings(_Settings):
     """What the user points at, in px of the image (``focus.py``)."""
 
@@ -321,6 +331,7 @@ class Config(_Settings):
     foreground: ForegroundSettings = ForegroundSettings()
     refine: RefineSettings = RefineSettings()
     confidence: ConfidenceSettings = ConfidenceSettings()
+    auto: AutoSettings = AutoSettings()
     hints: HintSettings = HintSettings()
 
     @classmethod

@@ -12,33 +12,36 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from msformer.auto import choose_preset
+from msformer.answer import Answer, find_answer
 from msformer.cluster import Clusterer, Clustering, chosen_clusterer, merged
-from msformer.confidence import Evidence, estimate_confidence
+from msformer.confidence import common_ground, judge
 from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
 from msformer.consensus import find_consensus
 from msformer.focus import Focus, find_focus
-from msformer.foreground import Foreground, Scene, choose_foreground, choose_region, find_midline, find_sign
+from msformer.foreground import Foreground
+from msformer.hypotheses import Hypothesis, compare, verdict
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import InstanceRow, Region, measure_instances, measure_mask, measure_regions
-from msformer.prepare import Prepared, View, prepare, window_limits
+from msformer.prepare import Prepared, find_no_data_in, prepare, window_limits
 from msformer.refine import (
     Instances,
     enlarge,
     mask_to_native,
     part_instances,
-    refine_mask,
     smooth_logits,
     smooth_to_native,
     to_native,
 )
-from msformer.regions import Ground, region_view
 from msformer.segmentation import Segmentation, versions
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from msformer.fit import CancelToken, FitEvent
+
+
+NO_PRESET = "general"
+"""The preset for a blank image, on which none has anything to say."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,12 @@ class Attempt:
     Attributes:
         clustering: The clusters on the working grid.
         logits: Its logits ``(K, h, w)``, averaged over neighbours.
-        chosen: The object on the grid where it was chosen.
-        detail_mask: The object in its final outline on the detail grid.
+        answer: The object.
     """
 
     clustering: Clustering
     logits: NDArray[np.floating]
-    chosen: Foreground
-    detail_mask: Mask
+    answer: Answer
 
 
 def segment(
@@ -124,28 +125,35 @@ def segment_with(
         digest = image.digest
     focus = find_focus(image.shape, settings.hints)
     part = focus.cut(image)
-    reason = ""
+    with clock("prepare"):
+        no_data = find_no_data_in(part)
+    compared: list[Hypothesis] = []
     if settings.preset == AUTO_PRESET:
         with clock("auto"):
-            name, reason = choose_preset(part)
-        settings = settings.carried_to(name)
+            compared = compare(part, focus, settings, no_data)
+        settings = settings.carried_to(compared[0].preset if compared else NO_PRESET)
     with clock("prepare"):
-        prepared = prepare(part, settings.prepare)
+        prepared = prepare(part, settings.prepare, no_data)
     if prepared.is_blank:
         attempts = [_nothing(prepared)]
     else:
-        attempts = [_attempt(cluster, prepared, focus, one, clock) for one in _restarts(settings)]
+        attempts = [
+            _attempt(cluster, prepared, focus, one, clock, is_first=index == 0)
+            for index, one in enumerate(_restarts(settings))
+        ]
     with clock("consensus"):
-        consensus = find_consensus([one.detail_mask for one in attempts], [one.chosen.score for one in attempts])
+        consensus = find_consensus(
+            [one.answer.detail_mask for one in attempts], [one.answer.chosen.score for one in attempts]
+        )
     taken = attempts[consensus.chosen]
     with clock("refine"):
         winners, indices = to_native(taken.logits, part.shape)
         mask = _native_mask(taken, winners, indices, focus, settings)
-    start = None if settings.refine.cells else taken.chosen.mask  # a cell is not to be its nucleus
-    evidence = Evidence.of(taken.detail_mask, start, prepared.detail, consensus.agreement)
-    confidence = estimate_confidence(evidence)
+    with clock("confidence"):
+        ground = common_ground(part, no_data)
+        trust = judge(taken.answer, prepared, ground, settings, consensus.agreement)
     found = bool(mask.any())
-    is_empty = not found or confidence < settings.confidence.empty_below
+    is_empty = not found or trust.probability < settings.confidence.empty_below
     if is_empty:
         mask = np.zeros_like(mask)
     with clock("measure"):
@@ -170,12 +178,14 @@ def segment_with(
         mask=mask,
         votes=votes,
         cluster_channels=tuple(int(channel) for channel in winners[order]),
-        foreground_score=taken.chosen.score,
-        cues=dict(taken.chosen.cues),
-        confidence=confidence if found else 0.0,
+        foreground_score=taken.answer.chosen.score,
+        cues=dict(taken.answer.chosen.cues),
+        confidence=trust.probability if found else 0.0,
+        confidence_reason=trust.reason,
+        compared={one.preset: one.trust.probability for one in compared},
         agreement=consensus.agreement,
         is_empty=is_empty,
-        preset_reason=reason,
+        preset_reason=verdict(compared),
         regions=regions,
         foreground=foreground,
         history=taken.clustering.history,
@@ -198,14 +208,17 @@ def segment_with(
 def _restarts(settings: Config) -> Iterator[Config]:
     """The settings of each restart: seeds in a row, and one cluster more each time for k-means.
 
-    k-means hardly depends on its seed, so that restarts with the seed alone would agree without meaning it.
+    k-means hardly depends on its seed, so that restarts with the seed alone would agree without meaning it; and from
+    the second on, a little noise is added to what regions are made of.
     """
     for index in range(settings.restarts):
         count = min(settings.cluster.n_clusters + index, MOST_CLUSTERS)
         yield settings.replace(random_state=(settings.random_state + index) % SEEDS, cluster={"n_clusters": count})
 
 
-def _attempt(cluster: Clusterer, prepared: Prepared, focus: Focus, settings: Config, clock: _Clock) -> Attempt:
+def _attempt(
+    cluster: Clusterer, prepared: Prepared, focus: Focus, settings: Config, clock: _Clock, *, is_first: bool
+) -> Attempt:
     """Cluster, choose and refine with one seed."""
     with clock("cluster"):
         clustering = cluster(prepared, settings)
@@ -213,54 +226,23 @@ def _attempt(cluster: Clusterer, prepared: Prepared, focus: Focus, settings: Con
             clustering = merged(clustering, prepared.channels, settings.cluster.merge_to)
         logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
     with clock("foreground"):
-        chosen, midline = _choose(logits, prepared, focus, settings)
-    with clock("refine"):
-        detail = prepared.detail
-        fine = enlarge(chosen.mask, detail.shape)
-        if settings.refine.moves_border:
-            if midline is not None:  # the same place on the other grid
-                midline = round((midline + 0.5) * detail.shape[1] / chosen.mask.shape[1] - 0.5)
-            fine = refine_mask(
-                fine,
-                detail.appearance,
-                detail.valid,
-                settings.refine,
-                blue_stain=detail.blue_stain,
-                midline=midline,
-            )
-    return Attempt(clustering, logits, chosen, fine)
-
-
-def _choose(
-    logits: NDArray[np.floating] | None, prepared: Prepared, focus: Focus, settings: Config
-) -> tuple[Foreground, int | None]:
-    """The object, and the column of the body's middle if that took part."""
-    rule = settings.foreground
-    if rule.source == "regions" and rule.objects == "one":
-        view = region_view(prepared.detail)
-        scene = make_scene(view, focus, settings)
-        return choose_region(Ground.of(view.planes, view.valid), scene, rule), scene.midline
-    view = prepared.detail if rule.grid == "detail" else prepared.working
-    clusters = None
-    if rule.source == "clusters" and logits is not None:
-        channels, names = to_native(logits, view.shape)
-        clusters = channels[names]
-    scene = make_scene(view, focus, settings)
-    return choose_foreground(clusters, scene, rule), scene.midline
+        rng = None if is_first else np.random.default_rng(settings.random_state)
+        answer = find_answer(prepared, focus, settings, logits, rng)
+    return Attempt(clustering, logits, answer)
 
 
 def _native_mask(
     attempt: Attempt, winners: NDArray[np.intp], indices: NDArray[np.uint16], focus: Focus, settings: Config
 ) -> Mask:
     """The object of an attempt on the native grid, whose clusters are ``winners[indices]``."""
-    shape = indices.shape
+    shape, chosen = indices.shape, attempt.answer.chosen
     if settings.refine.moves_border or settings.foreground.grid == "detail" or settings.foreground.source == "regions":
-        mask = smooth_to_native(attempt.detail_mask, (shape[0], shape[1]))
+        mask = smooth_to_native(attempt.answer.detail_mask, (shape[0], shape[1]))
     else:
-        mask = mask_to_native(attempt.chosen.mask, np.isin(winners, attempt.chosen.clusters)[indices])
-    if focus.point is not None and attempt.chosen.mask.any():
+        mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])
+    if focus.point is not None and chosen.mask.any():
         point = int(focus.point[0] * shape[0]), int(focus.point[1] * shape[1])
-        mask = _with_point(mask, point, attempt.chosen.mask)
+        mask = _with_point(mask, point, chosen.mask)
     return mask
 
 
@@ -273,34 +255,11 @@ def _with_point(mask: Mask, point: tuple[int, int], chosen: Mask) -> Mask:
     return mask
 
 
-def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
-    """What the foreground rule looks at: a view, and what the settings and the user say of it."""
-    asks_for_midline = settings.foreground.objects == "pair" or settings.foreground.mirror
-    height, width = view.shape
-    return Scene(
-        appearance=view.appearance,
-        valid=view.valid,
-        # Whoever points at an object knows better than the preset whether it is dark.
-        sign=0 if focus.point is not None else find_sign(settings.foreground.polarity, view.appearance, view.valid),
-        air=view.air,
-        midline=find_midline(view.brightness, view.valid) if asks_for_midline else None,
-        point=None if focus.point is None else (int(focus.point[0] * height), int(focus.point[1] * width)),
-        box=None
-        if focus.box is None
-        else (
-            round(focus.box[0] * height),
-            round(focus.box[1] * width),
-            max(round(focus.box[2] * height), round(focus.box[0] * height) + 1),
-            max(round(focus.box[3] * width), round(focus.box[1] * width) + 1),
-        ),
-    )
-
-
 def _nothing(prepared: Prepared) -> Attempt:
     """What a blank image comes to: one cluster, no object."""
     logits = np.zeros((1, *prepared.shape), dtype=np.float32)
     empty = Foreground(np.zeros(prepared.shape, dtype=bool), (), 0.0)
-    return Attempt(Clustering(logits, "blank"), logits, empty, np.zeros_like(prepared.detail.valid))
+    return Attempt(Clustering(logits, "blank"), logits, Answer(empty, np.zeros_like(prepared.detail.valid)))
 
 
 def _settings(config: Config | str | Mapping[str, Any] | None, random_state: int | None) -> Config:

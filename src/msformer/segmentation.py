@@ -37,7 +37,9 @@ class Segmentation:
             where restarts are compared, so that memory does not grow with their number.
         foreground_score: Product of the cues that speak for the object, in [0, 1]; 0 where none was found.
         cues: Each of these cues.
-        confidence: How far the mask can be trusted, in [0, 1]: about its expected Dice (``confidence.py``).
+        confidence: Probability that the Dice of the mask is at least .7 (``confidence.py``).
+        confidence_reason: Why it is low, in words; empty where it is not.
+        compared: The confidence of each preset that competed under ``auto``, best first; empty for a given preset.
         agreement: Mean Dice between the chosen restart and the others; 1 for a single one.
         is_empty: Whether nothing was found, or nothing that passes ``confidence.empty_below``.
         preset_reason: Why ``auto`` chose the preset, empty where it was given.
@@ -68,6 +70,8 @@ class Segmentation:
     foreground_score: float
     cues: Mapping[str, float]
     confidence: float
+    confidence_reason: str
+    compared: Mapping[str, float]
     agreement: float
     is_empty: bool
     preset_reason: str
@@ -119,6 +123,8 @@ class Segmentation:
             "foreground_score": self.foreground_score,
             "cues": dict(self.cues),
             "confidence": self.confidence,
+            "confidence_reason": self.confidence_reason,
+            "compared": dict(self.compared),
             "agreement": self.agreement,
             "is_empty": self.is_empty,
             "foreground": None if self.foreground is None else asdict(self.foreground),

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.auto import choose_preset
 from msformer.cluster import chosen_clusterer, following_clusterer
 from msformer.config import AUTO_PRESET, MIN_SIDE, Config
 from msformer.errors import ConfigError, ImageShapeError
+from msformer.focus import find_focus
+from msformer.hypotheses import compare, verdict
 from msformer.image import Image
-from msformer.pipeline import segment_with
+from msformer.pipeline import NO_PRESET, segment_with
 from msformer.prepare import intensity_range, window_limits
 from msformer.segmentation import Segmentation
 from msformer.volume import Volume
@@ -101,8 +102,9 @@ def segment_volume(
     limits = volume_limits(volume, config)
     settings, reason = config, ""
     if config.preset == AUTO_PRESET:
-        name, reason = choose_preset(_plane(volume, axis, numbers[len(numbers) // 2], limits))
-        settings = config.carried_to(name)
+        middle_slice = _plane(volume, axis, numbers[len(numbers) // 2], limits)
+        compared = compare(middle_slice, find_focus(middle_slice.shape, config.hints), config)
+        settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
     make = following_clusterer if follow else chosen_clusterer
     cluster = make(initial_weights=initial_weights, cancel=cancel)
     channels = np.full(volume.shape, -1, dtype=np.int16)

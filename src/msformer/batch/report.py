@@ -200,7 +200,9 @@ def _done_entry(out: Path, record: Record) -> str:
         f"{' × '.join(map(str, reversed(record['shape'])))} px · {record['n_labels']} clusters · "
         + ("nothing found" if record["is_empty"] else f"object {share:.1%} of the image")
         + ("" if record.get("n_objects") is None else f" · {record['n_objects']} objects")
-        + f" · confidence {record['confidence']:.2f} · preset {record['preset']}"
+        + f" · confidence {record['confidence']:.2f}"
+        + (f" ({record['confidence_reason']})" if record.get("confidence_reason") else "")
+        + f" · preset {record['preset']}"
         + (f" ({record['preset_reason']})" if record["preset_reason"] else "")
         + f" · {_loop(record)} · {record['elapsed_s']:.1f} s"
     )

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msformer.batch.agree import agree
 from msformer.batch.plan import Case
 from msformer.batch.report import write_report
 from msformer.batch.work import Record, record_death, run_case
@@ -73,7 +74,7 @@ def run_cases(
     """
     run = partial(
         run_case,
-        config=config,
+        config=agree(cases, config, max_pixels=max_pixels, split=split),
         out=out,
         spacing_mm=spacing_mm,
         max_pixels=max_pixels,

@@ -2,10 +2,12 @@
 
 from msformer.foreground.choose import Foreground, choose_foreground, choose_region, score_mask
 from msformer.foreground.cues import CUES, frame_share, otsu_fraction
+from msformer.foreground.evidence import Evidence
 from msformer.foreground.scene import Scene, find_midline, find_sign
 
 __all__ = [
     "CUES",
+    "Evidence",
     "Foreground",
     "Scene",
     "choose_foreground",

@@ -1,13 +1,16 @@
 """Image → network input and what the later stages look at. Each step is a module and can be switched off."""
 
 from msformer.prepare.intensity import intensity_range, to_unit_range
+from msformer.prepare.no_data import NoData
 from msformer.prepare.resample import resample, working_shape
-from msformer.prepare.stage import Prepared, View, prepare
+from msformer.prepare.stage import Prepared, View, find_no_data_in, prepare
 from msformer.prepare.window import window_limits
 
 __all__ = [
+    "NoData",
     "Prepared",
     "View",
+    "find_no_data_in",
     "intensity_range",
     "prepare",
     "resample",

@@ -162,6 +162,15 @@ def detail_grid(shape: tuple[int, int], settings: PrepareSettings) -> tuple[int,
     return working_shape(shape, settings, min(size, max(native, settings.working_size)))
 
 
+def find_no_data_in(image: Image) -> NoData:
+    """What is no data in an image, to be shared by all preparations of it."""
+    shape = working_shape(image.shape, PrepareSettings())
+    small = resample(image.pixels, shape, "area")
+    declared = _declared(image, shape)
+    seen = small if declared is None else small[~declared]
+    return find_in(image, intensity_range(image.pixels, seen, image.limits))
+
+
 def find_in(image: Image, limits: tuple[float, float]) -> NoData:
     """What is no data in an image whose values ``limits`` become 0 and 1, on the grid of ``NO_DATA_SIZE``."""
     native = int(np.sqrt(image.shape[0] * image.shape[1]))

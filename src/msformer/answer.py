@@ -1,0 +1,107 @@
+"""Prepared image → the object in its final outline: the choice, then the border drawn anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.config import Config
+from msformer.focus import Focus
+from msformer.foreground import Foreground, Scene, choose_foreground, choose_region, find_midline, find_sign
+from msformer.image import Mask
+from msformer.prepare import Prepared, View
+from msformer.refine import enlarge, refine_mask, to_native
+from msformer.regions import Ground, region_view
+
+SHAKEN = 0.15
+"""Deviation of the noise of a restart in those of the picture: about what JPEG and another exposure change."""
+GRAIN = 2.0
+"""Width in px of the Gaussian that the noise is blurred by, or the first smoothing would take it away."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the settings make of a prepared image.
+
+    Attributes:
+        chosen: The object on the grid where it was chosen.
+        detail_mask: The object in its final outline on the detail grid.
+    """
+
+    chosen: Foreground
+    detail_mask: Mask
+
+
+def find_answer(
+    prepared: Prepared,
+    focus: Focus,
+    settings: Config,
+    logits: NDArray[np.floating] | None = None,
+    shaken_by: np.random.Generator | None = None,
+) -> Answer:
+    """Choose the object and draw its border.
+
+    Args:
+        prepared: The image.
+        focus: What the user points at.
+        settings: Of foreground and refinement.
+        logits: ``(K, h, w)`` of the clusters, which candidates are made of where ``foreground.source`` says so.
+        shaken_by: Where given, a little noise is added to what regions are made of: an object that is one stays.
+    """
+    rule, detail = settings.foreground, prepared.detail
+    if rule.source == "regions" and rule.objects == "one":
+        view = _shaken(region_view(detail), shaken_by)
+        scene = make_scene(view, focus, settings)
+        chosen = choose_region(Ground.of(view.planes, view.valid), scene, rule)
+    else:
+        view = _shaken(detail if rule.grid == "detail" else prepared.working, shaken_by)
+        clusters = None
+        if rule.source == "clusters" and logits is not None:
+            channels, names = to_native(logits, view.shape)
+            clusters = channels[names]
+        scene = make_scene(view, focus, settings)
+        chosen = choose_foreground(clusters, scene, rule)
+    fine = enlarge(chosen.mask, detail.shape)
+    if settings.refine.moves_border:
+        midline = scene.midline
+        if midline is not None:  # the same place on the other grid
+            midline = round((midline + 0.5) * detail.shape[1] / view.shape[1] - 0.5)
+        fine = refine_mask(
+            fine, detail.appearance, detail.valid, settings.refine, blue_stain=detail.blue_stain, midline=midline
+        )
+    return Answer(chosen, fine)
+
+
+def _shaken(view: View, rng: np.random.Generator | None) -> View:
+    if rng is None:
+        return view
+    spread = float(view.appearance[view.valid].std())
+    white = rng.standard_normal(view.shape, dtype=np.float32)
+    noise = np.asarray(cv2.GaussianBlur(white, (0, 0), GRAIN))
+    return replace(view, appearance=view.appearance + noise * np.float32(SHAKEN * spread / float(noise.std())))
+
+
+def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
+    """What the foreground rule looks at: a view, and what the settings and the user say of it."""
+    asks_for_midline = settings.foreground.objects == "pair" or settings.foreground.mirror
+    height, width = view.shape
+    return Scene(
+        appearance=view.appearance,
+        valid=view.valid,
+        # Whoever points at an object knows better than the preset whether it is dark.
+        sign=0 if focus.point is not None else find_sign(settings.foreground.polarity, view.appearance, view.valid),
+        air=view.air,
+        midline=find_midline(view.brightness, view.valid) if asks_for_midline else None,
+        point=None if focus.point is None else (int(focus.point[0] * height), int(focus.point[1] * width)),
+        box=None
+        if focus.box is None
+        else (
+            round(focus.box[0] * height),
+            round(focus.box[1] * width),
+            max(round(focus.box[2] * height), round(focus.box[0] * height) + 1),
+            max(round(focus.box[3] * width), round(focus.box[1] * width) + 1),
+        ),
+    )
