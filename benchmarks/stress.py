@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with images/ and masks/")
     parser.add_argument("--preset", default="dermoscopy")
-    parser.add_argument("--methods", nargs="+", default=["as-shipped"])
+    parser.add_argument("--methods", nargs="+", default=["msformer"])
     given = parser.parse_args()
     names = sorted(path.stem for path in (given.data / "images").iterdir())
     facts = machine()

@@ -1,6 +1,6 @@
 """The cases on which a method is worst in a benchmark that was run, mean over seeds.
 
-python -m benchmarks.worst --out OUT --method as-shipped
+python -m benchmarks.worst --out OUT --method msformer
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def main() -> None:
     """Print one line a case, the worst first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of a benchmark's results")
-    parser.add_argument("--method", default="as-shipped")
+    parser.add_argument("--method", default="msformer")
     parser.add_argument("--count", type=int, default=20)
     given = parser.parse_args()
     dice: dict[tuple[str, str], list[float]] = defaultdict(list)

@@ -32,6 +32,7 @@ from msformer.refine import (
     smooth_to_native,
     to_native,
 )
+from msformer.regions import Ground, PlacedRegions, find_regions, region_view
 from msformer.segmentation import Segmentation, versions
 
 if TYPE_CHECKING:
@@ -116,10 +117,7 @@ def segment_with(
     Without ``one_by_one`` objects are not told apart. See ``segment`` for the other arguments and errors.
     """
     settings = _settings(config, random_state)
-    image = _as_image(image, spacing_mm)
-    if image.limits is None:
-        limits = window_limits(settings.prepare.window, image.pixels, image.modality)
-        image = image if limits is None else replace(image, limits=limits)
+    image = _in_window(_as_image(image, spacing_mm), settings)
     clock = _Clock()
     with clock("hash"):
         digest = image.digest
@@ -205,6 +203,25 @@ def segment_with(
     )
 
 
+def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any] | None = None) -> PlacedRegions:
+    """Find the regions that are there to choose from, after the preparation that the settings ask for.
+
+    Nothing is chosen; see ``segment`` for the arguments and errors. A blank image has no regions.
+    """
+    settings = _settings(config, None)
+    image = _in_window(_as_image(image, None), settings)
+    focus = find_focus(image.shape, settings.hints)
+    part = focus.cut(image)
+    if settings.preset == AUTO_PRESET:
+        compared = compare(part, focus, settings, find_no_data_in(part))
+        settings = settings.carried_to(compared[0].preset if compared else NO_PRESET)
+    prepared = prepare(part, settings.prepare)
+    view = region_view(prepared.detail)
+    ground = Ground.of(view.planes, view.valid)
+    found = [] if prepared.is_blank else find_regions(ground.planes, ground.valid)
+    return PlacedRegions(tuple(found), view.shape, (focus.rows, focus.columns))
+
+
 def _restarts(settings: Config) -> Iterator[Config]:
     """The settings of each restart: seeds in a row, and one cluster more each time for k-means.
 
@@ -276,6 +293,14 @@ def _as_image(image: Image | ArrayLike, spacing_mm: tuple[float, float] | None) 
     if isinstance(image, Image):
         return image if spacing_mm is None else replace(image, spacing_mm=spacing_mm)
     return Image.from_array(image, spacing_mm=spacing_mm)
+
+
+def _in_window(image: Image, settings: Config) -> Image:
+    """The image with the limits of intensity that the settings ask for, where it has none of its own."""
+    if image.limits is not None:
+        return image
+    limits = window_limits(settings.prepare.window, image.pixels, image.modality)
+    return image if limits is None else replace(image, limits=limits)
 
 
 def _canonical(image: Image, indices: NDArray[np.uint16]) -> tuple[LabelMap, tuple[Region, ...], NDArray[np.intp]]:

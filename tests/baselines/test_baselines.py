@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tests.conftest import MakeSquare
 
 from msformer import baselines, pipeline
-from msformer.baselines import METHODS, Method, get_method, method_names, register, segment
+from msformer.baselines import METHODS, Method, get_method, method_names, register, segment, settings_of
 from msformer.baselines import dfc as dfc_module
 from msformer.baselines import sgscn as sgscn_module
 from msformer.baselines.base import Counted, LearningSettings, one_hot
@@ -33,12 +33,12 @@ from msformer.phantoms import make_phantom
 from msformer.prepare import Prepared, prepare
 
 NAMES = [
-    "msformer", "as-shipped", "untrained", "otsu-2", "otsu-3", "otsu-4", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8",
-    "slic-kmeans", "felzenszwalb", "chan-vese", "grabcut", "disc", "dfc", "sgscn",
+    "msformer", "msformer-clusters", "as-shipped", "untrained", "otsu-2", "otsu-3", "otsu-4", "kmeans-2", "kmeans-3",
+    "kmeans-5", "kmeans-8", "slic-kmeans", "felzenszwalb", "chan-vese", "grabcut", "disc", "dfc", "sgscn",
 ]  # fmt: skip
 SEEDED = {
-    "msformer", "as-shipped", "untrained", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8", "slic-kmeans", "grabcut",
-    "dfc", "sgscn",
+    "msformer", "msformer-clusters", "as-shipped", "untrained", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8",
+    "slic-kmeans", "grabcut", "dfc", "sgscn",
 }  # fmt: skip
 
 
@@ -147,11 +147,34 @@ def test_msformer_in_the_registry_is_the_pipeline(square_image: MakeSquare, fast
 def test_untrained_is_the_pipeline_without_updates(square_image: MakeSquare, fast: Config) -> None:
     image = square_image()
     ours = segment(image, "untrained", fast, random_state=2)
-    theirs = pipeline.segment(image, fast.replace(fit={"max_iter": 0}), random_state=2)
+    by_clusters = fast.replace(fit={"max_iter": 0}, foreground={"source": "clusters"})
+    theirs = pipeline.segment(image, by_clusters, random_state=2)
     np.testing.assert_array_equal(ours.label_map, theirs.label_map)
     np.testing.assert_array_equal(ours.mask, theirs.mask)
     assert ours.n_iter == theirs.n_iter == 0
     assert not np.array_equal(ours.label_map, segment(image, "msformer", fast, random_state=2).label_map)
+
+
+def test_only_the_method_itself_chooses_among_regions(square_image: MakeSquare, fast: Config) -> None:
+    assert {name for name in NAMES if not get_method(name).by_clusters} == {"msformer"}
+    for given in (None, "dermoscopy", "auto", fast):
+        assert settings_of("msformer", given).foreground.source == "regions"
+        assert settings_of("otsu-2", given).foreground.source == "clusters"
+    assert settings_of("otsu-2", "auto").carried_to("nuclei").foreground.source == "clusters"
+    assert segment(square_image(), "otsu-2", "auto").config.foreground.source == "clusters"
+    assert segment(square_image(), "disc", fast, own_foreground=True).config.foreground.source == "clusters"
+    with pytest.raises(ConfigError, match="got 'nope'"):
+        settings_of("nope")
+
+
+def test_regions_make_the_difference_to_the_methods_own_clusters(square_image: MakeSquare, fast: Config) -> None:
+    image = square_image()
+    own, clusters = (segment(image, name, fast, random_state=4) for name in ("msformer", "msformer-clusters"))
+    np.testing.assert_array_equal(own.label_map, clusters.label_map)
+    assert own.history == clusters.history
+    assert set(own.cues) != set(clusters.cues)  # what is seen of a region, and the cues of the rule on clusters
+    theirs = pipeline.segment(image, fast.replace(foreground={"source": "clusters"}), random_state=4)
+    np.testing.assert_array_equal(clusters.mask, theirs.mask)
 
 
 def test_a_wrong_call_is_an_error(fast: Config) -> None:

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from msformer import baselines
 from msformer.benchmark import run as run_module
+from msformer.benchmark.columns import summary_rows
 from msformer.benchmark.datasets import discover
 from msformer.benchmark.report import write_report
 from msformer.benchmark.run import plan_tasks, run_tasks
@@ -79,7 +80,12 @@ def test_every_run_leaves_a_record_with_every_metric_under_every_protocol(
             assert record["status"] == "failed"
             assert "no image format" in record["error"]
             continue
-        assert set(record["scores"]) == {"automatic", "oracle-cluster", "oracle-components", "released"}
+        of_regions = {"oracle-node", "oracle-nodes"} if record["method"] == "msformer" else set()
+        assert set(record["scores"]) == {"automatic", "oracle-cluster", "oracle-components", "released"} | of_regions
+        assert record["config"]["foreground"]["source"] == ("regions" if of_regions else "clusters")
+        if of_regions:
+            of_one, of_many = (record["scores"][protocol]["dice"] for protocol in ("oracle-node", "oracle-nodes"))
+            assert of_many >= of_one > (0.8 if record["set"] == "dermoscopy" else 0.2)  # one cell of several
         for protocol, scores in record["scores"].items():
             assert scores["protocol"] == protocol
             assert {"dice", "iou", "hausdorff95_px", "assd_px", "surface_dice", "xor_error"} <= set(scores)
@@ -224,6 +230,37 @@ def test_table_by_hand() -> None:
     assert table.means("s", "m", "automatic") == pytest.approx({"dice": 0.525, "hausdorff95_px": 6.0})
 
 
+def test_a_protocol_that_only_some_methods_have() -> None:
+    own = made_record("own", "a", 0.6)
+    own["scores"] |= {"oracle-node": {"dice": 0.7}, "oracle-components": {"dice": 0.9}}
+    other = made_record("other", "a", 0.8)
+    other["scores"] |= {"oracle-components": {"dice": 0.85}}
+    table = Table(
+        [own, made_record("own", "b", None), other, made_record("other", "b", 0.2), made_record("dead", "a", None)]
+    )
+    other_b = table.runs("s", "other")[1]
+    other_b["scores"] |= {"oracle-components": {"dice": 0.25}}
+    assert [row.method for row in table.rows("s", "oracle-node")] == ["own"]
+    assert table.row("s", "own", "oracle-node").summary.mean == pytest.approx(0.35)  # the failed run counts as 0
+    assert table.rows("s", "oracle-nodes") == []
+    assert summary_rows(table, "s") == [
+        ["other", "0.500", "–", "–", "0.550"],
+        ["own", "0.300", "0.350", "–", "0.450"],
+        ["dead", "0.000", "–", "–", "0.000"],
+    ]
+
+
+def test_a_report_without_regions(data: Path, fast: Config, tmp_path: Path) -> None:
+    tasks = plan_tasks(discover(data, ["cells"]).cases, ["otsu-2", "disc"], [0], fast)
+    markdown = tmp_path / "page.md"
+    write_report(tmp_path, run_tasks(tasks, tmp_path, workers=1), command="x", markdown=markdown)
+    text, page = markdown.read_text(), (tmp_path / "index.html").read_text()
+    assert "## Protocol `oracle-components`" in text
+    assert "## Protocol `oracle-node" not in text
+    assert "Protocol oracle-node" not in page
+    assert json.loads((tmp_path / "summary.json").read_text())["protocols"]["oracle-node"] == {"cells": []}
+
+
 def test_verdict_says_first_where_the_method_loses() -> None:
     cases = [f"c{index}" for index in range(12)]
     records = [made_record("own", case, 0.5 + 0.01 * index) for index, case in enumerate(cases)]
@@ -235,7 +272,7 @@ def test_verdict_says_first_where_the_method_loses() -> None:
     assert verdict.best == "better"
     text = in_words([verdict], "own")
     assert text.startswith("`own` does **not** beat the best other method on s (-0.100")
-    assert in_words([verdict], "msformer").startswith("The trained clustering (`msformer`) does **not** beat")
+    assert in_words([verdict], "msformer").startswith("The program itself (`msformer`) does **not** beat")
     assert "beaten by better" in text
     only_worse = [record for record in records if record["method"] in ("own", "worse")]
     assert in_words(judge(Table(only_worse), "own"), "own").startswith("It beats every other method on s (+0.200")
@@ -253,14 +290,21 @@ def test_report_and_markdown(done: tuple[Path, list[dict[str, Any]]], tmp_path: 
     assert [row["summary"]["mean"] for row in rows] == sorted((row["summary"]["mean"] for row in rows), reverse=True)
     text = markdown.read_text()
     first_paragraph = text.split("\n\n")[2]
-    assert "trained clustering" in first_paragraph or "It beats every other method" in first_paragraph
+    assert "The program itself" in first_paragraph or "It beats every other method" in first_paragraph
     assert "msformer benchmark --x <y>" in text
     for protocol in ("automatic", "oracle-cluster", "oracle-components", "released"):
         assert f"### cells, 2 cases, Dice under `{protocol}`" in text
+    for protocol in ("oracle-node", "oracle-nodes"):
+        assert [row["method"] for row in summary["protocols"][protocol]["cells"]] == ["msformer"]
+        assert f"### cells, 2 cases, Dice under `{protocol}`" in text
+    assert "| method | automatic | oracle-node | oracle-nodes | oracle-components |" in text
     for name in ("distributions", "time", "confidence"):
         assert Pillow.open(tmp_path / "benchmark" / f"{name}.png").size[0] > 300
     page = (out / "index.html").read_text()
     assert "msformer benchmark --x &lt;y&gt;" in page
     assert "methods disagree" in page
+    assert "cells: Dice under oracle-nodes" in page
+    for written in (text, page):
+        assert "msformer chooses among regions" in written
     assert "no image format" in page
     assert 'src="http' not in page

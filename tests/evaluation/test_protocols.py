@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from msformer.errors import ImageError, ImageShapeError
 from msformer.evaluation import protocols
 from msformer.evaluation.metrics import score_masks, score_selection
+from msformer.regions import PlacedRegions, Region
 
 
 def dice(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
@@ -135,6 +137,131 @@ def flood_components(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     return components
 
 
+def placed(*masks: NDArray[np.bool_], window: tuple[slice, slice] | None = None) -> PlacedRegions:
+    """Regions of one grid; by default a pixel of the grid is a pixel of the image."""
+    regions = []
+    for mask in masks:
+        rows, columns = np.nonzero(mask)
+        box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+        regions.append(Region(mask[box], box, int(mask.sum()), promise=1.0, source="made", sign=1))
+    shape = masks[0].shape if masks else (3, 5)
+    return PlacedRegions(tuple(regions), (shape[0], shape[1]), window or (slice(0, shape[0]), slice(0, shape[1])))
+
+
+def columns(first: int, end: int) -> NDArray[np.bool_]:
+    """A region of one row of 11 px."""
+    mask = np.zeros((1, 11), dtype=bool)
+    mask[0, first:end] = True
+    return mask
+
+
+NODE_FUNCTIONS = (protocols.oracle_node, protocols.oracle_nodes)
+
+
+class TestOracleNode:
+    def test_takes_the_best_dice_and_not_the_largest_overlap(self) -> None:
+        # Truth: 4 px. All: 8/15; columns 1 to 5 hold it with one more, 8/9; two of its pixels alone: 4/6.
+        regions = placed(columns(0, 11), columns(1, 6), columns(2, 4))
+        selection = protocols.oracle_node(regions=regions, mask_gt=columns(1, 5))
+        assert (selection.protocol, selection.clusters) == ("oracle-node", (1,))
+        np.testing.assert_array_equal(selection.mask, columns(1, 6))
+
+    def test_takes_the_first_of_equal_ones(self) -> None:
+        regions = placed(columns(8, 9), columns(2, 3), columns(3, 4))
+        assert protocols.oracle_node(regions=regions, mask_gt=columns(2, 4)).clusters == (1,)
+
+    def test_is_picked_and_given_on_the_native_grid(self) -> None:
+        """A grid of 1 × 2 over rows 1–4, columns 2–8: cv2 gives the first 4 of 7 columns to its first pixel."""
+        left, right = np.array([[True, False]]), np.array([[False, True]])
+        regions = placed(left, right, window=(slice(1, 5), slice(2, 9)))
+        truth = np.zeros((7, 11), dtype=bool)
+        truth[2:4, 3:9] = True  # 2 × 3 px in the first, 2 × 3 in the second, which is smaller
+        selection = protocols.oracle_node(regions=regions, mask_gt=truth)
+        expected = np.zeros((7, 11), dtype=bool)
+        expected[1:5, 6:9] = True
+        assert selection.clusters == (1,)
+        np.testing.assert_array_equal(selection.mask, expected)
+
+
+class TestOracleNodes:
+    def test_unites_what_is_apart_and_takes_of_nested_ones_what_is_better_in_all(self) -> None:
+        # Truth: columns 0, 1, 3, 4 and 8. One region holds the first four with the gap, 2·4/(5+5) = .8, and is better
+        # than either part in it; both parts with the eighth column are the truth itself.
+        truth = columns(0, 2) | columns(3, 5) | columns(8, 9)
+        regions = placed(columns(0, 5), columns(0, 2), columns(3, 5), columns(8, 9), columns(7, 11))
+        selection = protocols.oracle_nodes(regions=regions, mask_gt=truth)
+        assert (selection.protocol, selection.clusters) == ("oracle-nodes", (1, 2, 3))
+        np.testing.assert_array_equal(selection.mask, truth)
+        assert protocols.oracle_node(regions=regions, mask_gt=truth).clusters == (0,)
+
+    def test_takes_the_outer_one_where_the_gap_is_small(self) -> None:
+        # Truth: columns 0 to 8 but the fourth; the parts in it leave out more of it than the gap.
+        truth = columns(0, 4) | columns(5, 9)
+        selection = protocols.oracle_nodes(regions=placed(columns(0, 9), columns(0, 3), columns(6, 9)), mask_gt=truth)
+        assert selection.clusters == (0,)
+
+    def test_never_takes_a_pixel_twice(self) -> None:
+        """Three regions of different maps, each overlapping the next: the outer two leave one pixel out."""
+        truth = columns(0, 9)
+        regions = placed(columns(0, 4), columns(3, 6), columns(5, 9))
+        selection = protocols.oracle_nodes(regions=regions, mask_gt=truth)
+        assert selection.clusters == (0, 2)
+        assert dice(selection.mask, truth) == pytest.approx(2 * 8 / (8 + 9))
+
+    @pytest.mark.parametrize("seed", range(30))
+    @pytest.mark.parametrize("scale", [1, 2.7])
+    def test_no_union_is_better(self, seed: int, scale: float) -> None:
+        generator = np.random.default_rng(seed)
+        grid, masks = (5, 7), []
+        for _ in range(9):  # rectangles: nested, apart and overlapping
+            ends = [np.sort(generator.choice(side + 1, 2, replace=False)) for side in grid]
+            mask = np.zeros(grid, dtype=bool)
+            mask[ends[0][0] : ends[0][1], ends[1][0] : ends[1][1]] = True
+            masks.append(mask)
+        shape = round(grid[0] * scale), round(grid[1] * scale)
+        native = [
+            cv2.resize(mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) == 1 for mask in masks
+        ]
+        truth = generator.random(shape) < 0.4
+        unions = [
+            np.any([native[index] for index in chosen], axis=0)
+            for count in range(1, len(masks) + 1)
+            for chosen in combinations(range(len(masks)), count)
+            if np.sum([masks[index] for index in chosen], axis=0).max() == 1
+        ]
+        regions = placed(*masks, window=(slice(0, shape[0]), slice(0, shape[1])))
+        found = protocols.oracle_nodes(regions=regions, mask_gt=truth)
+        assert dice(found.mask, truth) == pytest.approx(max(dice(union, truth) for union in unions), abs=1e-12)
+        one = protocols.oracle_node(regions=regions, mask_gt=truth)
+        assert dice(one.mask, truth) == pytest.approx(max(dice(mask, truth) for mask in native), abs=1e-12)
+
+
+class TestBothOfRegions:
+    @pytest.mark.parametrize("protocol", NODE_FUNCTIONS)
+    def test_are_empty_where_no_region_meets_the_ground_truth(
+        self, protocol: Callable[..., protocols.Selection]
+    ) -> None:
+        for regions, truth in (
+            (placed(columns(0, 5)), columns(0, 0)),  # there is none
+            (placed(columns(0, 5)), columns(6, 9)),
+            (placed(), np.ones((3, 5), dtype=bool)),
+        ):
+            selection = protocol(regions=regions, mask_gt=truth)
+            assert selection.clusters == ()
+            assert selection.mask.shape == truth.shape
+            assert not selection.mask.any()
+
+    @pytest.mark.parametrize("protocol", NODE_FUNCTIONS)
+    def test_what_does_not_fit_is_an_error_that_says_so(self, protocol: Callable[..., protocols.Selection]) -> None:
+        regions = placed(columns(0, 5))
+        with pytest.raises(ImageError, match="mask_gt must be boolean; got dtype int64"):
+            protocol(regions=regions, mask_gt=columns(0, 5).astype(np.int64))
+        with pytest.raises(ImageShapeError, match=r"to hold \(1, 11\) px; got \(1, 9\)"):
+            protocol(regions=regions, mask_gt=columns(0, 5)[:, :9])
+        with pytest.raises(ImageShapeError, match=r"mask_gt must have shape \(H, W\) where regions are picked"):
+            protocol(regions=regions, mask_gt=columns(0, 5)[None])
+
+
 class TestReleased:
     def test_never_takes_cluster_0(self) -> None:
         selection = protocols.released(raw_labels=LABELS, mask_gt=TRUTH)
@@ -205,11 +332,20 @@ class TestReleased:
 
 class TestEveryProtocol:
     def test_the_names_are_those_of_the_documentation(self) -> None:
-        assert protocols.PROTOCOLS == ("automatic", "oracle-cluster", "oracle-components", "released")
+        assert protocols.PROTOCOLS == (
+            "automatic", "oracle-node", "oracle-nodes", "oracle-cluster", "oracle-components", "released",
+        )  # fmt: skip
+        assert protocols.NODE_PROTOCOLS == ("oracle-node", "oracle-nodes")
+        document = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
+        for name in protocols.PROTOCOLS:
+            assert f"| `{name}` |" in document
+            assert f"\n{name} " in (protocols.__doc__ or "")
 
     def test_its_name_stays_with_every_row_of_numbers(self) -> None:
         selections = (
             protocols.automatic(mask_pred=TRUTH),
+            protocols.oracle_node(regions=placed(TRUTH), mask_gt=TRUTH),
+            protocols.oracle_nodes(regions=placed(TRUTH), mask_gt=TRUTH),
             protocols.oracle_cluster(label_map=LABELS, mask_gt=TRUTH),
             protocols.oracle_components(label_map=LABELS, mask_gt=TRUTH),
             protocols.released(raw_labels=LABELS, mask_gt=TRUTH),

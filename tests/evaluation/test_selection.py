@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 import msformer
 from msformer import evaluation
 from msformer.errors import ImageError
-from msformer.evaluation.protocols import PROTOCOLS
-from msformer.evaluation.selection import select_all, to_raw_labels
+from msformer.evaluation.protocols import NODE_PROTOCOLS, PROTOCOLS
+from msformer.evaluation.selection import PROTOCOL_MEANINGS, select_all, to_raw_labels
+from msformer.regions import PlacedRegions, Region
 
 SHAPE = 29, 43
 MASK_GT = np.zeros(SHAPE, dtype=bool)
@@ -28,7 +29,7 @@ MASK_PRED[3:5, 3:5] = True
 
 def test_every_protocol_picks_what_it_should() -> None:
     selections = select_all(mask_pred=MASK_PRED, label_map=LABEL_MAP, channels=(4, 0, 9), mask_gt=MASK_GT)
-    assert [selection.protocol for selection in selections] == list(PROTOCOLS)
+    assert [selection.protocol for selection in selections] == [one for one in PROTOCOLS if one not in NODE_PROTOCOLS]
     own, cluster, components, as_released = selections
     np.testing.assert_array_equal(own.mask, MASK_PRED)
     assert cluster.clusters == (2,)
@@ -38,6 +39,19 @@ def test_every_protocol_picks_what_it_should() -> None:
     # label 2 is channel 0, which is never chosen; of channel 9 what is far away is erased
     assert as_released.clusters == (9,)
     np.testing.assert_array_equal(as_released.mask, (LABEL_MAP == 3) & MASK_GT)
+
+
+def test_regions_add_their_protocols() -> None:
+    window = slice(10, 15), slice(7, 18)
+    upper = Region(np.ones((3, 11), dtype=bool), (slice(10, 13), window[1]), 33, 2.0, "made", 1)
+    lower = Region(np.ones((2, 11), dtype=bool), (slice(13, 15), window[1]), 22, 1.0, "made", 1)
+    selections = select_all(
+        mask_pred=MASK_PRED, label_map=LABEL_MAP, channels=(4, 0, 9), mask_gt=MASK_GT,
+        regions=PlacedRegions((lower, upper), SHAPE, (slice(0, SHAPE[0]), slice(0, SHAPE[1]))),
+    )  # fmt: skip
+    assert tuple(selection.protocol for selection in selections) == PROTOCOLS == tuple(PROTOCOL_MEANINGS)
+    assert [selection.clusters for selection in selections[1:3]] == [(1,), (0, 1)]
+    np.testing.assert_array_equal(selections[2].mask, MASK_GT)
 
 
 def test_0_is_outside_and_never_picked() -> None:

@@ -1,7 +1,9 @@
 """Other ways to cluster the pixels, behind the same call and between the same stages as the method itself.
 
-``segment(image, "kmeans-3")`` is ``msformer.segment(image)`` with another clustering: preparation, foreground rule and
-boundary are shared, so that the clustering alone is compared. A method is given the prepared image and the settings;
+``segment(image, "kmeans-3")`` is ``msformer.segment(image)`` with another clustering, and with the clusters to choose
+among and not regions of the image: preparation, foreground rule and boundary are shared, so that the clustering alone
+is compared. Only ``msformer`` itself chooses among what the settings say; ``msformer-clusters`` is its clustering under
+the rule of the others. A method is given the prepared image and the settings;
 the registry refuses anything that asks for more, so none can be shown a ground truth. Heavy libraries are imported
 when a method first runs.
 """
@@ -20,7 +22,7 @@ from numpy.typing import ArrayLike
 from msformer.baselines import chan_vese, dfc, disc, felzenszwalb, grabcut, kmeans, otsu, sgscn, slic, untrained
 from msformer.baselines.base import Counted, Method
 from msformer.cluster import Clustering, chosen_clusterer, network_clusterer
-from msformer.config import Config
+from msformer.config import DEFAULT_PRESET, Config
 from msformer.errors import ConfigError
 from msformer.foreground import Scene, score_mask
 from msformer.image import Image
@@ -30,7 +32,7 @@ from msformer.prepare import Prepared
 from msformer.refine import part_instances
 from msformer.segmentation import Segmentation
 
-__all__ = ["METHODS", "Method", "get_method", "method_names", "register", "segment"]
+__all__ = ["METHODS", "Method", "get_method", "method_names", "register", "segment", "settings_of"]
 
 CLUSTERER_ARGUMENTS = ("prepared", "settings")
 """All that a method is given."""
@@ -93,6 +95,17 @@ def register(method: Method) -> Method:
     return method
 
 
+def settings_of(method: str, config: Config | str | None = None) -> Config:
+    """The settings that a method runs with: those given, with ``foreground.source = "clusters"`` for a clustering.
+
+    Raises:
+        ConfigError: The method is unknown, or the settings are wrong.
+    """
+    by_clusters = get_method(method).by_clusters
+    settings = config if isinstance(config, Config) else Config.from_preset(config or DEFAULT_PRESET)
+    return settings.replace(foreground={"source": "clusters"}) if by_clusters else settings
+
+
 def segment(
     image: Image | ArrayLike,
     method: str,
@@ -119,8 +132,9 @@ def segment(
         FitDivergedError: The loss of a method that learns became NaN or infinite.
     """
     chosen = get_method(method)
+    settings = settings_of(method, config)
     if not own_foreground:
-        return segment_with(chosen.cluster, image, config, random_state=random_state, spacing_mm=spacing_mm)
+        return segment_with(chosen.cluster, image, settings, random_state=random_state, spacing_mm=spacing_mm)
     if chosen.object_label is None:
         able = ", ".join(name for name, one in METHODS.items() if one.object_label is not None)
         raise ConfigError(f"own_foreground must be used with one of {able}; {method!r} has no object of its own")
@@ -133,7 +147,7 @@ def segment(
         seen.append(prepared)
         return chosen.cluster(prepared, settings)
 
-    result = segment_with(watched, picture, config, random_state=random_state)
+    result = segment_with(watched, picture, settings, random_state=random_state)
     if not seen:  # a blank image is not clustered and has no object
         return result
     own = np.array([channel == chosen.object_label for channel in result.cluster_channels])
@@ -162,6 +176,16 @@ register(
         seeded=True,
         reference="Karimijafarbigloo, Azad, Kazerouni & Merhof, MIDL 2023, PMLR 227:680-694; this project",
         limits="Labels itself by the argmax, so large clusters grow: training merges the object with what is near it.",
+        by_clusters=False,
+    )
+)
+register(
+    Method(
+        name="msformer-clusters",
+        cluster=_msformer,
+        seeded=True,
+        reference="the same, with the object chosen among its clusters, as in the paper, and not among regions",
+        limits="The same; what its clusters do not part cannot be chosen.",
     )
 )
 
@@ -175,7 +199,7 @@ register(
         name="as-shipped",
         cluster=_as_shipped,
         seeded=True,
-        reference="this project: the clustering that the preset names",
+        reference="this project: the clustering that the preset names, with the object chosen among its clusters",
         limits="Those of the clustering that the preset names.",
     )
 )

@@ -24,6 +24,8 @@ class Method:
         reference: Paper, and library if it is not written here.
         limits: What it cannot do, in a sentence.
         object_label: Channel of its logits that the method itself calls the object; None where it has no such notion.
+        by_clusters: Whether the rule chooses among its clusters whatever the settings say. Otherwise regions of the
+            image may decide, to which the clustering means nothing.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Method:
     reference: str
     limits: str
     object_label: int | None = None
+    by_clusters: bool = True
 
 
 @dataclass(frozen=True)

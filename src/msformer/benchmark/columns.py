@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msformer.benchmark.table import POOR, Row, Table
 from msformer.evaluation.aggregate import Comparison
+from msformer.evaluation.protocols import Protocol
 
 HEADINGS = [
     "method", "mean", "95 % interval", "median", "10th percentile", f"< {POOR}", "between seeds", "s", "MB", "failed",
@@ -15,6 +16,19 @@ OBJECT_HEADINGS = [
 ABOUT_OBJECTS = (
     "Each object of an instance map against its own: F1 and PQ at IoU over .5, AJI; means over cases. Beside it the "
     "same mask's connected components as they are, touching objects not parted."
+)
+SUMMARY_PROTOCOLS: tuple[Protocol, ...] = ("automatic", "oracle-node", "oracle-nodes", "oracle-components")
+"""What a method reaches, and what lay within its reach: the loss by the choice is the difference."""
+SUMMARY_HEADINGS = ["method", *SUMMARY_PROTOCOLS]
+ABOUT_SUMMARY = (
+    "Mean Dice of what was chosen, beside that of the best that could have been chosen with the ground truth in hand, "
+    "each under its protocol: the best region, the best union of regions, the best union of the clusters' components. "
+    "A dash: the method does not choose among regions."
+)
+ABOUT_CANDIDATES = (
+    "msformer chooses among regions of the prepared image. Every other method is a clustering: the rule chooses among "
+    "its clusters, so that between these the clustering alone differs. msformer-clusters is the clustering of msformer "
+    "under that rule: what lies between the two is the gain of regions."
 )
 CAPTIONS = {
     "distributions": "Dice of each case (dots, mean over seeds) and mean (line).",
@@ -37,6 +51,17 @@ def cells(row: Row) -> list[str]:
         f"{row.seconds:.2f}",
         "–" if row.peak_memory_mb is None else f"{row.peak_memory_mb:.0f}",
         str(row.failed),
+    ]
+
+
+def summary_rows(table: Table, name: str) -> list[list[str]]:
+    """Lines under ``SUMMARY_HEADINGS``, the best under ``automatic`` first."""
+    means = {
+        protocol: {row.method: row.summary.mean for row in table.rows(name, protocol)} for protocol in SUMMARY_PROTOCOLS
+    }
+    return [
+        [method, *(f"{of_all[method]:.3f}" if method in of_all else "–" for of_all in means.values())]
+        for method in means["automatic"]
     ]
 
 

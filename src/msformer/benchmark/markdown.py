@@ -6,14 +6,18 @@ from collections import Counter
 from typing import Any
 
 from msformer.benchmark.columns import (
+    ABOUT_CANDIDATES,
     ABOUT_OBJECTS,
+    ABOUT_SUMMARY,
     CAPTIONS,
     DIFFERENCE_HEADINGS,
     HEADINGS,
     OBJECT_HEADINGS,
+    SUMMARY_HEADINGS,
     cells,
     difference_rows,
     object_rows,
+    summary_rows,
 )
 from msformer.benchmark.figures import FIGURES
 from msformer.benchmark.table import Table
@@ -29,8 +33,9 @@ def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -
         "",
         "# Benchmark",
         "",
-        f"{facts['verdict']} All methods share preparation, foreground rule and refinement, so that the clustering",
-        "alone differs. Dice at native size, each case the mean over seeds; differences are paired over cases with a",
+        f"{facts['verdict']} All methods share preparation and refinement.",
+        ABOUT_CANDIDATES,
+        "Dice at native size, each case the mean over seeds; differences are paired over cases with a",
         "95 % bootstrap interval.",
         "",
         f"Made on {facts['created'][:10]} ({processor}; torch {facts['versions']['torch']}) by",
@@ -44,15 +49,20 @@ def markdown_page(table: Table, facts: dict[str, Any], own: str, figures: str) -
         "",
     ]
     lines += _presets(table)
+    lines += ["## What was chosen, and what could have been", "", ABOUT_SUMMARY, ""]
+    for name in table.sets:
+        lines += [f"### {name}", "", *_markdown_table(SUMMARY_HEADINGS, summary_rows(table, name))]
     for protocol in PROTOCOLS:
+        of_protocol = {name: rows for name in table.sets if (rows := table.rows(name, protocol))}
+        if not of_protocol:
+            continue
         lines += [
             f"## Protocol `{protocol}`",
             "",
             f"{PROTOCOL_MEANINGS[protocol][0].upper()}{PROTOCOL_MEANINGS[protocol][1:]}.",
             "",
         ]
-        for name in table.sets:
-            rows = table.rows(name, protocol)
+        for name, rows in of_protocol.items():
             count = rows[0].summary.n
             lines += [f"### {name}, {count} cases, Dice under `{protocol}`", ""]
             lines += _markdown_table(HEADINGS, [cells(row) for row in rows])

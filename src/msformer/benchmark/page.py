@@ -11,14 +11,18 @@ from string import Template
 from typing import Any
 
 from msformer.benchmark.columns import (
+    ABOUT_CANDIDATES,
     ABOUT_OBJECTS,
+    ABOUT_SUMMARY,
     CAPTIONS,
     DIFFERENCE_HEADINGS,
     HEADINGS,
     OBJECT_HEADINGS,
+    SUMMARY_HEADINGS,
     cells,
     difference_rows,
     object_rows,
+    summary_rows,
 )
 from msformer.benchmark.figures import FIGURES
 from msformer.benchmark.gallery import gallery
@@ -31,11 +35,18 @@ from msformer.io import write_text
 def write_page(out: Path, table: Table, facts: dict[str, Any], own: str) -> None:
     """Write ``index.html`` of a benchmark into ``out``, whose figures are there already."""
     parts: list[str] = []
+    parts.append(f"<section><h2>What was chosen, and what could have been</h2><p>{escape(ABOUT_SUMMARY)}</p>")
+    for name in table.sets:
+        parts.append(f"<h3>{escape(name)}</h3>{_html_table(SUMMARY_HEADINGS, summary_rows(table, name), own)}")
+    parts.append("</section>")
     for protocol in PROTOCOLS:
+        of_protocol = {name: rows for name in table.sets if (rows := table.rows(name, protocol))}
+        if not of_protocol:
+            continue
         parts.append(f"<section><h2>Protocol {protocol}</h2><p>{escape(PROTOCOL_MEANINGS[protocol])}</p>")
-        for name in table.sets:
-            rows = [cells(row) for row in table.rows(name, protocol)]
-            parts.append(f"<h3>{escape(name)}: Dice under {protocol}</h3>{_html_table(HEADINGS, rows, own)}")
+        for name, rows in of_protocol.items():
+            lines = [cells(row) for row in rows]
+            parts.append(f"<h3>{escape(name)}: Dice under {protocol}</h3>{_html_table(HEADINGS, lines, own)}")
             all_metrics = _metrics_table(table, name, protocol, own)
             parts.append(f"<details><summary>means of all metrics under {protocol}</summary>{all_metrics}</details>")
         parts.append("</section>")
@@ -65,6 +76,7 @@ def write_page(out: Path, table: Table, facts: dict[str, Any], own: str) -> None
     template = Template((resources.files("msformer.benchmark") / "index.html").read_text(encoding="utf-8"))
     page = template.substitute(
         verdict=escape(facts["verdict"]).replace("**", "").replace("`", ""),
+        candidates=escape(ABOUT_CANDIDATES),
         command=escape(facts["command"]),
         made=escape(f"{facts['created']} · {facts['machine']['processor']} · {facts['runs']} runs"),
         parts="\n".join(parts),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from msformer.benchmark.task import Record
 from msformer.evaluation.aggregate import Comparison, Summary, compare, summarise
+from msformer.evaluation.protocols import NODE_PROTOCOLS
 
 CaseScores = dict[str, float]
 """Score by case, mean over seeds."""
@@ -75,6 +76,11 @@ class Table:
         """Records of a method on a set."""
         return self._by_pair[set_name, method]
 
+    def has(self, method: str, protocol: str) -> bool:
+        """Whether a method is scored under a protocol; one that never ran through is, but for those of regions."""
+        done = [record for record in self.records if record["method"] == method and record["status"] == "done"]
+        return any(protocol in record["scores"] for record in done) if done else protocol not in NODE_PROTOCOLS
+
     def scores(self, set_name: str, method: str, protocol: str, metric: str = "dice") -> CaseScores:
         """Score of each case, mean over seeds; nan where it is undefined.
 
@@ -116,8 +122,9 @@ class Table:
         )
 
     def rows(self, set_name: str, protocol: str) -> list[Row]:
-        """Rows of all methods on a set, best mean first."""
-        rows = [self.row(set_name, method, protocol) for method in self.methods if self.runs(set_name, method)]
+        """Rows of all methods on a set that are scored under a protocol, best mean first."""
+        methods = [name for name in self.methods if self.runs(set_name, name) and self.has(name, protocol)]
+        rows = [self.row(set_name, method, protocol) for method in methods]
         return sorted(rows, key=lambda row: -row.summary.mean)
 
     def objects(self, set_name: str) -> list[ObjectsRow]:

@@ -21,6 +21,7 @@ from msformer.evaluation.instances import match_instances
 from msformer.evaluation.metrics import score_selection
 from msformer.evaluation.selection import select_all
 from msformer.io import null_undefined, read, write_mask, write_text
+from msformer.pipeline import regions_of
 from msformer.refine import part_instances
 from msformer.segmentation import Segmentation, versions
 
@@ -87,7 +88,9 @@ def _header(task: Task) -> Record:
         "image": str(task.case.image),
         "truth": str(task.case.truth),
         "mask": f"masks/{task.stem}.png",
-        "config": task.config.replace(random_state=task.seed).model_dump(mode="json"),
+        "config": baselines.settings_of(task.method, task.config)
+        .replace(random_state=task.seed)
+        .model_dump(mode="json"),
         "versions": versions(),
         "machine": machine(),
     }
@@ -112,7 +115,11 @@ def _run(task: Task, mask_path: Path) -> dict[str, Any]:
     write_mask(mask_path, result.mask)
     truth, _ = read_truth(task.case.truth)
     selections = select_all(
-        mask_pred=result.mask, label_map=result.label_map, channels=result.cluster_channels, mask_gt=truth
+        mask_pred=result.mask,
+        label_map=result.label_map,
+        channels=result.cluster_channels,
+        mask_gt=truth,
+        regions=regions_of(image, result.config) if result.config.foreground.source == "regions" else None,
     )
     scores = {
         selection.protocol: null_undefined(score_selection(selection, mask_gt=truth).to_record())

@@ -73,7 +73,7 @@ def in_words(verdicts: Sequence[Verdict], own: str) -> str:
 
 
 def _named(own: str) -> str:
-    return "The trained clustering (`msformer`)" if own == "msformer" else f"`{own}`"
+    return "The program itself (`msformer`)" if own == "msformer" else f"`{own}`"
 
 
 def _wins(verdict: Verdict) -> bool:

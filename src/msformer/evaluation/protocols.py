@@ -1,9 +1,11 @@
-"""What is scored: four protocols that differ in who picks the foreground, and in what the ground truth may do before.
+"""What is scored: protocols that differ in who picks the foreground, and in what the ground truth may do before.
 
 ================== ============================== ========================== =====================================
 protocol           who picks the foreground       use of the ground truth    standing
 ================== ============================== ========================== =====================================
 automatic          the program's own rule         none                       the score: what a user gets
+oracle-node        the region with the best Dice  to pick                    bound for choosing one region
+oracle-nodes       the best union of regions      to pick                    ceiling of the regions
 oracle-cluster     the cluster with most overlap  to pick                    bound for picking by overlap
 oracle-components  the best union of components   to pick                    ceiling of the labelling
 released           the released scorer            to pick, to erase errors   only beside published numbers
@@ -21,14 +23,21 @@ from typing import Any, Literal, TypeAlias, get_args
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from msformer.errors import ImageError, ImageShapeError
 from msformer.image import Mask
+from msformer.refine import enlarge
+from msformer.regions import PlacedRegions
 
-Protocol: TypeAlias = Literal["automatic", "oracle-cluster", "oracle-components", "released"]
+Protocol: TypeAlias = Literal[
+    "automatic", "oracle-node", "oracle-nodes", "oracle-cluster", "oracle-components", "released"
+]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 """The names of the protocols, the one that counts first."""
+NODE_PROTOCOLS: tuple[Protocol, ...] = ("oracle-node", "oracle-nodes")
+"""Those that need the regions of a picture, which only a method that chooses among regions has."""
 Labels: TypeAlias = NDArray[np.integer] | Mask
 """One integer a cluster; a mask is a map of 0 and 1."""
 
@@ -43,7 +52,8 @@ class Selection:
     Attributes:
         protocol: The protocol that gave the mask.
         mask: Boolean, of the shape of the ground truth.
-        clusters: The labels that the mask was made of, ascending; empty under ``automatic``, which sees no labels.
+        clusters: The labels that the mask was made of, ascending; empty under ``automatic``, which sees no labels;
+            under ``oracle-node`` and ``oracle-nodes`` the places of the regions in their list, counted from 0.
     """
 
     protocol: Protocol
@@ -63,6 +73,48 @@ def automatic(*, mask_pred: Mask) -> Selection:
     """
     require_masks(mask_pred=mask_pred)
     return Selection("automatic", mask_pred, ())
+
+
+def oracle_node(*, regions: PlacedRegions, mask_gt: Mask) -> Selection:
+    """Pick the one region that has the best Dice with the ground truth.
+
+    Regions are carried to the native grid by their nearest pixels: as they are, before their border is drawn anew.
+
+    Args:
+        regions: From ``pipeline.regions_of``.
+        mask_gt: Boolean, ``(H, W)``, of the shape of the image.
+
+    Returns:
+        The region; of equal ones the first. An empty mask where none meets the ground truth.
+
+    Raises:
+        ImageError: The ground truth is not boolean.
+        ImageShapeError: It has not two axes, or the part of the image that the regions live on is not inside of it.
+    """
+    counts = _Counts.of(regions, mask_gt)
+    return _united("oracle-node", regions, mask_gt, counts.best_one())
+
+
+def oracle_nodes(*, regions: PlacedRegions, mask_gt: Mask) -> Selection:
+    """Unite the disjoint regions whose union has the best Dice there is: the ceiling of the regions.
+
+    The union is optimal. With areas ``a``, areas inside the ground truth ``i`` and its own area ``g``, the Dice of a
+    union S of disjoint regions is 2 Σ i / (Σ a + g). S is better than d exactly if Σ (2 i − d a) > d g. So d starts at
+    the best single region, a union with the largest Σ (2 i − d a) is sought, and its Dice is the next d, until none
+    is better (Dinkelbach 1967). Within one map regions are nested or apart, and the largest sum could be found from
+    the leaves to the root; regions of different maps overlap in any way, so it is found as an integer program in
+    which no pixel of the grid is taken twice. Of nested regions alone the linear program is integral already.
+
+    Arguments and errors are those of ``oracle_node``.
+
+    Returns:
+        The union; never worse than ``oracle_node``. An empty mask where no region meets the ground truth.
+    """
+    counts = _Counts.of(regions, mask_gt)
+    best = counts.best_one()
+    while best and (better := counts.best_over(counts.ratio(best))):
+        best = better
+    return _united("oracle-nodes", regions, mask_gt, best)
 
 
 def oracle_cluster(*, label_map: Labels, mask_gt: Mask, outside: int | None = None) -> Selection:
@@ -196,3 +248,90 @@ def _components(labels: Labels, outside: int | None) -> tuple[NDArray[np.intp], 
         components[box][parts > 0] = parts[parts > 0] + len(owners)
         owners += [int(name)] * count
     return components, owners
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Regions as sets of pixels of their grid, and as numbers of native pixels.
+
+    Attributes:
+        members: ``(n, pixels of the grid)``.
+        areas: Native pixels of each region.
+        inside: Those in the ground truth.
+        truth: Native pixels of the ground truth.
+    """
+
+    members: NDArray[np.bool_]
+    areas: NDArray[np.int64]
+    inside: NDArray[np.int64]
+    truth: int
+
+    @classmethod
+    def of(cls, regions: PlacedRegions, mask_gt: Mask) -> _Counts:
+        require_masks(mask_gt=mask_gt)
+        if mask_gt.ndim != 2:
+            raise ImageShapeError(f"mask_gt must have shape (H, W) where regions are picked; got {mask_gt.shape}")
+        part = mask_gt[regions.window]
+        wanted = tuple(side.stop - side.start for side in regions.window)
+        if part.shape != wanted:
+            raise ImageShapeError(f"mask_gt must have the shape of the image, to hold {wanted} px; got {mask_gt.shape}")
+        size = int(np.prod(regions.grid))
+        places = np.arange(size, dtype=np.float32).reshape(regions.grid)  # exact: far below 2^24
+        native = cv2.resize(places, part.shape[::-1], interpolation=cv2.INTER_NEAREST).astype(np.intp)
+        members = np.zeros((len(regions.regions), size), dtype=bool)
+        for row, region in zip(members, regions.regions, strict=True):
+            row[:] = region.on(regions.grid).ravel()
+        per_place = np.bincount(native.ravel(), minlength=size)
+        inside_per_place = np.bincount(native[part], minlength=size)
+        return cls(
+            members,
+            np.array([per_place[row].sum() for row in members], dtype=np.int64),
+            np.array([inside_per_place[row].sum() for row in members], dtype=np.int64),
+            int(np.count_nonzero(mask_gt)),
+        )
+
+    def ratio(self, chosen: tuple[int, ...]) -> tuple[int, int]:
+        """The Dice of a union of disjoint regions, as numerator and denominator."""
+        rows = list(chosen)
+        return 2 * int(self.inside[rows].sum()), int(self.areas[rows].sum()) + self.truth
+
+    def best_one(self) -> tuple[int, ...]:
+        """The region of the best Dice; none where no region meets the ground truth."""
+        if not self.inside.any():
+            return ()
+        return (int(np.argmax(2 * self.inside / (self.areas + self.truth))),)
+
+    def best_over(self, ratio: tuple[int, int]) -> tuple[int, ...]:
+        """The union of disjoint regions that is furthest over a Dice, in the sense above; none where none is over."""
+        over, under = ratio
+        gains = 2 * under * self.inside - over * self.areas  # whole numbers: nothing is lost to rounding
+        rows = np.flatnonzero(gains > 0)
+        if len(rows) == 0:
+            return ()
+        chosen = rows[_heaviest(self.members[rows], gains[rows])]
+        return tuple(int(row) for row in chosen) if gains[chosen].sum() > over * self.truth else ()
+
+
+def _heaviest(members: NDArray[np.bool_], gains: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The disjoint sets ``(n, places)`` with the largest sum of gains, all of which are positive."""
+    shared = members[:, members.sum(axis=0) > 1]
+    together = np.unique(np.packbits(shared, axis=0), axis=1)  # places of the same sets say the same
+    at_once = np.unpackbits(together, axis=0, count=len(members))
+    limits = [LinearConstraint(sparse.csr_array(at_once.T.astype(np.float64)), ub=1)] if at_once.shape[1] else []
+    found = milp(
+        -gains / gains.max(),
+        integrality=np.ones(len(gains)),
+        bounds=Bounds(0, 1),
+        constraints=limits,
+        options={"mip_rel_gap": 0.0},
+    )
+    return np.flatnonzero(found.x > 0.5)
+
+
+def _united(protocol: Protocol, regions: PlacedRegions, mask_gt: Mask, chosen: tuple[int, ...]) -> Selection:
+    whole = np.zeros(regions.grid, dtype=bool)
+    for index in chosen:
+        whole |= regions.regions[index].on(regions.grid)
+    mask = np.zeros(mask_gt.shape, dtype=bool)
+    mask[regions.window] = enlarge(whole, mask[regions.window].shape)
+    return Selection(protocol, mask, chosen)

@@ -15,14 +15,20 @@ from msformer.evaluation.protocols import (
     automatic,
     oracle_cluster,
     oracle_components,
+    oracle_node,
+    oracle_nodes,
     released,
 )
 from msformer.image import Mask
+from msformer.regions import PlacedRegions
 
 OUTSIDE = 0
 """The label that stands for no cluster in a label map of this package: outside a region of interest."""
 PROTOCOL_MEANINGS: dict[Protocol, str] = {
     "automatic": "the program's own mask, no ground truth involved: the score, what a user gets",
+    "oracle-node": "the one region with the best Dice, picked with the ground truth from the regions that the program "
+    "chooses among, its border not drawn anew: a bound for choosing one region",
+    "oracle-nodes": "the best union of disjoint regions, picked with the ground truth: the regions' ceiling",
     "oracle-cluster": "the one cluster with most overlap, picked with the ground truth: a bound for picking by overlap",
     "oracle-components": "the best union of connected components, picked with the ground truth: the labels' ceiling",
     "released": "the released scorer: one cluster picked with the ground truth, and whatever is marked more than 6 px "
@@ -31,22 +37,36 @@ PROTOCOL_MEANINGS: dict[Protocol, str] = {
 """What is scored under each protocol, said wherever its numbers stand."""
 
 
-def select_all(*, mask_pred: Mask, label_map: Labels, channels: Sequence[int], mask_gt: Mask) -> list[Selection]:
+def select_all(
+    *,
+    mask_pred: Mask,
+    label_map: Labels,
+    channels: Sequence[int],
+    mask_gt: Mask,
+    regions: PlacedRegions | None = None,
+) -> list[Selection]:
     """Give what is scored of one segmentation, under every protocol in the order of ``PROTOCOLS``.
+
+    Without ``regions``, ``NODE_PROTOCOLS`` are left out.
 
     Args:
         mask_pred: The program's own mask, boolean, ``(H, W)``.
         label_map: Labels 1 to K, of the same shape; 0 is outside a region of interest and never picked.
         channels: The number that the clustering itself gave to label 1, 2, …, K; ``released`` never picks its 0.
         mask_gt: Boolean, of the same shape.
+        regions: What the program chose among, where that was regions.
 
     Raises:
         ImageError: Masks are not boolean, labels are not integers or not 0 to K.
         ImageShapeError: The shapes differ.
     """
     raw_labels = to_raw_labels(label_map, channels)
+    of_regions = (
+        [] if regions is None else [one(regions=regions, mask_gt=mask_gt) for one in (oracle_node, oracle_nodes)]
+    )
     return [
         automatic(mask_pred=mask_pred),
+        *of_regions,
         oracle_cluster(label_map=label_map, mask_gt=mask_gt, outside=OUTSIDE),
         oracle_components(label_map=label_map, mask_gt=mask_gt, outside=OUTSIDE),
         released(raw_labels=raw_labels, mask_gt=mask_gt),

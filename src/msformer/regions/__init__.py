@@ -4,12 +4,14 @@ from msformer.regions.descriptors import NAMES, Ground, describe
 from msformer.regions.features import FEATURES, region_features
 from msformer.regions.find import find_regions
 from msformer.regions.grid import region_view
+from msformer.regions.placed import PlacedRegions
 from msformer.regions.region import Region
 
 __all__ = [
     "FEATURES",
     "NAMES",
     "Ground",
+    "PlacedRegions",
     "Region",
     "describe",
     "find_regions",
