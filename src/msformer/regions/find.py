@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from msformer.image import Mask
 from msformer.morphology import ellipse
-from msformer.regions.levels import Limits, level_regions, merged_regions
+from msformer.regions.levels import FLAT, Limits, level_regions, merged_regions
 from msformer.regions.region import Region
 
 SCALES = (0.009, 0.02)
@@ -48,13 +48,17 @@ def find_regions(
         maps: Further maps ``(h, w)`` by name, taken as they are.
     """
     n_valid = int(np.count_nonzero(valid))
+    if n_valid == 0:
+        return []
     limits = Limits(max(round(LEAST_SHARE * n_valid), 12), max(round(MOST_SHARE * n_valid), 1), PER_TREE)
     found: list[Region] = []
     for source, plane, signs in _maps(planes, valid.size, maps or {}):
         found += level_regions(plane, valid, limits, source=source, signs=signs)
     smooth = _blurred(planes, SCALES[0] * float(np.sqrt(valid.size)))
-    spread = smooth[valid].std(axis=0)
-    found += merged_regions(smooth / np.maximum(spread, 0.1 * spread.max() + 1e-9), valid, limits, source="merged")
+    seen = smooth[valid]
+    spread = seen.std(axis=0)
+    if np.ptp(seen, axis=0).max() > FLAT * np.abs(seen).max():
+        found += merged_regions(smooth / np.maximum(spread, 0.1 * spread.max() + 1e-9), valid, limits, source="merged")
     return _told_once(found, valid.shape)
 
 

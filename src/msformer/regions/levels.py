@@ -26,6 +26,8 @@ ALIKE = 1.25
 """Nested nodes whose areas differ by less than this factor are one: the border is drawn anew later."""
 FRAME_COST = 0.7
 """How much of its promise a region loses that lies along the frame with all of its outline."""
+FLAT = 1e-6
+"""A map that varies by less than this share of its values is flat: that is how values are rounded."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def level_regions(
         signs: 1 for brighter, -1 for darker regions.
     """
     low, high = np.percentile(plane[valid], TAILS)
-    if high <= low:
+    if high - low <= FLAT * max(abs(low), abs(high)):
         return []
     levels = np.clip((plane - low) / (high - low) * (N_LEVELS - 1), 0, N_LEVELS - 1)
     graph = hg.get_4_adjacency_graph(plane.shape)
@@ -109,8 +111,9 @@ def _promising(
     kept = np.sort(kept[np.argsort(-promise[kept], kind="stable")][: limits.count])
     regions = []
     for mask, window, node in _masks(tree, kept, valid):
-        if np.count_nonzero(mask) >= limits.least:
-            regions.append(Region(mask, window, int(np.count_nonzero(mask)), float(promise[node]), source, sign))
+        count = int(np.count_nonzero(mask))
+        if limits.least <= count <= limits.most:  # holes are filled by now
+            regions.append(Region(mask, window, count, float(promise[node]), source, sign))
     return regions
 
 
@@ -149,4 +152,17 @@ def _masks(tree: hg.Tree, kept: NDArray[np.intp], valid: Mask) -> Iterator[tuple
         labels = labels.astype(np.int32).reshape(valid.shape)
         for index, window in enumerate(ndimage.find_objects(labels), start=1):
             if window is not None:
-                yield ndimage.binary_fill_holes(labels[window] == index) & valid[window], window, int(chosen[index - 1])
+                filled = ndimage.binary_fill_holes(labels[window] == index)
+                yield *_within(filled, window, valid), int(chosen[index - 1])
+
+
+def _within(mask: Mask, window: Window, valid: Mask) -> tuple[Mask, Window]:
+    """What lies in the field; of what falls apart there, the largest part."""
+    seen = mask & valid[window]
+    labels, count = ndimage.label(seen)
+    if count == 0 or np.array_equal(seen, mask):
+        return seen, window
+    largest = int(np.argmax(np.bincount(labels.ravel())[1:])) + 1
+    part = ndimage.find_objects(labels)[largest - 1]
+    rows, columns = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(window, part, strict=True))
+    return labels[part] == largest, (rows, columns)
