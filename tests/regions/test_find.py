@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -164,6 +165,17 @@ def test_coarse_masks_are_the_covered_shares() -> None:
     got = coarse_masks([region], shape)
     assert got.shape == (1, 48 * 48)
     np.testing.assert_allclose(got[0], expected.ravel(), atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(33, 131), (113, 89), (129, 129)])
+def test_coarse_masks_are_those_of_opencv(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(17):
+        (top, left), mask = rng.integers(0, 20, 2), rng.random(rng.integers(1, 13, 2)) < 0.7
+        window = (slice(int(top), int(top) + mask.shape[0]), slice(int(left), int(left) + mask.shape[1]))
+        region = Region(mask, window, int(mask.sum()), 1.0, "map", 1)
+        expected = cv2.resize(region.on(shape).astype(np.uint8) * np.uint8(255), (48, 48), interpolation=cv2.INTER_AREA)
+        np.testing.assert_allclose(coarse_masks([region], shape)[0] * 255, expected.ravel(), atol=1e-4)
 
 
 def test_overlaps_are_intersections_over_unions() -> None:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from msformer.image import Mask
 from msformer.regions import Region
-from msformer.regions.levels import Limits, level_regions, merged_regions
+from msformer.regions.levels import Field, Limits, level_regions, merged_regions, without_holes
 
 SHAPE = (53, 71)
 ROWS, COLUMNS = np.mgrid[: SHAPE[0], : SHAPE[1]]
@@ -41,7 +41,7 @@ NESTED = drawn(*((one, 1 / 3) for one in DISCS))
 
 
 def found(plane: NDArray[np.float32], valid: Mask = EVERYWHERE, limits: Limits = LIMITS, sign: int = 1) -> list[Region]:
-    return level_regions(plane, valid, limits, source="map", signs=(sign,))
+    return level_regions(plane, Field(valid), limits, source="map", signs=(sign,))
 
 
 def same(regions: list[Region], masks: list[Mask]) -> bool:
@@ -65,7 +65,7 @@ def test_nested_discs_are_exactly_the_regions(sign: int, gain: float, shift: flo
 
 def test_both_signs_by_default() -> None:
     plane = drawn((disc(7, 17, 19), 1.0), (disc(5, 37, 53), -1.0))
-    regions = level_regions(plane, EVERYWHERE, LIMITS, source="map")
+    regions = level_regions(plane, Field(EVERYWHERE), LIMITS, source="map")
     inner = [one for one in regions if one.area < 1000]
     assert same(inner, [disc(7, 17, 19), disc(5, 37, 53)])
     assert sorted((one.area, one.sign) for one in inner) == [(81, -1), (149, 1)]
@@ -73,6 +73,14 @@ def test_both_signs_by_default() -> None:
 
 def test_holes_are_filled() -> None:
     assert same(found(drawn((disc(13) & ~disc(7), 1.0))), [disc(13)])
+
+
+def test_holes_are_those_of_scipy() -> None:
+    rng = np.random.default_rng(7)
+    for share in (0.3, 0.5, 0.7, 1.0):
+        for shape in ((1, 1), (1, 7), (13, 11), (31, 47)):
+            mask = rng.random(shape) < share
+            np.testing.assert_array_equal(without_holes(mask), ndimage.binary_fill_holes(mask))
 
 
 def test_a_region_that_is_too_large_when_filled_is_none() -> None:
@@ -122,20 +130,20 @@ def test_limits_of_area_and_number() -> None:
 def test_a_flat_map_has_no_regions(value: float) -> None:
     plane = np.full(SHAPE, value, dtype=np.float32)
     plane[7:11, 13:17] = np.nextafter(np.float32(value), np.float32(9e6))
-    assert level_regions(plane, EVERYWHERE, LIMITS, source="map") == []
+    assert level_regions(plane, Field(EVERYWHERE), LIMITS, source="map") == []
 
 
 def test_the_input_is_left_alone() -> None:
     plane, valid = NESTED.copy(), EVERYWHERE.copy()
     plane.flags.writeable = valid.flags.writeable = False
-    level_regions(plane, valid, LIMITS, source="map")
-    merged_regions(plane[:, :, None], valid, LIMITS, source="merged")
+    level_regions(plane, Field(valid), LIMITS, source="map")
+    merged_regions(plane[:, :, None], Field(valid), LIMITS, source="merged")
     np.testing.assert_array_equal(plane, NESTED)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_merging_finds_the_discs_too(sign: int) -> None:
-    regions = merged_regions(sign * NESTED[:, :, None], EVERYWHERE, LIMITS, source="merged")
+    regions = merged_regions(sign * NESTED[:, :, None], Field(EVERYWHERE), LIMITS, source="merged")
     masks = {one.on(SHAPE).tobytes() for one in regions}
     assert {one.tobytes() for one in DISCS} <= masks
     assert {one.sign for one in regions} == {0}
@@ -146,7 +154,7 @@ def test_merging_sees_what_no_single_plane_shows() -> None:
     noise = np.random.default_rng(7).normal(0, 0.8, SHAPE)
     inside = disc(13)
     planes = np.dstack([noise + inside, noise - inside]).astype(np.float32)
-    regions = merged_regions(planes, EVERYWHERE, LIMITS, source="merged")
+    regions = merged_regions(planes, Field(EVERYWHERE), LIMITS, source="merged")
     assert max(iou(one, inside) for one in regions) > 0.88
     assert max(iou(one, inside) for one in found(planes[:, :, 0])) < 0.8
 
@@ -156,7 +164,7 @@ def test_merged_regions_lie_in_the_field_in_one_part_and_in_tight_windows() -> N
     valid = EVERYWHERE.copy()
     valid[:, 29:34] = False
     plane = drawn((disc(13), 1.0))
-    regions = merged_regions(plane[:, :, None], valid, LIMITS, source="merged")
+    regions = merged_regions(plane[:, :, None], Field(valid), LIMITS, source="merged")
     for one in regions:
         assert not (one.on(SHAPE) & ~valid).any()
         assert ndimage.label(one.mask)[1] == 1
