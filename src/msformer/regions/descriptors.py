@@ -5,8 +5,9 @@ No absolute colour and no name of a map: an object differs from its ring, has a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import cv2
 import numpy as np
@@ -117,12 +118,11 @@ class Ground:
         return max(int(np.count_nonzero(self.valid)), 1)
 
     @cached_property
-    def sample(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-        """Rows, columns and standard planes ``(n, P)`` of about ``SAMPLE`` pixels spread over the field."""
-        rows, columns = np.nonzero(self.valid)
-        step = max(len(rows) // SAMPLE, 1)
-        rows, columns = rows[::step], columns[::step]
-        return rows, columns, self.standard[rows, columns]
+    def sample(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Flat places, and standard planes ``(P, n)``, of about ``SAMPLE`` pixels spread over the field."""
+        places = np.flatnonzero(self.valid)
+        places = places[:: max(len(places) // SAMPLE, 1)]
+        return places, self.layers[: self.planes.shape[2]].take(places, axis=1)
 
     @cached_property
     def frame(self) -> Mask:
@@ -130,35 +130,92 @@ class Ground:
         padded = np.pad(self.valid, 1).astype(np.uint8)
         return np.asarray(self.valid & (cv2.erode(padded, ellipse(1))[1:-1, 1:-1] == 0))
 
+    @cached_property
+    def layers(self) -> NDArray[np.float64]:
+        """The standard planes, texture and rank, ``(P + 2, h · w)``."""
+        layers = [*np.moveaxis(self.standard, 2, 0), self.texture, self.rank]
+        return np.stack([layer.ravel() for layer in layers]).astype(np.float64)
+
+    @cached_property
+    def changes(self) -> NDArray[np.float64]:
+        """The gradients down, those to the right, and the edges, ``(2 P + 1, h · w)``."""
+        down, right = self.gradients
+        layers = [*np.moveaxis(down, 2, 0), *np.moveaxis(right, 2, 0), self.edges]
+        return np.stack([layer.ravel() for layer in layers]).astype(np.float64)
+
+    @cached_property
+    def sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Sums over boxes, as ``_box_sum`` takes them: of the light, of the edges in the field, and of the field."""
+        valid = self.valid.astype(np.float64)
+        light, edges = self.standard[:, :, 0].astype(np.float64), self.edges * valid
+        first, second, third = (np.asarray(cv2.integral(layer), dtype=np.float64) for layer in (light, edges, valid))
+        return first, second, third
+
+
+def _box_sum(sums: NDArray[np.float64], top: int, bottom: int, left: int, right: int) -> float:
+    return float(sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left])
+
+
+@cache
+def _disc(radius: int) -> NDArray[np.uint8]:
+    return ellipse(radius)
+
 
 @dataclass(frozen=True, eq=False)
 class _Close:
-    """A region in a window with room for its ring."""
+    """A region in a window with room for its ring; places are flat ones in the window.
+
+    Attributes:
+        window: Rows and columns on the grid.
+        mask: 1 inside, 0 outside.
+        wide: The region with its ring, 1 and 0.
+        core: What lies deeper in the region than the band.
+        inside: Places of the region.
+        ring: Places of the ring, or those of the region where it has none.
+        band: Which places of the region are not of the core.
+        rim: Places of the outline, or those of the region where it has none.
+    """
 
     window: Window
-    inside: Mask
-    ring: Mask
-    wide: Mask
-    core: Mask
-    rim: Mask
-    radius: float
+    mask: NDArray[np.uint8]
+    wide: NDArray[np.uint8]
+    core: NDArray[np.uint8]
+    inside: NDArray[np.intp]
+    ring: NDArray[np.intp]
+    band: Mask
+    rim: NDArray[np.intp]
 
     @classmethod
     def of(cls, region: Region, ground: Ground, radius: float) -> _Close:
         height, width = ground.valid.shape
-        band = int(np.clip(round(RING * radius), *RING_LIMITS))
+        band = min(max(round(RING * radius), RING_LIMITS[0]), RING_LIMITS[1])
         rows, columns = region.window
         top, left = max(rows.start - band - 1, 0), max(columns.start - band - 1, 0)
         window = (slice(top, min(rows.stop + band + 1, height)), slice(left, min(columns.stop + band + 1, width)))
         mask = np.zeros((window[0].stop - top, window[1].stop - left), dtype=np.uint8)
         mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = region.mask
-        inside = mask > 0
-        wide = cv2.dilate(mask, ellipse(band)) > 0
+        wide = cv2.dilate(mask, _disc(band))
         # Behind the frame the region may go on: there it has no rim.
-        core = cv2.erode(mask, ellipse(band), borderValue=1) > 0
-        rim = inside & (cv2.erode(mask, ellipse(1), borderValue=1) == 0)
-        ring = wide & ~inside & ground.valid[window]
-        return cls(window, inside, ring if ring.any() else inside, wide, core, rim if rim.any() else inside, radius)
+        core = cv2.erode(mask, _disc(band), borderValue=1)
+        inside = np.flatnonzero(mask)
+        ring = np.flatnonzero((wide > mask) & ground.valid[window])
+        rim = np.flatnonzero(cv2.erode(mask, _disc(1), borderValue=1) < mask)
+        return cls(
+            window,
+            mask,
+            np.asarray(wide, np.uint8),
+            np.asarray(core, np.uint8),
+            inside,
+            ring if len(ring) else inside,
+            core.ravel().take(inside) == 0,
+            rim if len(rim) else inside,
+        )
+
+    def on(self, places: NDArray[np.intp], width: int) -> NDArray[np.intp]:
+        """Places on the whole grid of some width."""
+        rows, columns = self.window
+        own = columns.stop - columns.start
+        return np.asarray(places + (places // own) * (width - own) + (rows.start * width + columns.start))
 
 
 def describe(region: Region, ground: Ground) -> NDArray[np.float32]:
@@ -168,175 +225,197 @@ def describe(region: Region, ground: Ground) -> NDArray[np.float32]:
     that they mean the same in every picture.
     """
     shape = _shape(region)
-    close = _Close.of(region, ground, float(np.sqrt(shape["typical_area"] / np.pi)))
-    planes = ground.standard[close.window]
-    values, around = planes[close.inside], planes[close.ring]
-    mean_in, mean_ring = values.mean(axis=0, dtype=np.float64), around.mean(axis=0, dtype=np.float64)
+    close = _Close.of(region, ground, math.sqrt(shape["typical_area"] / math.pi))
+    width, n_planes = ground.valid.shape[1], ground.planes.shape[2]
+    inside = close.on(close.inside, width)
+    values, around = ground.layers.take(inside, axis=1), ground.layers.take(close.on(close.ring, width), axis=1)
+    means_in, means_ring = values.sum(axis=1) / values.shape[1], around.sum(axis=1) / around.shape[1]
+    mean_in, mean_ring = means_in[:n_planes], means_ring[:n_planes]
     delta = mean_in - mean_ring
-    distance = float(np.sqrt((delta**2).sum()))
-    direction = (delta / max(distance, TINY)).astype(np.float32)
-    middle = float((mean_in + mean_ring) / 2 @ direction)
-    x_in, x_ring = values @ direction, around @ direction
-    inner = close.inside & ~close.core
-    band = planes[inner] @ direction if inner.any() else x_in
+    distance = math.sqrt(delta @ delta)
+    direction = delta / max(distance, TINY)
+    middle = float((mean_in + mean_ring) @ direction) / 2
+    x_in, x_ring = direction @ values[:n_planes], direction @ around[:n_planes]
+    band = x_in[close.band]
+    of_in, of_ring = _moments(x_in), _moments(x_ring)
     numbers = {
-        "light": float(np.clip(delta[0], -FAR, FAR)),
-        "colour": min(distance / float(np.sqrt(planes.shape[2])), FAR),
-        "ring_split": _split(x_in, x_ring),
-        "band_split": _split(band, x_ring),
-        "ring_differs": float((x_ring < middle).mean()),
-        "inside_alike": float((x_in > middle).mean()),
-        "inside_spread": float(x_in.std()),
-        "ring_spread": float(x_ring.std()),
-        "is_colour": float(planes.shape[2] > 1),
-        **_border(close, ground, direction),
-        **_frame(region, close, ground),
+        "light": _clipped(float(delta[0]), -FAR, FAR),
+        "colour": min(distance / math.sqrt(n_planes), FAR),
+        "ring_split": _split(of_in, of_ring),
+        "band_split": _split(_moments(band) if len(band) else of_in, of_ring),
+        "ring_differs": int(np.count_nonzero(x_ring < middle)) / len(x_ring),
+        "inside_alike": int(np.count_nonzero(x_in > middle)) / len(x_in),
+        "inside_spread": math.sqrt(of_in[1]),
+        "ring_spread": math.sqrt(of_ring[1]),
+        "texture": float(means_in[-2]),
+        "ring_texture": float(means_ring[-2]),
+        "inside_rank": float(means_in[-1]),
+        "ring_rank": float(means_ring[-1]),
+        "is_colour": float(n_planes > 1),
+        **_border(region, close, ground, direction, inside),
         **shape,
         **_place(region, close, ground, shape["typical_area"]),
-        **_texture(close, ground),
-        **_rest(region, close, ground, direction, middle, float(x_in.mean())),
+        **_rest(region, close, ground, direction, middle, of_in[0]),
         **_around(region, ground, float(mean_in[0])),
     }
     return np.array([numbers[name] for name in NAMES], dtype=np.float32)
 
 
-def _border(close: _Close, ground: Ground, direction: NDArray[np.float32]) -> dict[str, float]:
-    """Change along the outline: how strong, how strong where it is weak, and whether it faces outwards."""
-    rim = close.rim
-    edges = ground.edges[close.window]
-    on_rim = edges[rim]
+def _border(
+    region: Region, close: _Close, ground: Ground, direction: NDArray[np.float64], inside: NDArray[np.intp]
+) -> dict[str, float]:
+    """The outline: how strong the change is, how strong where it is weak, whether it faces outwards; the frame.
+
+    Of the frame, the share of the outline along it, and the share of the picture's four sides that are touched.
+    """
+    height, width = ground.valid.shape
+    rim = close.on(close.rim, width)
+    changes = ground.changes.take(rim, axis=1)
+    count, n_planes = len(rim), len(direction)
+    on_rim = changes[-1]
     # The outward normal is that of the blurred mask, so that noise along the outline averages out.
-    soft = cv2.GaussianBlur(close.inside.astype(np.float32), (0, 0), 1.5)
-    down, right = cv2.Sobel(soft, cv2.CV_32F, 0, 1)[rim], cv2.Sobel(soft, cv2.CV_32F, 1, 0)[rim]
-    steps_down, steps_right = (steps[close.window][rim] @ direction for steps in ground.gradients)
-    facing = (steps_down * down + steps_right * right) / (np.sqrt(down**2 + right**2) + TINY)
-    strength = np.sqrt(steps_down**2 + steps_right**2) + TINY
-    mean = float(on_rim.mean())
-    seen = ground.valid[close.window]
-    usual = float(edges[seen].mean()) if seen.any() else 1.0
-    within = float(edges[close.core].mean()) if close.core.any() else 1.0
+    soft = cv2.GaussianBlur(close.mask.astype(np.float32), (0, 0), 1.5)
+    down, right = (cv2.Sobel(soft, cv2.CV_32F, *order).ravel().take(close.rim) for order in ((0, 1), (1, 0)))
+    steps_down, steps_right = direction @ changes[:n_planes], direction @ changes[n_planes : 2 * n_planes]
+    facing = (steps_down * down + steps_right * right) / (np.sqrt(down * down + right * right) + TINY)
+    strength = np.sqrt(steps_down * steps_down + steps_right * steps_right) + TINY
+    mean = float(on_rim.sum()) / count
+    rows, columns = close.window
+    box = rows.start, rows.stop, columns.start, columns.stop
+    n_seen = _box_sum(ground.sums[2], *box)
+    usual = _box_sum(ground.sums[1], *box) / n_seen if n_seen > 0 else 1.0
+    within = cv2.mean(ground.edges[close.window], mask=close.core)[0] if close.core.any() else 1.0
+    frame = ground.frame.ravel()
+    along = int(np.count_nonzero(frame.take(inside)))
+    outline = max(count + along - int(np.count_nonzero(frame.take(rim))), 1)
+    rows, columns = region.window
+    sides = (rows.start <= 1, rows.stop >= height - 1, columns.start <= 1, columns.stop >= width - 1)
     return {
         "edge": min(mean, STRONG),
-        "edge_weak": min(float(np.percentile(on_rim, WEAK)), STRONG),
-        "edge_aligned": float((facing / strength).mean()),
-        "edge_facing": float(np.clip(float(facing.mean()) / max(usual, TINY), -FAR, STRONG)),
+        "edge_weak": min(_percentile(on_rim, WEAK), STRONG),
+        "edge_aligned": float((facing / strength).sum()) / count,
+        "edge_facing": _clipped(float(facing.sum()) / count / max(usual, TINY), -FAR, STRONG),
         "sharpness": min(mean / max(within, 0.1), STRONG),
+        "frame": along / outline,
+        "sides": sum(sides) / 4,
     }
-
-
-def _frame(region: Region, close: _Close, ground: Ground) -> dict[str, float]:
-    """Share of the outline along the frame of the field, and share of the picture's four sides that are touched."""
-    height, width = ground.valid.shape
-    rows, columns = region.window
-    along = ground.frame[close.window] & close.inside
-    outline = max(int(np.count_nonzero(close.rim | along)), 1)
-    sides = (rows.start <= 1, rows.stop >= height - 1, columns.start <= 1, columns.stop >= width - 1)
-    return {"frame": int(np.count_nonzero(along)) / outline, "sides": sum(sides) / 4}
 
 
 def _place(region: Region, close: _Close, ground: Ground, typical_area: float) -> dict[str, float]:
     """Size as the logarithm of the share of the field; place as shares of height and width from the middle."""
     height, width = ground.valid.shape
-    moments = cv2.moments(close.inside.astype(np.uint8), binaryImage=True)
-    row = (close.window[0].start + moments["m01"] / region.area + 0.5) / height - 0.5
-    column = (close.window[1].start + moments["m10"] / region.area + 0.5) / width - 0.5
+    rows, columns = close.window
+    own = columns.stop - columns.start
+    down = int((close.inside // own).sum())
+    right = int(close.inside.sum()) - own * down
+    row = (rows.start + down / region.area + 0.5) / height - 0.5
+    column = (columns.start + right / region.area + 0.5) / width - 0.5
     return {
-        "size": float(np.log(region.area / ground.n_valid + TINY)),
-        "typical_size": float(np.log(typical_area / ground.n_valid + TINY)),
+        "size": math.log(region.area / ground.n_valid + TINY),
+        "typical_size": math.log(typical_area / ground.n_valid + TINY),
         "row": row,
         "column": abs(column),  # left and right are alike, top and bottom are not
-        "centre": float(np.exp(-8 * (row**2 + column**2))),  # a Gaussian of a quarter of the side
-    }
-
-
-def _texture(close: _Close, ground: Ground) -> dict[str, float]:
-    """Fine contrast over the picture's mean, and rank of the light, inside and in the ring."""
-    texture, rank = ground.texture[close.window], ground.rank[close.window]
-    return {
-        "texture": float(texture[close.inside].mean()),
-        "ring_texture": float(texture[close.ring].mean()),
-        "inside_rank": float(rank[close.inside].mean()),
-        "ring_rank": float(rank[close.ring].mean()),
+        "centre": math.exp(-8 * (row**2 + column**2)),  # a Gaussian of a quarter of the side
     }
 
 
 def _rest(
-    region: Region, close: _Close, ground: Ground, direction: NDArray[np.float32], middle: float, mean_in: float
+    region: Region, close: _Close, ground: Ground, direction: NDArray[np.float64], middle: float, mean_in: float
 ) -> dict[str, float]:
     """Is there more of it elsewhere, and how much of all variance does it explain (Otsu 1979)?"""
-    rows, columns, sample = ground.sample
-    values = sample @ direction
-    top, left = close.window[0].start, close.window[1].start
-    far = (rows < top) | (rows >= close.window[0].stop) | (columns < left) | (columns >= close.window[1].stop)
-    near = ~far
-    far[near] = ~close.wide[rows[near] - top, columns[near] - left]
-    elsewhere = values[far] if far.any() else values
+    places, sample = ground.sample
+    values = direction @ sample
+    wide = np.zeros(ground.valid.shape, dtype=bool)
+    wide[close.window] = close.wide
+    elsewhere = values[~wide.ravel().take(places)]
     outside = max(ground.n_valid - int(np.count_nonzero(close.wide)), 0)
-    alike = float((elsewhere > middle).mean()) * outside if far.any() else 0.0
+    alike = int(np.count_nonzero(elsewhere > middle)) / max(len(elsewhere), 1) * outside
     share = region.area / ground.n_valid
-    between = share / max(1 - share, TINY) * (mean_in - float(values.mean())) ** 2
+    mean, variance = _moments(values)
+    between = share / max(1 - share, TINY) * (mean_in - mean) ** 2
+    mean_far = float(elsewhere.sum()) / len(elsewhere) if len(elsewhere) else mean
     return {
-        "like_elsewhere": float(np.log1p(alike / region.area)),
-        "explained": min(between / (float(values.var()) + TINY), 1.0),
-        "unlike_rest": abs(mean_in - float(elsewhere.mean())) / FAR,
+        "like_elsewhere": math.log1p(alike / region.area),
+        "explained": min(between / (variance + TINY), 1.0),
+        "unlike_rest": abs(mean_in - mean_far) / FAR,
     }
 
 
 def _around(region: Region, ground: Ground, inside: float) -> dict[str, float]:
     """Light below, above and beside minus that inside: a shadow goes on downwards, an echo is brighter below."""
     height, width = ground.valid.shape
-    light = ground.standard[:, :, 0]
     rows, columns = region.window
-    reach = max(int(np.sqrt(region.area / np.pi)), 3)
+    reach = max(int(math.sqrt(region.area / math.pi)), 3)
     quarter = (columns.stop - columns.start) // 4
-    middle = slice(columns.start + quarter, max(columns.stop - quarter, columns.start + quarter + 1))
-    below = light[min(rows.stop + 1, height - 1) : min(rows.stop + 1 + reach, height), middle]
-    above = light[max(rows.start - reach - 1, 0) : max(rows.start - 1, 1), middle]
-    left = light[rows, max(columns.start - reach, 0) : max(columns.start, 1)]
-    right = light[rows, min(columns.stop, width - 1) : min(columns.stop + reach, width)]
-    means = {
-        "below": float(below.mean()),
-        "above": float(above.mean()),
-        "beside": (float(left.sum()) + float(right.sum())) / (left.size + right.size),
-    }
-    return {name: float(np.clip(mean - inside, -FAR, FAR)) for name, mean in means.items()}
+    middle = columns.start + quarter, max(columns.stop - quarter, columns.start + quarter + 1)
+    below = (min(rows.stop + 1, height - 1), min(rows.stop + 1 + reach, height), *middle)
+    above = (max(rows.start - reach - 1, 0), max(rows.start - 1, 1), *middle)
+    left = (rows.start, rows.stop, max(columns.start - reach, 0), max(columns.start, 1))
+    right = (rows.start, rows.stop, min(columns.stop, width - 1), min(columns.stop + reach, width))
+    means = {}
+    for name, boxes in (("below", (below,)), ("above", (above,)), ("beside", (left, right))):
+        total = sum(_box_sum(ground.sums[0], *box) for box in boxes)
+        means[name] = total / sum((box[1] - box[0]) * (box[3] - box[2]) for box in boxes)
+    return {name: _clipped(mean - inside, -FAR, FAR) for name, mean in means.items()}
 
 
 def _shape(region: Region) -> dict[str, float]:
     """Shape of the components, means weighted by their areas; areas in px."""
-    contours, _ = cv2.findContours(region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    rows = []
-    for outline in contours:
-        perimeter = cv2.arcLength(outline, closed=True)
-        # Outlines run through the pixels' centres; half a pixel is missing all around.
-        area = cv2.contourArea(outline) + perimeter / 2 + 1
-        hull = cv2.convexHull(outline)
-        hull_area = cv2.contourArea(hull) + cv2.arcLength(hull, closed=True) / 2 + 1
-        _, _, wide, high = cv2.boundingRect(outline)
-        moments = cv2.moments(outline)
-        mass = max(moments["m00"], 1.0)
-        down, right, both = (moments[name] / mass for name in ("mu02", "mu20", "mu11"))
-        root = float(np.sqrt((right - down) ** 2 + 4 * both**2))
-        slender = np.sqrt((max((right + down - root) / 2, 0) + 0.25) / (max((right + down + root) / 2, 0) + 0.25))
-        compact = 4 * np.pi * area / (perimeter + np.pi) ** 2
-        extent = area / (wide * high)
-        rows.append((area, min(area / hull_area, 1.0), min(compact, 1.0), float(slender), min(extent, 1.0)))
-    table = np.array(rows)
-    areas = table[:, 0]
-    solidity, compact, slender, extent = (float(mean) for mean in np.average(table[:, 1:], axis=0, weights=areas))
+    contours, _ = cv2.findContours(region.mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    rows = [_outline_shape(np.asarray(outline, dtype=np.int32)) for outline in contours]
+    areas = [row[0] for row in rows]
+    total = sum(areas)
+    mean = total / len(rows)
+    solidity, compact, slender, extent = (sum(row[0] * row[at] for row in rows) / total for at in range(1, 5))
     return {
         "solidity": solidity,
         "compact": compact,
         "slender": slender,
         "extent": extent,
-        "count": float(np.log(len(table))),
-        "uneven": float(areas.std() / areas.mean()),
-        "typical_area": float((areas**2).sum() / areas.sum()),
+        "count": math.log(len(rows)),
+        "uneven": math.sqrt(sum((area - mean) ** 2 for area in areas) / len(rows)) / mean,
+        "typical_area": sum(area**2 for area in areas) / total,
     }
 
 
-def _split(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+def _outline_shape(outline: NDArray[np.int32]) -> tuple[float, float, float, float, float]:
+    """Area, solidity, compactness, slenderness and extent of one component."""
+    perimeter = cv2.arcLength(outline, closed=True)
+    # Outlines run through the pixels' centres; half a pixel is missing all around.
+    area = cv2.contourArea(outline) + perimeter / 2 + 1
+    hull = cv2.convexHull(outline)
+    hull_area = cv2.contourArea(hull) + cv2.arcLength(hull, closed=True) / 2 + 1
+    _, _, wide, high = cv2.boundingRect(outline)
+    moments = cv2.moments(outline)
+    mass = max(moments["m00"], 1.0)
+    down, right, both = (moments[name] / mass for name in ("mu02", "mu20", "mu11"))
+    root = math.sqrt((right - down) ** 2 + 4 * both**2)
+    slender = math.sqrt((max((right + down - root) / 2, 0) + 0.25) / (max((right + down + root) / 2, 0) + 0.25))
+    compact = 4 * math.pi * area / (perimeter + math.pi) ** 2
+    return area, min(area / hull_area, 1.0), min(compact, 1.0), slender, min(area / (wide * high), 1.0)
+
+
+def _clipped(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _percentile(values: NDArray[np.float64], percent: float) -> float:
+    """``numpy.percentile`` of few values."""
+    place = percent / 100 * (len(values) - 1)
+    low = int(place)
+    near = np.sort(values)[low : low + 2].tolist()
+    return float(near[0] + (near[-1] - near[0]) * (place - low))
+
+
+def _moments(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and variance."""
+    mean = float(values.sum()) / len(values)
+    off = values - mean
+    return mean, float(off @ off) / len(values)
+
+
+def _split(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Share of the variance of two groups that their difference explains (Otsu), both weighted alike."""
-    difference = float(first.mean()) - float(second.mean())
-    within = (float(first.var()) + float(second.var())) / 2
+    difference = first[0] - second[0]
+    within = (first[1] + second[1]) / 2
     return difference**2 / (difference**2 + 4 * within + TINY)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from msformer.image import Mask
 from msformer.morphology import ellipse
-from msformer.regions.levels import Limits, level_regions, merged_regions
+from msformer.regions.levels import FLAT, Field, Limits, level_regions, merged_regions
 from msformer.regions.region import Region
 
 SCALES = (0.009, 0.02)
@@ -48,36 +49,39 @@ def find_regions(
         maps: Further maps ``(h, w)`` by name, taken as they are.
     """
     n_valid = int(np.count_nonzero(valid))
+    if n_valid == 0:
+        return []
     limits = Limits(max(round(LEAST_SHARE * n_valid), 12), max(round(MOST_SHARE * n_valid), 1), PER_TREE)
-    found: list[Region] = []
-    for source, plane, signs in _maps(planes, valid.size, maps or {}):
-        found += level_regions(plane, valid, limits, source=source, signs=signs)
+    field = Field(valid)
     smooth = _blurred(planes, SCALES[0] * float(np.sqrt(valid.size)))
-    spread = smooth[valid].std(axis=0)
-    found += merged_regions(smooth / np.maximum(spread, 0.1 * spread.max() + 1e-9), valid, limits, source="merged")
+    found: list[Region] = []
+    for source, plane, signs in _maps(planes, smooth, maps or {}):
+        found += level_regions(plane, field, limits, source=source, signs=signs)
+    seen = smooth[valid]
+    spread = seen.std(axis=0)
+    if np.ptp(seen, axis=0).max() > FLAT * np.abs(seen).max():
+        found += merged_regions(smooth / np.maximum(spread, 0.1 * spread.max() + 1e-9), field, limits, source="merged")
     return _told_once(found, valid.shape)
 
 
 def _maps(
-    planes: NDArray[np.float32], size: int, more: Mapping[str, NDArray[np.float32]]
+    planes: NDArray[np.float32], smooth: NDArray[np.float32], more: Mapping[str, NDArray[np.float32]]
 ) -> Iterator[tuple[str, NDArray[np.float32], tuple[int, ...]]]:
-    side = float(np.sqrt(size))
+    """The maps by name, each with the signs that it is good for; ``smooth`` has the planes at the finest scale."""
+    height, width, count = planes.shape
+    side = float(np.sqrt(height * width))
     for scale in SCALES:
-        blurred = _blurred(planes, scale * side)
-        for index in range(planes.shape[2]):
+        blurred = smooth if scale == SCALES[0] else _blurred(planes, scale * side)
+        for index in range(count):
             yield f"{index}@{scale:g}", np.ascontiguousarray(blurred[:, :, index]), (-1, 1)
     for radius in OPENINGS:
         element = ellipse(round(radius * side))
-        blurred = _blurred(planes, SCALES[0] * side)
-        for index in range(planes.shape[2] if radius == OPENINGS[0] else 1):
-            plane = np.ascontiguousarray(blurred[:, :, index])
+        for index in range(count if radius == OPENINGS[0] else 1):
+            plane = np.ascontiguousarray(smooth[:, :, index])
             # The level sets of an opened map are the opened level sets.
-            yield f"{index}~{radius:g}", np.asarray(cv2.morphologyEx(plane, cv2.MORPH_OPEN, element), np.float32), (1,)
-            yield (
-                f"{index}~{radius:g}",
-                np.asarray(cv2.morphologyEx(plane, cv2.MORPH_CLOSE, element), np.float32),
-                (-1,),
-            )
+            for operation, sign in ((cv2.MORPH_OPEN, 1), (cv2.MORPH_CLOSE, -1)):
+                opened = np.asarray(cv2.morphologyEx(plane, operation, element), dtype=np.float32)
+                yield f"{index}~{radius:g}", opened, (sign,)
     for name, plane in more.items():
         yield name, plane, (-1, 1)
 
@@ -88,11 +92,30 @@ def _blurred(planes: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 def coarse_masks(regions: list[Region], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Every region on a small grid, ``(n, COARSE²)``: the share of each of its pixels that it covers."""
-    small = np.empty((len(regions), COARSE, COARSE), dtype=np.float32)
-    for index, region in enumerate(regions):
-        whole = region.on(shape).astype(np.uint8) * np.uint8(255)
-        small[index] = cv2.resize(whole, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
-    return small.reshape(len(regions), -1) / np.float32(255)
+    if min(shape) < COARSE:
+        wholes = (region.on(shape).astype(np.uint8) * np.uint8(255) for region in regions)
+        small = [cv2.resize(whole, (COARSE, COARSE), interpolation=cv2.INTER_AREA).ravel() for whole in wholes]
+        return np.asarray(np.stack(small) / np.float32(255), dtype=np.float32)
+    # The same from windows: each pixel of the small grid is a mean of rows of means of columns, in steps of 1 / 255.
+    down, right = (_means(side) for side in shape)
+    covered = np.zeros((len(regions), COARSE, COARSE), dtype=np.float32)
+    for region, whole in zip(regions, covered, strict=True):
+        rows, columns = (
+            slice(part.start * COARSE // side, -(-part.stop * COARSE // side))
+            for part, side in zip(region.window, shape, strict=True)
+        )
+        mask = region.mask.astype(np.float32)
+        whole[rows, columns] = down[rows, region.window[0]] @ mask @ right[columns, region.window[1]].T
+    return np.asarray(np.rint(covered.reshape(len(regions), -1) * 255) / 255, dtype=np.float32)
+
+
+@cache
+def _means(side: int) -> NDArray[np.float32]:
+    """How a side is shrunk, ``(COARSE, side)``: the share of each pixel in each of the small grid."""
+    edges = np.arange(COARSE + 1) * side / COARSE
+    ends = np.minimum(edges[1:, None], np.arange(side) + 1)
+    starts = np.maximum(edges[:-1, None], np.arange(side))
+    return np.asarray(np.maximum(ends - starts, 0) * COARSE / side, dtype=np.float32)
 
 
 def overlaps(small: NDArray[np.float32]) -> NDArray[np.float32]:
