@@ -23,12 +23,13 @@ SUMMARY_HEADINGS = ["method", *SUMMARY_PROTOCOLS]
 ABOUT_SUMMARY = (
     "Mean Dice of what was chosen, beside that of the best that could have been chosen with the ground truth in hand, "
     "each under its protocol: the best region, the best union of regions, the best union of the clusters' components. "
-    "A dash: the method does not choose among regions."
+    "A dash: the method does not choose among regions. Borders are drawn anew after the choice, and where there may be "
+    "several objects msformer chooses among level sets, so what was chosen can be the better one."
 )
 ABOUT_CANDIDATES = (
-    "msformer chooses among regions of the prepared image. Every other method is a clustering: the rule chooses among "
-    "its clusters, so that between these the clustering alone differs. msformer-clusters is the clustering of msformer "
-    "under that rule: what lies between the two is the gain of regions."
+    "msformer chooses among regions of the prepared image, for several objects among its level sets. Every other "
+    "method is a clustering: the rule chooses among its clusters, so that between these the clustering alone differs. "
+    "msformer-clusters is the clustering of msformer under that rule: what lies between the two is the gain of regions."
 )
 CAPTIONS = {
     "distributions": "Dice of each case (dots, mean over seeds) and mean (line).",

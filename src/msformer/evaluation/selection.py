@@ -26,8 +26,8 @@ OUTSIDE = 0
 """The label that stands for no cluster in a label map of this package: outside a region of interest."""
 PROTOCOL_MEANINGS: dict[Protocol, str] = {
     "automatic": "the program's own mask, no ground truth involved: the score, what a user gets",
-    "oracle-node": "the one region with the best Dice, picked with the ground truth from the regions that the program "
-    "chooses among, its border not drawn anew: a bound for choosing one region",
+    "oracle-node": "the one region of the prepared image with the best Dice, picked with the ground truth, its border "
+    "not drawn anew: a bound for choosing one region",
     "oracle-nodes": "the best union of disjoint regions, picked with the ground truth: the regions' ceiling",
     "oracle-cluster": "the one cluster with most overlap, picked with the ground truth: a bound for picking by overlap",
     "oracle-components": "the best union of connected components, picked with the ground truth: the labels' ceiling",
