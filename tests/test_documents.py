@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from msformer import segment
+from msformer import confidence, segment
+from msformer.foreground.evidence import region_evidence
 from msformer.phantoms import make_phantom
+from msformer.regions import NAMES
+from msformer.regions.features import AMONG
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -30,3 +33,16 @@ def test_every_picture_that_a_page_shows_is_there() -> None:
     for page in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]:
         for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / path).exists(), f"{page.name} shows {path}"
+
+
+def test_the_page_of_the_regions_has_every_descriptor_once() -> None:
+    page = (DOCS / "regions.md").read_text(encoding="utf-8")
+    first = re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)
+    assert first == [*NAMES, *AMONG]
+    assert f"{len(NAMES)} descriptors" in page
+
+
+def test_the_readme_says_how_many_weights_ship() -> None:
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"{len(region_evidence().weight)} weights that say how much" in readme
+    assert f"and {len(confidence.FEATURES)} that say how far" in readme
