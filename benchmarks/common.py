@@ -12,13 +12,22 @@ from msformer.processes import limit_threads
 
 PRESET_OF_SET = {
     "dermoscopy_ph2": "dermoscopy",
+    "dermoscopy_ham10000": "dermoscopy",
+    "dermoscopy_isic2017": "dermoscopy",
     "lung_ct_lungsegdb": "lung-ct",
     "lung_ct_konya": "lung-ct",
+    "lung_ct_kaggle64": "lung-ct",
     "chest_xray_covid": "chest-xray",
+    "chest_xray_montgomery": "chest-xray",
     "breast_ultrasound_busi": "ultrasound",
+    "breast_ultrasound_benign": "ultrasound",
+    "breast_ultrasound_malignant": "ultrasound",
+    "breast_ultrasound_busbra": "ultrasound",
     "nuclei_dsb2018": "nuclei",
+    "nuclei_dsb2018_more": "nuclei",
     "plasma_cells_segpc": "stained-tissue",
 }
+"""Sets of the kinds that have a preset; all others are for ``general``."""
 
 
 def sets_parser(doc: str | None) -> argparse.ArgumentParser:

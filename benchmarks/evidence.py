@@ -1,10 +1,10 @@
 """Fit what speaks for a region, and how far an answer can be trusted, on random scenes; see how both hold on real sets.
 
-    python -m benchmarks.evidence --write                                   # fit on scenes, write the two JSON files
-    python -m benchmarks.evidence --data ../shared/data --markdown docs/evidence.md   # and compare on real images
+    python -m benchmarks.evidence --data ../shared/data --write --markdown docs/evidence.md
 
-No real image takes part in what ``--write`` writes. With ``--data`` the same model is also fitted on the real sets,
-each set in turn left out, and on everything but sets of its kind: the page shows all of them.
+What speaks for a region is fitted on random scenes alone. What a kind of picture looks like is taken from images
+without their masks. How far an answer can be trusted is fitted on scenes and on public sets with masks. The pages show
+all of it with whole sets and whole kinds left out.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import argparse
 import json
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import msformer
-from benchmarks.common import one_core_each
+from benchmarks.common import PRESET_OF_SET, one_core_each
 from msformer import confidence
 from msformer.answer import find_answer
 from msformer.benchmark.datasets import discover
@@ -37,6 +37,8 @@ from msformer.foreground.evidence import FARTHEST
 from msformer.hypotheses import plausible_presets, trial_settings
 from msformer.image import Image, Mask
 from msformer.io import read
+from msformer.kinds import FARTHEST as FAR_NUMBER
+from msformer.kinds import describe_picture, has_colour, kind_probabilities
 from msformer.morphology import dice
 from msformer.prepare import find_no_data_in, prepare, resample
 from msformer.regions import FEATURES, Ground, find_regions, region_features, region_view
@@ -44,8 +46,14 @@ from msformer.scenes import SceneOptions, make_scene
 
 SCENE_SIDE = 160
 REGION_SCENES = range(50_000, 51_200)
-ANSWER_SCENES = range(80_000, 80_900)
+ANSWER_SCENES = range(80_000, 80_400)
+PER_SET = 14
+"""Images of a set that the confidence is fitted on; all of them are compared."""
+ONE_OBJECT = SceneOptions(single=1, pair=0, many=0, nothing=0, cut=0.2)
+"""Scenes for the regions; twice as often as in others the object is cut by the frame."""
 ASPECT = (0.75, 1.33)
+WIDER = 2.0
+"""Pictures of no kind vary more than the few sets of them at hand: their covariance times this."""
 PER_PICTURE = 100
 """Regions of a picture that take part in a fit: the best one and others drawn at random."""
 RIDGE = 0.01
@@ -57,18 +65,10 @@ SHARPNESS = 2.0
 FLOOR = 0.2
 """Regions count by their Dice and this: most regions are of nothing, and how bad they are does not matter."""
 SINGLE_KINDS = {
-    "brain_mri_brisc": "general",
-    "optic_disc_smdg": "general",
-    "polyps_kvasir": "general",
-    "white_cells_krd": "general",
-    "wounds_fuseg": "general",
-    "breast_ultrasound_benign": "ultrasound",
-    "breast_ultrasound_busbra": "ultrasound",
-    "breast_ultrasound_busi": "ultrasound",
-    "breast_ultrasound_malignant": "ultrasound",
-    "dermoscopy_ham10000": "dermoscopy",
-    "dermoscopy_isic2017": "dermoscopy",
-    "dermoscopy_ph2": "dermoscopy",
+    **dict.fromkeys(
+        ("brain_mri_brisc", "optic_disc_smdg", "polyps_kvasir", "white_cells_krd", "wounds_fuseg"), "general"
+    ),
+    **{name: preset for name, preset in PRESET_OF_SET.items() if preset in ("ultrasound", "dermoscopy")},
 }
 """Sets of single objects, and the preset that prepares them."""
 
@@ -94,6 +94,16 @@ class Answered:
 
 
 @dataclass(frozen=True, eq=False)
+class Seen:
+    """What a picture looks like (``msformer.kinds``)."""
+
+    group: str
+    name: str
+    numbers: NDArray[np.float64]
+    in_colour: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """Means, scales and weights of a logistic regression, the offset last among the weights."""
 
@@ -115,7 +125,7 @@ class Model:
 
 def scene_picture(seed: int) -> Picture | None:
     """The regions of a random scene with one object."""
-    scene = make_scene(seed, shape=_shape(seed), options=SceneOptions(single=1, pair=0, many=0, nothing=0))
+    scene = make_scene(seed, shape=_shape(seed), options=ONE_OBJECT)
     is_echo = scene.properties.get("speckle", 0) > 0 and seed % 2 == 1
     return picture("scenes", Image.from_array(scene.image), scene.mask, "ultrasound" if is_echo else "general")
 
@@ -155,7 +165,7 @@ def answers(group: str, name: str, image: Image, truth: Mask) -> list[Answered]:
     """What every plausible preset finds in an image."""
     auto = Config.from_preset("auto")
     focus, no_data = find_focus(image.shape, auto.hints), find_no_data_in(image)
-    ground = confidence.common_ground(image, no_data)
+    bench = confidence.Bench.of(image, no_data)
     found = []
     for preset in plausible_presets(image):
         settings = trial_settings(Config.from_preset(preset))
@@ -163,9 +173,80 @@ def answers(group: str, name: str, image: Image, truth: Mask) -> list[Answered]:
         answer = find_answer(prepared, focus, settings)
         shape = answer.detail_mask.shape
         small = resample(truth.astype(np.float32), (shape[0], shape[1]), "area")[:, :, 0] >= 0.5
-        features = confidence.answer_features(answer, prepared, ground, settings)
+        features = confidence.answer_features(answer, prepared, bench, settings)
         found.append(Answered(group, name, preset, features, dice(answer.detail_mask, small)))
     return found
+
+
+def scene_numbers(seed: int) -> Seen:
+    """What a random scene looks like as a picture."""
+    return seen("scenes", str(seed), Image.from_array(make_scene(seed, shape=_shape(seed)).image))
+
+
+def real_numbers(case: tuple[str, Path, Path]) -> Seen:
+    """What a real image looks like; its mask is not read."""
+    return seen(case[0], case[1].name, read(case[1]))
+
+
+def seen(group: str, name: str, image: Image) -> Seen:
+    """What an image looks like."""
+    return Seen(group, name, describe_picture(image), has_colour(image))
+
+
+def fit_kinds(pictures: Sequence[Seen]) -> dict[str, Any]:
+    """Means and covariances of the kinds, among grey and among coloured pictures; every set counts alike."""
+    model = {}
+    for label, in_colour in (("grey", False), ("colour", True)):
+        part = [one for one in pictures if one.in_colour == in_colour]
+        groups = [one.group for one in part]
+        weight = np.array([1 / groups.count(group) for group in groups])
+        kinds = np.array([PRESET_OF_SET.get(group, "general") for group in groups])
+        numbers = np.stack([one.numbers for one in part])
+        mean = np.average(numbers, axis=0, weights=weight)
+        scale = np.sqrt(np.average((numbers - mean) ** 2, axis=0, weights=weight)) + 1e-3
+        mean, scale = np.round(mean, 4), np.round(scale, 4)
+        standard = np.clip((numbers - mean) / scale, -FAR_NUMBER, FAR_NUMBER)
+        means, covariances = {}, {}
+        for kind in sorted(set(kinds.tolist())):
+            share = weight * (kinds == kind)
+            share /= share.sum()
+            means[kind] = share @ standard
+            away = standard - means[kind]
+            covariances[kind] = (away * share[:, None]).T @ away
+        pooled = np.mean([one for kind, one in covariances.items() if kind != "general"], axis=0)
+        model[label] = {
+            "mean": mean.tolist(),
+            "scale": scale.tolist(),
+            "kinds": {kind: np.round(centre, 3).tolist() for kind, centre in means.items()},
+            "pooled": shrunk(pooled).tolist(),
+            "general": (shrunk(covariances["general"] * WIDER)).tolist(),
+        }
+    return model
+
+
+def shrunk(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half way to a ball of the same size: there are few sets of a kind."""
+    size = len(covariance)
+    return np.asarray(np.round((covariance + np.eye(size) * np.trace(covariance) / size) / 2, 4))
+
+
+def with_kinds(rows: Sequence[Answered], pictures: Sequence[Seen], *, leave_out: bool) -> list[Answered]:
+    """Answers whose feature *kind* comes from a model that never saw the set of the picture."""
+    chances: dict[tuple[str, str], dict[str, float]] = {}
+    everything = None if leave_out else fit_kinds(pictures)
+    for group in sorted({one.group for one in pictures}):
+        others = [one for one in pictures if one.group != group or group == "scenes"]
+        model = everything or fit_kinds(others)
+        for one in (one for one in pictures if one.group == group):
+            chances[one.group, one.name] = kind_probabilities(one.numbers, in_colour=one.in_colour, model=model)
+    changed = []
+    for row in rows:
+        features = row.features
+        if features is not None:
+            chance = chances[row.group, row.name].get(row.preset, 0.0)
+            features = np.array([*features[:-1], np.log(chance + confidence.NO_KIND)])
+        changed.append(replace(row, features=features))
+    return changed
 
 
 def _shape(seed: int) -> tuple[int, int]:
@@ -304,9 +385,8 @@ def calibration_error(said: NDArray[np.float64], is_right: NDArray[np.bool_], bi
     return float(sum(part.mean() * abs(is_right[part].mean() - said[part].mean()) for part in parts))
 
 
-def trust_table(rows: Sequence[Answered], model: Model) -> list[str]:
+def trust_table(firsts: Sequence[tuple[Answered, float]], rows: Sequence[Answered]) -> list[str]:
     """A line a set: the preset that wins, Dice, confidence, and how well it parts right from wrong."""
-    firsts = first_answers(rows, model)
     lines = [
         "| set | n | mean Dice | best in hindsight | mean confidence | right (Dice ≥ .7) | AUROC | ECE | presets |"
     ]
@@ -331,16 +411,14 @@ def trust_table(rows: Sequence[Answered], model: Model) -> list[str]:
     sure = np.array([probability >= 0.8 for _, probability in firsts])
     bad = np.array([row.dice < 0.5 for row, _ in firsts])
     share = f"{bad[sure].mean():.1%}" if sure.any() else "none"
-    lines += ["", f"Of {int(sure.sum())} answers at confidence ≥ .8, under Dice .5: {share}."]
-    return lines
+    return [*lines, "", f"Of {int(sure.sum())} answers at confidence ≥ .8, under Dice .5: {share}."]
 
 
-def draw_reliability(path: Path, rows: Sequence[Answered], model: Model) -> None:
+def draw_reliability(path: Path, firsts: Sequence[tuple[Answered, float]]) -> None:
     """Share of right answers against what the confidence says, one panel a set and one for all."""
     from matplotlib.figure import Figure
 
-    firsts = first_answers(rows, model)
-    names = [*sorted({row.group for row in rows}), "all sets"]
+    names = [*sorted({row.group for row, _ in firsts}), "all sets"]
     columns = 6
     figure = Figure(figsize=(columns * 2.1, -(-len(names) // columns) * 2.1), dpi=80, layout="constrained")
     for index, name in enumerate(names, start=1):
@@ -363,59 +441,100 @@ def draw_reliability(path: Path, rows: Sequence[Answered], model: Model) -> None
 
 
 def main() -> None:
-    """Fit on scenes, write, compare."""
+    """Fit, write, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of <set>/{images,masks}")
     parser.add_argument("--write", action="store_true", help="write the weights that ship")
-    parser.add_argument("--data", type=Path, help="folder of <set>/{images,masks} to compare on")
-    parser.add_argument("--markdown", type=Path, help="write docs/evidence.md and confidence.md beside it")
+    parser.add_argument("--markdown", type=Path, help="write docs/evidence.md, and confidence.md beside it")
     parser.add_argument("--scenes", type=int, default=len(REGION_SCENES), help="scenes for the regions")
     parser.add_argument("--answers", type=int, default=len(ANSWER_SCENES), help="scenes for the answers")
     given = parser.parse_args()
-    cv2.setNumThreads(1)
     start = time.perf_counter()
+    package = Path(msformer.__file__).parent
+    command = "python -m benchmarks.evidence --write"
+    cases = [(case.set_name, case.image, case.truth) for case in discover(given.data).cases]
+
     scenes = [one for one in pooled(scene_picture, REGION_SCENES[: given.scenes]) if one is not None]
     regions = fit_regions(scenes)
-    package = Path(msformer.__file__).parent
+    note = f"{command}: {len(scenes)} random scenes, no real image"
     if given.write:
-        note = f"python -m benchmarks.evidence --write: {len(scenes)} random scenes, no real image"
         write_json(package / "foreground" / "evidence.json", {"fitted_on": note, **regions.as_json(FEATURES)})
-    # Answers depend on the weights above: they are made by processes that start now.
-    answered = [row for rows in pooled(scene_answers, ANSWER_SCENES[: given.answers]) for row in rows]
-    trust = fit_trust(answered)
-    found = np.stack([row.features for row in answered if row.features is not None])
+    told(f"{len(scenes)} scenes for the regions", start)
+
+    seeds = ANSWER_SCENES[: given.answers]
+    pictures = [*pooled(real_numbers, cases), *pooled(scene_numbers, seeds)]
+    if given.write:
+        note = f"{command}: {len(cases)} images of public sets without their masks, {len(seeds)} random scenes"
+        text = json.dumps({"fitted_on": note, **fit_kinds(pictures)})
+        (package / "kinds.json").write_text(text + "\n", encoding="utf-8")
+    told("kinds", start)
+
+    # Answers depend on the weights above: they come from processes that start now.
+    answered = [row for rows in pooled(scene_answers, seeds) for row in rows]
+    real = [row for rows in pooled(real_answers, first_of_each(cases)) for row in rows]
+    honest = with_kinds([*answered, *real], pictures, leave_out=True)
+    trust = fit_trust(honest)
+    found = np.stack([row.features for row in honest if row.features is not None])
     far = np.abs((found - trust.mean) / trust.scale).mean(axis=1)
     if given.write:
-        note = f"python -m benchmarks.evidence --write: answers to {given.answers} random scenes, no real image"
+        sets = len({row.group for row in real})
+        note = (
+            f"{command}: answers to {len(seeds)} random scenes and to at most {PER_SET} images of each of {sets} sets"
+        )
         data = {"fitted_on": note, "unlike": round(float(np.percentile(far, 99)), 4)}
         write_json(package / "confidence.json", data | trust.as_json(confidence.FEATURES))
-    print(f"{len(scenes)} scenes, {len(answered)} answers, {(time.perf_counter() - start) / 60:.1f} min", flush=True)
-    if given.data is not None:
-        cases = [(case.set_name, case.image, case.truth) for case in discover(given.data).cases]
-        real = [one for one in pooled(real_picture, [c for c in cases if c[0] in SINGLE_KINDS]) if one is not None]
-        real_rows = [row for rows in pooled(real_answers, cases) for row in rows]
-        table, _ = region_table(scenes, real, regions)
-        others = left_out(answered, real_rows)
-        print("\n".join([*table, "", *trust_table(real_rows, trust), "", *others]))
-        if given.markdown is not None:
-            minutes = (time.perf_counter() - start) / 60
-            given.markdown.write_text(evidence_page(table, regions, minutes), encoding="utf-8")
-            folder = given.markdown.parent
-            draw_reliability(folder / "confidence" / "reliability.png", real_rows, trust)
-            text = confidence_page(trust_table(real_rows, trust), trust_table(answered, trust), others, trust, minutes)
-            (folder / "confidence.md").write_text(text, encoding="utf-8")
+    told(f"{len(answered)} answers to scenes, {len(real)} to images", start)
+
+    honest_real = [row for row in honest if row.group != "scenes"]
+    others, left = left_out([row for row in honest if row.group == "scenes"], honest_real)
+    plain = trust_table(first_answers(with_kinds(real, pictures, leave_out=False), trust), real)
+    table = trust_table(left, real)
+    print("\n".join([*others, "", "left out:", *table, "", "plain:", *plain]), flush=True)
+    if given.markdown is not None:
+        singles = [case for case in cases if case[0] in SINGLE_KINDS]
+        own = [one for one in pooled(real_picture, singles) if one is not None]
+        lines, _ = region_table(scenes, own, regions)
+        print("\n".join(lines))
+        minutes = (time.perf_counter() - start) / 60
+        given.markdown.write_text(evidence_page(lines, regions, minutes), encoding="utf-8")
+        folder = given.markdown.parent
+        draw_reliability(folder / "confidence" / "reliability.png", left)
+        text = confidence_page(table, plain, others, trust, minutes)
+        (folder / "confidence.md").write_text(text, encoding="utf-8")
 
 
-def left_out(scenes: Sequence[Answered], real: Sequence[Answered]) -> list[str]:
-    """The same measure fitted on real sets, each in turn left out, alone and with the scenes."""
+def told(what: str, start: float) -> None:
+    """Say how far it is."""
+    print(f"{what}: {(time.perf_counter() - start) / 60:.1f} min", flush=True)
+
+
+def first_of_each(cases: Sequence[tuple[str, Path, Path]]) -> list[tuple[str, Path, Path]]:
+    """At most ``PER_SET`` cases of each set."""
+    counts: Counter[str] = Counter()
+    kept = []
+    for case in cases:
+        counts[case[0]] += 1
+        if counts[case[0]] <= PER_SET:
+            kept.append(case)
+    return kept
+
+
+def left_out(scenes: Sequence[Answered], real: Sequence[Answered]) -> tuple[list[str], list[tuple[Answered, float]]]:
+    """The same measure fitted with sets left out, and with kinds left out: a line each, and the first in full."""
     lines = ["| fitted on | mean Dice over sets | AUROC | ECE | at ≥ .8: under .5 |", "|---|---|---|---|---|"]
-    sets = sorted({row.group for row in real})
-    for label, extra in (("the other sets", []), ("the other sets and the scenes", list(scenes))):
+    kept: list[tuple[Answered, float]] = []
+    for label, extra, same in (
+        ("scenes and the other sets (what ships, each set left out)", list(scenes), str),
+        ("the other sets", [], str),
+        ("scenes and the other kinds", list(scenes), kind_of),
+    ):
         firsts: list[tuple[Answered, float]] = []
-        for name in sets:
-            model = fit_trust([row for row in real if kind_of(row.group) != kind_of(name)] + extra)
+        for name in sorted({row.group for row in real}):
+            model = fit_trust([*(row for row in real if same(row.group) != same(name)), *extra])
             firsts += first_answers([row for row in real if row.group == name], model)
-        lines.append(trust_line(f"{label} (kinds left out)", firsts))
-    return [*lines, trust_line("scenes alone (shipped)", first_answers(real, fit_trust(scenes)))]
+        kept = kept or firsts
+        lines.append(trust_line(label, firsts))
+    return [*lines, trust_line("scenes alone", first_answers(real, fit_trust(scenes)))], kept
 
 
 def trust_line(label: str, firsts: Sequence[tuple[Answered, float]]) -> str:
@@ -485,7 +604,7 @@ def evidence_page(table: Sequence[str], model: Model, minutes: float) -> str:
 
 
 def confidence_page(
-    real: Sequence[str], scenes: Sequence[str], others: Sequence[str], model: Model, minutes: float
+    real: Sequence[str], plain: Sequence[str], others: Sequence[str], model: Model, minutes: float
 ) -> str:
     """The page ``docs/confidence.md``."""
     parts = [
@@ -495,32 +614,35 @@ def confidence_page(
         "",
         "The confidence of a case is the probability that the Dice of its mask is at least .7, told from the image and",
         "the mask alone. One logistic regression serves all presets, so that `auto` can compare what they find:",
-        f"{len(confidence.FEATURES)} numbers, of the mask as it lies in the picture and of how it came about. **It was",
-        "fitted on the answers of all presets to random scenes, scenes without an object among them, and on no real",
-        "image.** Restarts that disagree lower it in proportion. A confidence under .5 has a reason in words.",
+        f"{len(confidence.FEATURES)} numbers, of the mask as it lies in the picture, of how it came about, and of how",
+        "much the picture looks like the kind that the preset is for (`src/msformer/kinds.py`). It was fitted on the",
+        f"answers of all presets to random scenes and to at most {PER_SET} images of each public set, with masks;",
+        "what a kind looks like was taken from images without masks. Restarts that disagree lower the confidence in",
+        "proportion. A confidence under .5 has a reason in words.",
         "",
         made_by(minutes),
         "",
-        "## On real images",
+        "## With the set left out",
         "",
         "Every plausible preset answers, the most trusted answer is scored on the small grid on which presets compete.",
-        "AUROC: how well the confidence parts right from wrong; ECE: expected calibration error, ten bins.",
+        "Neither the weights nor the picture of a kind saw the set in the line. AUROC: how well the confidence parts",
+        "right from wrong; ECE: expected calibration error, ten bins.",
         "",
         *real,
         "",
         "![Reliability](confidence/reliability.png)",
         "",
-        "*Dice against confidence (dots), and share of right answers in five bins of it (squares), a panel a set.*",
+        "*The same: Dice against confidence (dots), and share of right answers in five bins of it (squares).*",
         "",
-        "## Fitted on something else",
-        "",
-        "The same model on real sets, each *kind* in turn left out, against the one that ships.",
+        "## What it is fitted on",
         "",
         *others,
         "",
-        "## On the scenes themselves",
+        "## As it ships, on the images at hand",
         "",
-        *scenes,
+        "These sets took part in the fit: read it as the kinder end.",
+        "",
+        *plain,
         "",
         "## The largest weights",
         "",

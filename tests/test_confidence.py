@@ -10,7 +10,7 @@ import pytest
 import msformer
 from msformer import confidence
 from msformer.answer import Answer
-from msformer.confidence import FEATURES, NOTHING_FOUND, Trust, answer_features, judge, separation
+from msformer.confidence import FEATURES, NOTHING_FOUND, Bench, Trust, answer_features, judge, separation
 from msformer.config import Config
 from msformer.foreground import Foreground
 from msformer.image import Mask
@@ -41,7 +41,7 @@ def _seen(mask: Mask, start: Mask | None = None, values: np.ndarray | None = Non
     empty = np.zeros((1, 1, 1), dtype=np.float32)
     prepared = Prepared(empty, view, view, 0, (0.0, 1.0), False)
     answer = Answer(Foreground(mask if start is None else start, (), 0.25, cues), mask)
-    features = answer_features(answer, prepared, Ground.of(view.planes, valid), SETTINGS)
+    features = answer_features(answer, prepared, Bench(Ground.of(view.planes, valid), {"general": 0.48}), SETTINGS)
     assert features is not None
     return dict(zip(FEATURES, features.tolist(), strict=True))
 
@@ -85,6 +85,11 @@ def test_margin_and_support_come_from_the_choice() -> None:
     assert (seen["margin"], seen["support"], seen["alone"]) == (0.125, 0.5, 1)
 
 
+def test_a_picture_of_another_kind_speaks_against_a_preset_but_never_rules_it_out() -> None:
+    mask = _mask(slice(10, 20), slice(10, 30))
+    assert _seen(mask)["kind"] == pytest.approx(math.log(0.48 + 0.02))
+
+
 def _trust(monkeypatch: pytest.MonkeyPatch, weights: dict[str, list[float]], agreement: float = 1.0) -> Trust:
     """What is said of one answer under hand-made weights."""
     data = {"offset": -0.5, "unlike": 2.0, "features": weights}
@@ -96,7 +101,9 @@ def _trust(monkeypatch: pytest.MonkeyPatch, weights: dict[str, list[float]], agr
         view = View(appearance=values, brightness=values, valid=np.ones(SHAPE, dtype=bool))
         prepared = Prepared(np.zeros((1, 1, 1), dtype=np.float32), view, view, 0, (0.0, 1.0), False)
         answer = Answer(Foreground(mask, (), 0.25, {"margin": 0.01}), mask)
-        return judge(answer, prepared, Ground.of(view.planes, view.valid), SETTINGS, agreement)
+        return judge(
+            answer, prepared, Bench(Ground.of(view.planes, view.valid), {"general": 0.48}), SETTINGS, agreement
+        )
     finally:
         confidence._model.cache_clear()
 
@@ -129,7 +136,9 @@ def test_nothing_found_is_never_trusted() -> None:
     view = View(appearance=_values(nothing), brightness=_values(nothing), valid=~nothing)
     prepared = Prepared(np.zeros((1, 1, 1), dtype=np.float32), view, view, 0, (0.0, 1.0), False)
     answer = Answer(Foreground(nothing, (), 0.0), nothing)
-    assert judge(answer, prepared, Ground.of(view.planes, view.valid), SETTINGS) == NOTHING_FOUND
+    assert (
+        judge(answer, prepared, Bench(Ground.of(view.planes, view.valid), {"general": 0.48}), SETTINGS) == NOTHING_FOUND
+    )
 
 
 def test_inputs_are_left_alone() -> None:

@@ -1,8 +1,8 @@
 """How far a mask can be trusted: the probability that its Dice is at least .7, from the image and the mask alone.
 
 One logistic regression for all presets, so that what they find can be compared. Its weights are data,
-``confidence.json``, fitted on random scenes and on no real image; ``docs/confidence.md`` has the command, and what the
-confidence says on real images.
+``confidence.json``, fitted on random scenes and on public sets; ``docs/confidence.md`` has the command, and what it
+says of sets and kinds that were left out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from msformer.answer import Answer
 from msformer.config import Config
 from msformer.foreground import Evidence, otsu_fraction
 from msformer.image import Image, Mask
+from msformer.kinds import describe_picture, has_colour, kind_probabilities
 from msformer.morphology import dice
 from msformer.prepare import NoData, Prepared, prepare, resample
 from msformer.refine import enlarge
@@ -37,8 +38,13 @@ BAND_FEWEST = 3
 """Least width of a band in px; a band of fewer pixels than this gives way to all of its side."""
 CONTRAST_LIMITS = (3.0, 30.0)
 """Grey levels (of 255) between which contrast counts. Less is what noise alone gives; more says nothing more."""
-FEATURES = (*NAMES, "separation", "contrast", "kept", "score", "margin", "support", "alone")
-"""What the confidence is made of: what is seen of the mask, and how it came about."""
+FEATURES = (*NAMES, "separation", "contrast", "kept", "score", "margin", "support", "alone", "kind")
+"""What the confidence is made of: what is seen of the mask, how it came about, and whether the picture looks like the
+kind that the preset is for."""
+NO_KIND = 0.02
+"""Added to the probability of a kind before its logarithm is taken: no picture rules a preset out."""
+DISAGREE = 0.7
+"""Mean Dice of restarts under which they disagree."""
 CLOSE = 0.05
 """A margin to the next region under this is a tie, in expected Dice."""
 NO_BORDER = 0.5
@@ -74,22 +80,36 @@ class Trust:
 NOTHING_FOUND = Trust(0.0, "nothing was found", 0.0)
 
 
-def common_ground(image: Image, no_data: NoData | None = None) -> Ground:
-    """The picture as all answers are judged on it."""
-    view = region_view(prepare(image, COMMON, no_data).detail)
-    return Ground.of(view.planes, view.valid)
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """The picture as all answers are judged on it.
+
+    Attributes:
+        ground: Prepared alike for all presets.
+        kinds: How much it looks like the kind of each preset.
+    """
+
+    ground: Ground
+    kinds: Mapping[str, float]
+
+    @classmethod
+    def of(cls, image: Image, no_data: NoData | None = None) -> Bench:
+        """Look at an image once."""
+        view = region_view(prepare(image, COMMON, no_data).detail)
+        kinds = kind_probabilities(describe_picture(image), in_colour=has_colour(image))
+        return cls(Ground.of(view.planes, view.valid), kinds)
 
 
-def answer_features(answer: Answer, prepared: Prepared, ground: Ground, settings: Config) -> NDArray[np.float64] | None:
+def answer_features(answer: Answer, prepared: Prepared, bench: Bench, settings: Config) -> NDArray[np.float64] | None:
     """What speaks for an answer, in the order of ``FEATURES``; None where nothing was found.
 
     Args:
         answer: The mask and how it came about.
         prepared: The image as the preset prepared it.
-        ground: The image as all presets are judged on it.
+        bench: The image as all presets are judged on it.
         settings: Of the preset.
     """
-    mask = answer.detail_mask
+    mask, ground = answer.detail_mask, bench.ground
     shape = ground.valid.shape
     small = resample(mask.astype(np.float32), (shape[0], shape[1]), "area")[:, :, 0] >= 0.5
     if not small.any():
@@ -112,13 +132,14 @@ def answer_features(answer: Answer, prepared: Prepared, ground: Ground, settings
         chosen.cues.get("margin", 0.0),
         chosen.cues.get("support", 0.0),
         float("margin" in chosen.cues),
+        math.log(bench.kinds.get(settings.preset, 0.0) + NO_KIND),
     )
     return np.array([*np.nan_to_num(describe(region, ground)), *more], dtype=np.float64)
 
 
-def judge(answer: Answer, prepared: Prepared, ground: Ground, settings: Config, agreement: float = 1.0) -> Trust:
+def judge(answer: Answer, prepared: Prepared, bench: Bench, settings: Config, agreement: float = 1.0) -> Trust:
     """How far an answer can be trusted; restarts that disagree lower it in proportion. Arguments as above."""
-    features = answer_features(answer, prepared, ground, settings)
+    features = answer_features(answer, prepared, bench, settings)
     if features is None:
         return NOTHING_FOUND
     model, limit = _model()
@@ -134,7 +155,7 @@ def _reason(probability: float, features: NDArray[np.float64], unlike: float, ag
     seen = dict(zip(FEATURES, features.tolist(), strict=True))
     if unlike > 1:
         return "the picture is unlike any kind that this program knows"
-    if agreement < GOOD:
+    if agreement < DISAGREE:
         return "restarts disagree about what the object is"
     if seen["alone"] and seen["margin"] < CLOSE:
         return "two regions fit equally well"

@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from msformer.errors import ConfigError
 
 AUTO_PRESET = "auto"
-"""The preset that stands for whichever one fits an image (``auto.py``)."""
+"""The preset that stands for whichever one fits an image (``hypotheses.py``)."""
 DEFAULT_PRESET = AUTO_PRESET
 SEEDS = 2**63
 """Seeds are smaller than this."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from msformer.answer import find_answer
-from msformer.confidence import Trust, common_ground, judge
+from msformer.confidence import Bench, Trust, judge
 from msformer.config import Config
 from msformer.focus import Focus
 from msformer.image import Image
+from msformer.kinds import has_colour
 from msformer.prepare import NoData, prepare
 
 GREY = ("lung-ct", "chest-xray", "ultrasound", "nuclei", "general")
@@ -38,9 +37,6 @@ OF_MODALITY = {
     "ES": ("general",),
 }
 """What the modality of a header (DICOM PS3.3 C.7.3.1.1.1) leaves; others say nothing of what is seen."""
-COLOURED = 0.07
-"""Difference between the channels, in the 95th percentile of the pixels, from which on a picture has colour: grey ones
-with coloured calipers and JPEG noise stay under it."""
 TRIAL_SIZE = 193
 """Detail grid on which answers compete; the one that wins is made anew on its own."""
 ACCEPTED = 0.5
@@ -69,17 +65,6 @@ def plausible_presets(image: Image) -> tuple[str, ...]:
     return COLOUR if has_colour(image) else GREY
 
 
-def has_colour(image: Image) -> bool:
-    """Whether an image is RGB and its channels differ."""
-    if image.n_channels not in (3, 4):
-        return False
-    step = max(min(image.shape) // 128, 1)
-    small = image.pixels[::step, ::step, :3].astype(np.float32)
-    span = float(small.max() - small.min())
-    spread = small.max(axis=2) - small.min(axis=2)
-    return span > 0 and float(np.percentile(spread, 95)) > COLOURED * span
-
-
 def compare(
     image: Image, focus: Focus, settings: Config, no_data: NoData | None = None, among: Sequence[str] = ()
 ) -> list[Hypothesis]:
@@ -92,7 +77,7 @@ def compare(
         no_data: What of the image shows nothing.
         among: Presets instead of the plausible ones.
     """
-    ground = common_ground(image, no_data)
+    bench = Bench.of(image, no_data)
     expected = settings.auto.expected
     names = list(among or plausible_presets(image))
     if expected in names:
@@ -103,7 +88,7 @@ def compare(
         prepared = prepare(image, trial.prepare, no_data)
         if prepared.is_blank:
             return []
-        found.append(Hypothesis(name, judge(find_answer(prepared, focus, trial), prepared, ground, trial)))
+        found.append(Hypothesis(name, judge(find_answer(prepared, focus, trial), prepared, bench, trial)))
         if name == expected and found[0].trust.probability >= ACCEPTED:
             return found
     return sorted(found, key=lambda one: -one.trust.log_odds - (AGREED if one.preset == expected else 0.0))

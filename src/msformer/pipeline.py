@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from msformer.answer import Answer, find_answer
 from msformer.cluster import Clusterer, Clustering, chosen_clusterer, merged
-from msformer.confidence import common_ground, judge
+from msformer.confidence import Bench, judge
 from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
 from msformer.consensus import find_consensus
 from msformer.focus import Focus, find_focus
@@ -148,8 +148,7 @@ def segment_with(
         winners, indices = to_native(taken.logits, part.shape)
         mask = _native_mask(taken, winners, indices, focus, settings)
     with clock("confidence"):
-        ground = common_ground(part, no_data)
-        trust = judge(taken.answer, prepared, ground, settings, consensus.agreement)
+        trust = judge(taken.answer, prepared, Bench.of(part, no_data), settings, consensus.agreement)
     found = bool(mask.any())
     is_empty = not found or trust.probability < settings.confidence.empty_below
     if is_empty:
@@ -215,7 +214,7 @@ def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any
     if settings.preset == AUTO_PRESET:
         compared = compare(part, focus, settings, find_no_data_in(part))
         settings = settings.carried_to(compared[0].preset if compared else NO_PRESET)
-    prepared = prepare(part, settings.prepare)
+    prepared = prepare(part, settings.prepare, find_no_data_in(part))
     view = region_view(prepared.detail)
     ground = Ground.of(view.planes, view.valid)
     found = [] if prepared.is_blank else find_regions(ground.planes, ground.valid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -23,8 +23,6 @@ ASKED = 7
 """Images that are asked, spread evenly over the run."""
 MAJORITY = 0.5
 """Share of the images asked that a preset must win to be ahead."""
-LIMIT = 3.0
-"""Log-odds of one image count up to this, so that one sure mistake does not outvote the others."""
 
 
 def agree(cases: Sequence[Case], config: Config, *, max_pixels: int, split: Split) -> Config:
@@ -57,14 +55,9 @@ def ask_case(case: Case, config: Config, max_pixels: int) -> dict[str, float]:
 
 
 def winner(answers: Sequence[dict[str, float]]) -> str | None:
-    """The preset with the largest sum of log-odds, if it also wins most of the images; None where none does."""
+    """The preset that wins more than ``MAJORITY`` of the images; None where none does, or one image alone was asked."""
     if len(answers) < 2:
         return None
-    total: defaultdict[str, float] = defaultdict(float)
-    wins: Counter[str] = Counter()
-    for answer in answers:
-        wins[max(answer, key=lambda name: answer[name])] += 1
-        for name, odds in answer.items():
-            total[name] += float(np.clip(odds, -LIMIT, LIMIT)) + LIMIT  # who did not compete gains nothing
-    best = max(total, key=lambda name: total[name])
-    return best if wins[best] > MAJORITY * len(answers) else None
+    wins = Counter(max(answer, key=lambda name: answer[name]) for answer in answers)
+    best, count = wins.most_common(1)[0]
+    return best if count > MAJORITY * len(answers) else None
