@@ -14,7 +14,7 @@ from scipy import ndimage
 from msformer.image import Mask
 from msformer.morphology import hull_of_each
 
-GRAZED = 0.1
+GRAZED = 0.05
 """Level of the border where it lies against the wall: the foot of the slope, over the noise."""
 EDGE_ON = 0.5
 """Level of the lower border: a sharp edge that is blurred lies half way."""
