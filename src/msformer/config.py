@@ -258,6 +258,11 @@ class RefineSettings(_Settings):
         description="How far the border may move a round, as a share of the image's side, at most 0.5; own: the "
         "objects' own median radius.",
     )
+    wall: bool = Field(
+        False,
+        description="Two lungs in a radiograph: the border lies at the foot of the slope against the chest's wall, "
+        "half way at the base, at boundary_level elsewhere; hulls are taken against the wall only.",
+    )
     closing: float = Field(
         0.0,
         ge=0,
@@ -282,7 +287,7 @@ class RefineSettings(_Settings):
     @property
     def moves_border(self) -> bool:
         """Whether any step works on the detail grid; if none does, the border is that of the native clusters."""
-        steps = (self.boundary_rounds, self.min_relative_area, self.closing, self.hull, self.cells)
+        steps = (self.boundary_rounds, self.min_relative_area, self.wall, self.closing, self.hull, self.cells)
         return any(step > 0 for step in steps)
 
 

@@ -169,9 +169,10 @@ def chest(air: float, frame: str = "left") -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("frame", ["left", "right", "top", "bottom"])
 def test_air_along_the_frame_is_out_and_the_lung_is_in(frame: str) -> None:
-    """Everything dark that is further from the centre than .7 of the half diagonal, and 2 px (side / 60) around it."""
+    """Everything dark that is beside the middle half or further out than .7 of the half diagonal, and 2 px around."""
     field = air_field(chest(0.02, frame))
     dark, far = chest(0.02, frame)[:, :, 0] < 0.1, radius(97, 131) > 0.7
+    far |= np.abs(np.arange(131) - 65) > 0.5 * 65
     assert not field[dark & (radius(97, 131) > 0.75)].any()
     assert field[30:70, 40:60].all()
     away = ndimage.distance_transform_edt(~(dark & far))
@@ -193,6 +194,18 @@ def test_what_is_dark_and_does_not_reach_the_frame_is_no_air() -> None:
     assert air_field(image).all()
     image[:12, 5:25] = 0.02
     assert not air_field(image).all()
+
+
+def test_air_between_arm_and_trunk_is_out_beside_the_middle_half_and_above_it_only_far_from_the_centre() -> None:
+    """Both strips reach a frame; the columns of the outer quarters are up to 32 and from 98 on."""
+    beside = np.full((97, 131, 1), 0.8, dtype=np.float32)
+    beside[45:60, :28] = 0.02
+    field = air_field(beside)
+    assert not field[47:58, :27].any()
+    assert field[:, 34:].all()
+    above = np.full((97, 131, 1), 0.8, dtype=np.float32)
+    above[:30, 50:80] = 0.02
+    assert air_field(above).all()
 
 
 def test_air_is_darker_than_what_lies_outside_of_an_aperture() -> None:

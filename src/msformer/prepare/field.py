@@ -15,6 +15,9 @@ AIR = 0.30
 """The same for air beside a body, which lets the whole beam through."""
 BEYOND = 0.70
 """Only what is further from the centre than this share of the half diagonal can be outside of the aperture."""
+BESIDE = 0.5
+"""Air can also be what is further from the middle column than this share of half the width: between an arm and the
+trunk it comes nearer to the centre than a vignette does, while above the shoulders an apex of a lung is as near."""
 AIR_STEP = 0.3
 """A rim is air and not fat if the step inwards from it is at least this share of the first one, from the outside to
 the disc: from air to tissue it is half of it, from fat to muscle about a tenth."""
@@ -31,13 +34,15 @@ def aperture_field(scaled: NDArray[np.float32]) -> Mask:
     Args:
         scaled: ``(h, w, C)`` in [0, 1].
     """
-    return _without_dark(scaled, DARK, [0, 0, -1, -1], [0, -1, 0, -1])
+    far = radius(*scaled.shape[:2]) > BEYOND
+    return _without_dark(scaled, DARK, far, [0, 0, -1, -1], [0, -1, 0, -1])
 
 
 def air_field(scaled: NDArray[np.float32]) -> Mask:
     """Everything but the dark air beside a body, which is connected to the frame somewhere.
 
-    As for an aperture, but along the whole frame; air in a radiograph is darker than a vignette.
+    As for an aperture, but along the whole frame, and nearer to the centre at the sides, where arms leave it; air in
+    a radiograph is darker than a vignette.
 
     Args:
         scaled: ``(h, w, C)`` in [0, 1].
@@ -45,15 +50,17 @@ def air_field(scaled: NDArray[np.float32]) -> Mask:
     height, width = scaled.shape[:2]
     rows = np.r_[np.zeros(width), np.full(width, height - 1), np.arange(height), np.arange(height)].astype(np.intp)
     columns = np.r_[np.arange(width), np.arange(width), np.zeros(height), np.full(height, width - 1)].astype(np.intp)
-    return _without_dark(scaled, AIR, rows, columns)
+    middle = (width - 1) / 2
+    beside = np.abs(np.arange(width) - middle) > BESIDE * middle
+    return _without_dark(scaled, AIR, (radius(height, width) > BEYOND) | beside, rows, columns)
 
 
-def _without_dark(scaled: NDArray[np.float32], share: float, rows: ArrayLike, columns: ArrayLike) -> Mask:
-    """Everything but what is dark, far from the centre and connected to one of some pixels."""
+def _without_dark(scaled: NDArray[np.float32], share: float, where: Mask, rows: ArrayLike, columns: ArrayLike) -> Mask:
+    """Everything but what is dark, lies where it can be outside, and is connected to one of some pixels."""
     height, width = scaled.shape[:2]
     side = float(np.sqrt(height * width))
     brightest = cv2.GaussianBlur(scaled.max(axis=2), (0, 0), side / 100)
-    dark = (brightest < share * np.percentile(brightest, 95)) & (radius(height, width) > BEYOND)
+    dark = (brightest < share * np.percentile(brightest, 95)) & where
     components, _ = ndimage.label(dark)
     outer = set(np.unique(components[rows, columns])) - {0}
     if not outer:

@@ -16,6 +16,7 @@ from scipy import ndimage
 from msformer.config import RefineSettings
 from msformer.image import Mask
 from msformer.morphology import SPECK
+from msformer.refine.wall import wall_levels
 
 GAP = 0.5
 """Width, as a share of the reach, of the seam around the mask that is neither inside nor outside for sure."""
@@ -26,7 +27,14 @@ CRUMB = 0.1
 TINY = 1e-6
 
 
-def refine_boundary(mask: Mask, appearance: NDArray[np.float32], valid: Mask, settings: RefineSettings) -> Mask:
+def refine_boundary(
+    mask: Mask,
+    appearance: NDArray[np.float32],
+    valid: Mask,
+    settings: RefineSettings,
+    *,
+    midline: int | None = None,
+) -> Mask:
     """Move the border of a mask to where the image changes.
 
     Args:
@@ -34,12 +42,16 @@ def refine_boundary(mask: Mask, appearance: NDArray[np.float32], valid: Mask, se
         appearance: ``(h, w)``, the values that tell object and surroundings apart.
         valid: ``(h, w)``, what counts.
         settings: Rounds, reach and level.
+        midline: Column between two lungs; with ``settings.wall``, levels are those of the wall, the base and the rest.
 
     Returns:
         ``(h, w)``; components that have no part of the old mask are dropped, holes are filled. A mask that would
         vanish is returned as it was.
     """
+    level: float | NDArray[np.float32] = settings.boundary_level
     for _ in range(settings.boundary_rounds):
+        if settings.wall and midline is not None:
+            mask = mask & (np.arange(mask.shape[1]) != midline)
         reach = _reach(mask, settings.boundary_reach)
         outer = valid & ~mask & (ndimage.distance_transform_edt(~mask) > GAP * reach)
         if not mask.any() or not outer.any():
@@ -53,7 +65,9 @@ def refine_boundary(mask: Mask, appearance: NDArray[np.float32], valid: Mask, se
             values = -values  # the object is above its ground from here on
         inside = _local_mean(values, mask * np.maximum(values, 0), reach)
         outside = _local_mean(values, outer.astype(np.float32), reach)
-        belongs = values > outside + settings.boundary_level * (inside - outside)
+        if settings.wall and midline is not None:
+            level = wall_levels(mask, midline, settings.boundary_level)
+        belongs = values > outside + level * (inside - outside)
         core = ndimage.distance_transform_edt(mask) > reach
         near = ndimage.distance_transform_edt(~mask) <= reach
         moved = _connected(((belongs & near) | core) & valid, mask)

@@ -11,6 +11,7 @@ from msformer.image import Mask
 from msformer.morphology import closed_each, hull_of_each
 from msformer.refine.boundary import refine_boundary
 from msformer.refine.cells import grow_cells
+from msformer.refine.wall import hull_at_wall
 
 
 def refine_mask(
@@ -30,14 +31,16 @@ def refine_mask(
         valid: ``(h, w)``, what counts.
         settings: Which steps, and how.
         blue_stain: ``(h, w)``, for cells.
-        midline: Column across which no hull reaches.
+        midline: Column across which no hull reaches, between two lungs.
     """
     if settings.boundary_rounds > 0:
-        mask = refine_boundary(mask, appearance, valid, settings)
+        mask = refine_boundary(mask, appearance, valid, settings, midline=midline)
     if settings.cells and blue_stain is not None:
         mask = grow_cells(mask, blue_stain)
     if settings.min_relative_area > 0:
         mask = drop_crumbs(mask, settings.min_relative_area)
+    if settings.wall and midline is not None:
+        mask = hull_at_wall(mask, midline) & valid
     if settings.closing > 0:
         mask = closed_each(mask, round(settings.closing * float(np.sqrt(mask.size)))) & valid
     if settings.hull:
