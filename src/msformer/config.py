@@ -193,6 +193,7 @@ class CueWeights(_Settings):
     solidity: float = Field(0.0, ge=0, le=8, description="Share of its convex hull that each object fills.")
     centre: float = Field(0.0, ge=0, le=8, description="How near to the image's centre it lies.")
     separate: float = Field(0.0, ge=0, le=8, description="How well each object differs from what is just around it.")
+    several: float = Field(0.0, ge=0, le=8, description="How many objects of like size there are.")
     air: float = Field(0.0, ge=0, le=8, description="How far it is on the way from the body's level to that of air.")
 
 
@@ -232,6 +233,12 @@ class ForegroundSettings(_Settings):
     )
     inner_splits: int = Field(
         0, ge=0, le=4, description="How often each candidate is split again by what is inside of it."
+    )
+    windows: Annotated[tuple[Share, ...], BeforeValidator(_as_tuple)] = Field(
+        (),
+        max_length=8,
+        description="Widths, as shares of the image's side, of Gaussian windows whose mean is subtracted before levels "
+        "are cut, beside the picture as it is: for many objects, some dim and some bright.",
     )
     hull: bool = Field(False, description="Take the convex hull of each component.")
     mirror: bool = Field(False, description="Add the mirror image about the body's midline: what one side hides.")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from msformer.config import ForegroundSettings
+from msformer.config import CueWeights, ForegroundSettings
 from msformer.foreground import Foreground, Scene, choose_foreground
 from msformer.foreground.candidates import Candidate, find_candidates
 from msformer.foreground.scene import Sign
 from msformer.image import Mask
+from msformer.morphology import dice
 
 SHAPE = (53, 71)
 ROWS, COLUMNS = np.mgrid[: SHAPE[0], : SHAPE[1]]
@@ -324,3 +325,33 @@ def test_cues_change_the_choice() -> None:
     scene = scene_of(clusters, -1)
     np.testing.assert_array_equal(choose(clusters, scene, objects="one", cues={"frame": 0.0}).mask, BAR)
     np.testing.assert_array_equal(choose(clusters, scene, objects="one", cues={"frame": 8.0}).mask, SQUARE)
+
+
+def test_dim_and_bright_objects_pass_one_level_over_their_surroundings() -> None:
+    """Ground that rises from 0 to 2 with discs .4 above it: no level of the picture has them all."""
+    height, width = 120, 160
+    rows, columns = np.mgrid[:height, :width]
+    discs = ((rows % 30 - 15) ** 2 + (columns % 32 - 16) ** 2) < 6**2
+    ground = 2 * columns / width
+    scene = Scene(np.asarray(ground + 0.4 * discs, dtype=np.float32), np.ones((height, width), dtype=bool), 1)
+    settings: dict[str, Any] = {
+        "objects": "many",
+        "min_area": 0.0,
+        "cues": {"explained": 0.1, "frame": 0.0, "solidity": 1.0, "separate": 1.0, "several": 1.0},
+    }
+    whole = choose_foreground(None, scene, ForegroundSettings(**settings)).mask
+    even = choose_foreground(None, scene, ForegroundSettings(**settings, windows=(0.06, 0.12))).mask
+    assert dice(whole, discs) < 0.8
+    assert dice(even, discs) > 0.9
+
+
+def test_one_thing_that_holds_all_others_is_none_of_many() -> None:
+    """Twelve bright discs in a body that differs more from black than they from it."""
+    rows, columns = np.mgrid[:120, :160]
+    body = ((rows - 60) / 50) ** 2 + ((columns - 80) / 72) ** 2 < 1
+    discs = body & (((rows % 24 - 12) ** 2 + (columns % 24 - 12) ** 2) < 5**2)
+    noise = np.random.default_rng(0).normal(0, 0.02, body.shape)
+    scene = Scene(np.asarray(body + 0.8 * discs + noise, dtype=np.float32), np.ones(body.shape, dtype=bool), 1)
+    cues = CueWeights(explained=0.1, frame=0.0, solidity=1.0, separate=1.0, several=1.0)
+    chosen = choose_foreground(None, scene, ForegroundSettings(objects="many", min_area=0.0, cues=cues)).mask
+    assert dice(chosen, discs) > 0.85

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from msformer.config import CueWeights
 from msformer.foreground import CUES, Scene, frame_share, otsu_fraction, score_mask
-from msformer.foreground.cues import air, centre, explained, frame, ring, separate, solidity
+from msformer.foreground.cues import air, centre, explained, frame, ring, separate, several, solidity
 from msformer.foreground.scene import Sign
 from msformer.image import Mask
 
@@ -132,7 +132,9 @@ def test_solidity_by_hand() -> None:
     block = rectangle((19, 23), 11, 3, 3, 5)
     assert solidity(block, scene) == pytest.approx(1)
     assert solidity(l_shape(), scene) == pytest.approx(23 / 28)
-    assert solidity(l_shape() | block, scene) == pytest.approx((23 * 23 / 28 + 15) / 38)
+    assert solidity(l_shape() | block, scene) == pytest.approx((23 / 28 + 1) / 2)
+    second = rectangle((19, 23), 11, 12, 3, 5)
+    assert solidity(l_shape() | block | second, scene) == pytest.approx(1)  # the typical one
     assert solidity(blank(19, 23), scene) == 0
 
 
@@ -185,14 +187,38 @@ def test_separate_sees_neither_other_objects_nor_what_does_not_count() -> None:
     assert separate(mask, scene_of(values, ~outside)) == pytest.approx(1)
 
 
-def test_separate_is_half_median_half_mean_by_area() -> None:
-    """Two small dark squares of 16 px and a bright one of 64: (1 + 32/96) / 2; bright specks have no say."""
+def test_separate_is_the_median_of_the_objects() -> None:
+    """Two small dark squares and a large bright one, which is on the wrong side; bright specks have no say."""
     dark = rectangle(SHAPE, 4, 4, 4, 4) | rectangle(SHAPE, 18, 4, 4, 4)
     bright = rectangle(SHAPE, 10, 28, 8, 8)
     speck = rectangle(SHAPE, 2, 45, 3, 3)
     values = 0.5 - 0.5 * dark + 0.5 * (bright | speck)
-    assert separate(dark | bright | speck, scene_of(values, sign=-1)) == pytest.approx(2 / 3)
+    assert separate(dark | bright | speck, scene_of(values, sign=-1)) == pytest.approx(1)
+    assert separate(dark | bright | speck, scene_of(values, sign=1)) == 0
     assert separate(dark | bright, scene_of(values)) == pytest.approx(1)
+
+
+def test_what_lies_between_two_objects_is_around_the_nearer_one() -> None:
+    """Two columns lie between two squares: where the second one's is dark, two objects of three stay perfect.
+
+    If the dark column were around the square left of it as well, two would not, and so not the median.
+    """
+    mask = rectangle(SHAPE, 10, 20, 4, 4) | rectangle(SHAPE, 10, 26, 4, 4) | rectangle(SHAPE, 22, 20, 4, 4)
+    values = np.where(mask, 0.0, 1.0)
+    values[10:14, 25] = 0
+    assert separate(mask, scene_of(values)) == pytest.approx(1)
+    assert separate(rectangle(SHAPE, 10, 26, 4, 4), scene_of(np.where(mask, 0.0, values))) < 1
+
+
+def test_several_counts_objects_by_area() -> None:
+    """One of 16 px: 1/2; two: 2/3; with one of 64 px, 96² / (64² + 2 · 16²) = 2; specks have no say."""
+    scene = scene_of(np.zeros(SHAPE))
+    one, two = rectangle(SHAPE, 4, 4, 4, 4), rectangle(SHAPE, 18, 4, 4, 4)
+    large, speck = rectangle(SHAPE, 10, 28, 8, 8), rectangle(SHAPE, 2, 45, 3, 3)
+    assert several(one, scene) == pytest.approx(1 / 2)
+    assert several(one | two, scene) == pytest.approx(2 / 3)
+    assert several(one | two | large | speck, scene) == pytest.approx(2 / 3)
+    assert several(blank(*SHAPE), scene) == 0
 
 
 def test_separate_without_surroundings_or_mask_is_0() -> None:

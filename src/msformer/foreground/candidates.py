@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -26,7 +27,9 @@ LARGEST_PAIRED = 3
 GROWTH = 1.03
 """A union that is not larger than the one before it by this factor is passed over: it would be the same object."""
 N_CUTS = 24
-"""Levels of the appearance at which it is cut."""
+"""Levels at which a picture is cut."""
+N_CUTS_OF_SEVERAL = 12
+"""The same where several pictures of it compete: the border is drawn anew, so steps may be wider."""
 CUT_TAILS = (0.5, 99.5)
 """Percentiles of the field between which cuts lie."""
 FEWEST = 12
@@ -52,7 +55,8 @@ def find_candidates(
         settings: How many objects, of what size, how they may lie.
     """
     seen: set[bytes] = set()
-    unions = _cuts(scene) if clusters is None else _unions(clusters, scene)
+    n_cuts = N_CUTS_OF_SEVERAL if settings.windows else N_CUTS
+    unions = _cuts(scene, n_cuts) if clusters is None else _unions(clusters, scene)
     for members, union in unions:
         for part in _with_inner_splits(union, scene, settings.inner_splits):
             for radius in settings.openings:
@@ -88,16 +92,16 @@ def _unions(clusters: NDArray[np.integer], scene: Scene) -> Iterator[tuple[tuple
         yield (name,), (clusters == name) & scene.valid
 
 
-def _cuts(scene: Scene) -> Iterator[tuple[tuple[int, ...], Mask]]:
-    """Level sets of the appearance: all that is beyond a level, from either end where either may be."""
+def _cuts(scene: Scene, count: int) -> Iterator[tuple[tuple[int, ...], Mask]]:
+    """Level sets of the picture: all that is beyond a level, from either end where either may be."""
     low, high = np.percentile(scene.seen, CUT_TAILS)
     if high <= low:
         return
-    levels = np.linspace(low, high, N_CUTS + 2)[1:-1]
+    levels = np.linspace(low, high, count + 2)[1:-1]
     for sign in {-1: [-1], 1: [1], 0: [-1, 1]}[scene.sign]:
         area = 0
         for level in levels if sign < 0 else levels[::-1]:
-            cut = (scene.appearance < level if sign < 0 else scene.appearance > level) & scene.valid
+            cut = (scene.levels < level if sign < 0 else scene.levels > level) & scene.valid
             if (grown := int(np.count_nonzero(cut))) > GROWTH * area:
                 area = grown
                 yield (), cut
@@ -124,15 +128,18 @@ def _arrange(body: Mask, scene: Scene, settings: ForegroundSettings) -> Iterator
     else:
         groups, labels = _groups(body, scene, settings)
     for group in groups:
-        mask = filled(np.isin(labels, group))
+        taken = np.zeros(int(labels.max()) + 1, dtype=bool)
+        taken[list(group)] = True
+        mask = filled(taken[labels])
         yield (hull_of_each(mask) if settings.hull else mask) & scene.valid
 
 
 def _groups(
     body: Mask, scene: Scene, settings: ForegroundSettings
 ) -> tuple[list[tuple[int, ...]], NDArray[np.integer]]:
-    labels, count = ndimage.label(body)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    found = cv2.connectedComponentsWithStats(body.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    count, labels = found[0] - 1, np.asarray(found[1], dtype=np.int32)
+    areas = found[2][:, cv2.CC_STAT_AREA].astype(np.int64)
     areas[0] = 0
     if scene.point is not None:
         name = int(labels[scene.point])
@@ -140,7 +147,8 @@ def _groups(
     on_frame = np.zeros(count + 1, dtype=bool)
     on_frame[np.unique(labels[scene.edge])] = True
     large = areas >= max(settings.min_area * int(np.count_nonzero(scene.valid)), 1)
-    choices = [large & ~on_frame]
+    # The frame cuts some of many objects, but of few it rather tells objects from surroundings.
+    choices = [] if settings.touches_frame and settings.objects == "many" else [large & ~on_frame]
     if settings.touches_frame:
         choices.append(large)
     groups: set[tuple[int, ...]] = set()

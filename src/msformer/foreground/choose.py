@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from msformer.foreground.scene import Scene
 from msformer.foreground.single import rank_regions
 from msformer.image import Mask
 from msformer.morphology import mirrored
+from msformer.prepare import subtract_background
 from msformer.regions import NAMES as SHOWN
 from msformer.regions import Ground
 
@@ -61,14 +62,26 @@ def choose_foreground(clusters: NDArray[np.integer] | None, scene: Scene, settin
         settings: What is known of the object without having seen it.
     """
     best = Foreground(np.zeros(scene.shape, dtype=bool), (), 0.0)
-    for candidate in find_candidates(clusters, scene, settings):
-        score, cues = score_mask(candidate.mask, scene, settings.cues, at_least=best.score)
-        if score > best.score:
-            best = Foreground(candidate.mask, candidate.clusters, score, cues)
+    for seen in _evened(scene, settings) if clusters is None else (scene,):
+        for candidate in find_candidates(clusters, seen, settings):
+            score, cues = score_mask(candidate.mask, seen, settings.cues, at_least=best.score)
+            if score > best.score:
+                best = Foreground(candidate.mask, candidate.clusters, score, cues)
     if settings.mirror and scene.midline is not None:
         both = best.mask | (mirrored(best.mask, scene.midline) & scene.valid)
         best = Foreground(both, best.clusters, best.score, best.cues)
     return best
+
+
+def _evened(scene: Scene, settings: ForegroundSettings) -> Iterator[Scene]:
+    """The scene as it is, then minus its surroundings' mean in each window: dim objects pass the level of bright ones.
+
+    No window fits all sizes of objects, so they compete.
+    """
+    yield scene
+    for width in settings.windows:
+        plane = subtract_background(scene.appearance[:, :, None], scene.valid, width)[:, :, 0]
+        yield replace(scene, evened=np.ascontiguousarray(plane))
 
 
 def score_mask(

@@ -6,12 +6,12 @@ Cues are multiplied, each raised to its weight, so a weight of 0 takes one out a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from msformer.foreground.scene import Scene
 from msformer.image import Mask
@@ -24,6 +24,10 @@ CENTRE_SPREAD = 0.25
 """Spread of the prior of place, as a share of height and width: two thirds of it lie in the middle half."""
 SURROUND = 2.0
 """Area of what is just around an object, in areas of the object."""
+FEWEST_AROUND = 4
+"""An object with fewer px around it, such as one that fills a corner, says nothing of how it differs from them."""
+FLAT = 1e-12
+"""Variance under which there is nothing to explain: what rounding leaves of equal values."""
 
 
 def explained(mask: Mask, scene: Scene) -> float:
@@ -55,18 +59,30 @@ def ring(mask: Mask, scene: Scene) -> float:
     return float(np.pad(differs, width)[around].mean())
 
 
+def several(mask: Mask, scene: Scene) -> float:
+    """How many objects of like size there are, n / (n + 1): one thing that holds all others is none of many.
+
+    n is the number that counts by area, (Σ a)² / Σ a², so that specks beside a large object add nothing.
+    """
+    areas = _Objects.of(mask).areas.astype(np.float64)
+    if len(areas) == 0:
+        return 0.0
+    count = float(areas.sum() ** 2 / (areas**2).sum())
+    return count / (count + 1)
+
+
 def solidity(mask: Mask, scene: Scene) -> float:
-    """Area over that of the convex hull, mean over components weighted by their area."""
-    areas, hulls = [], []
-    for component, _ in _objects(mask):
-        area = int(component.sum())
-        points = cv2.findNonZero(component.astype(np.uint8))
-        outline = cv2.convexHull(points)
+    """Area over that of the convex hull, the objects' median: that of a typical one, whatever a large clump is like."""
+    found = _Objects.of(mask)
+    shares = []
+    for name, area, box in zip(found.names, found.areas, found.boxes, strict=True):
+        part = (found.labels[box] == name).astype(np.uint8)
+        outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        outline = cv2.convexHull(np.concatenate(outlines))
         # The hull runs through the pixels' centres; half an outline is missing all around.
         hull = cv2.contourArea(outline) + cv2.arcLength(outline, closed=True) / 2 + 1
-        areas.append(area)
-        hulls.append(min(area / hull, 1.0))
-    return float(np.average(hulls, weights=areas)) if areas else 0.0
+        shares.append(min(float(area) / hull, 1.0))
+    return float(np.median(shares)) if shares else 0.0
 
 
 def centre(mask: Mask, scene: Scene) -> float:
@@ -81,25 +97,37 @@ def centre(mask: Mask, scene: Scene) -> float:
 def separate(mask: Mask, scene: Scene) -> float:
     """How well objects differ from what is just around each: Otsu fraction of object and ring, 0 on the wrong side.
 
-    The mean of the objects' median, which one large artefact does not move, and their mean by area, which many
-    specks do not move.
+    The objects' median, which one large artefact does not move. What lies between two objects is around the nearer one.
     """
-    areas, fractions = [], []
-    for component, window in _objects(mask, grow=True):
-        area = int(component.sum())
-        radius = np.sqrt(area / np.pi)
-        width = max(2, int(np.ceil(radius * (np.sqrt(1 + SURROUND) - 1))))
-        distance = cv2.distanceTransform((~component).astype(np.uint8), cv2.DIST_L2, 3)
-        near = (distance <= width) & ~mask[window] & scene.valid[window]
-        if int(near.sum()) < 4:
-            continue
-        values = scene.appearance[window]
-        difference = float(values[component].mean()) - float(values[near].mean())
-        both = component | near
-        is_right = scene.sign == 0 or difference * scene.sign > 0
-        fractions.append(otsu_fraction(component[both], values[both]) if is_right else 0.0)
-        areas.append(area)
-    return (float(np.median(fractions)) + float(np.average(fractions, weights=areas))) / 2 if areas else 0.0
+    found = _Objects.of(mask)
+    if len(found.names) == 0 or mask.all():
+        return 0.0
+    away, nearest = cv2.distanceTransformWithLabels(
+        (found.labels == 0).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    inside = found.labels > 0
+    name_of = np.zeros(int(nearest.max()) + 1, dtype=np.int32)
+    name_of[nearest[inside]] = found.labels[inside]
+    count = int(found.labels.max()) + 1
+    width = np.zeros(count, dtype=np.float32)  # components that are no objects have no ring
+    radii = np.sqrt(found.areas / np.pi)
+    width[found.names] = np.maximum(2, np.ceil(radii * (np.sqrt(1 + SURROUND) - 1)))
+    around = np.flatnonzero((away <= width.max()) & ~inside & scene.valid)
+    owner = name_of[nearest.ravel()[around]]
+    near = away.ravel()[around] <= width[owner]
+    own = _sums(found.labels[inside], scene.appearance[inside], count)[:, found.names]
+    ring = _sums(owner[near], scene.appearance.ravel()[around[near]], count)[:, found.names]
+    own, ring = own[:, ring[0] >= FEWEST_AROUND], ring[:, ring[0] >= FEWEST_AROUND]
+    if own.shape[1] == 0:
+        return 0.0
+    total = own + ring
+    difference = own[1] / own[0] - ring[1] / ring[0]
+    spread = total[2] / total[0] - (total[1] / total[0]) ** 2
+    between = own[0] * ring[0] / total[0] ** 2 * difference**2
+    fractions = np.divide(between, spread, out=np.zeros_like(between), where=spread > FLAT)
+    if scene.sign != 0:
+        fractions[difference * scene.sign <= 0] = 0
+    return float(np.median(np.minimum(fractions, 1)))
 
 
 def air(mask: Mask, scene: Scene) -> float:
@@ -122,6 +150,7 @@ CUES: Mapping[str, Cue] = MappingProxyType(
         "air": air,
         "centre": centre,
         "ring": ring,
+        "several": several,
         "solidity": solidity,
         "separate": separate,
     }
@@ -157,19 +186,34 @@ def _is_right_side(inside: NDArray[np.bool_], scene: Scene) -> bool:
     return difference * scene.sign > 0
 
 
-def _objects(mask: Mask, *, grow: bool = False) -> list[tuple[Mask, tuple[slice, slice]]]:
-    """Components of at least ``SPECK`` px, each in its own window, on request with room for its surroundings.
+@dataclass(frozen=True)
+class _Objects:
+    """Components of at least ``SPECK`` px; where all are smaller, the largest ones.
 
-    Where all are smaller, the largest one.
+    Attributes:
+        labels: ``(h, w)``, all components.
+        names: Those that count.
+        areas: Of each, in px.
+        boxes: Of each.
     """
-    labels, count = ndimage.label(mask)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    least = min(SPECK, int(areas.max(initial=0)))
-    found = []
-    for name, box in enumerate(ndimage.find_objects(labels), start=1):
-        if areas[name - 1] < least:
-            continue
-        more = max(2, int(np.ceil(np.sqrt(areas[name - 1] / np.pi)))) if grow else 0
-        window = tuple(slice(max(part.start - more, 0), part.stop + more) for part in box)
-        found.append((labels[window] == name, (window[0], window[1])))
-    return found
+
+    labels: NDArray[np.int32]
+    names: NDArray[np.intp]
+    areas: NDArray[np.int32]
+    boxes: list[tuple[slice, slice]]
+
+    @classmethod
+    def of(cls, mask: Mask) -> _Objects:
+        found = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+        stats = found[2]
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        names = np.flatnonzero(areas >= min(SPECK, int(areas.max(initial=0)))) + 1
+        boxes = [(slice(y, y + height), slice(x, x + width)) for x, y, width, height, _ in stats[names].tolist()]
+        return cls(np.asarray(found[1], dtype=np.int32), names, stats[names, cv2.CC_STAT_AREA], boxes)
+
+
+def _sums(names: NDArray[np.integer], values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    """Number, sum and sum of squares of the values under each name, ``(3, count)``."""
+    values = values.astype(np.float64)
+    weights = (None, values, values**2)
+    return np.stack([np.bincount(names, weight, minlength=count) for weight in weights]).astype(np.float64)

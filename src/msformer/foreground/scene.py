@@ -34,6 +34,7 @@ class Scene:
         midline: Column of the body's middle, None where nothing asks for it.
         point: Row and column of a pixel that the object holds, None if nobody said.
         box: First row, first column, end row, end column of what the object fills, None if nobody said.
+        evened: ``(h, w)``, the appearance minus its surroundings' mean, where levels are to be of that.
     """
 
     appearance: NDArray[np.float32]
@@ -43,6 +44,7 @@ class Scene:
     midline: int | None = None
     point: tuple[int, int] | None = None
     box: tuple[int, int, int, int] | None = None
+    evened: NDArray[np.float32] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -54,10 +56,15 @@ class Scene:
         """Side in px of the square with as many pixels: what shares of the image's side refer to."""
         return float(np.sqrt(self.valid.size))
 
+    @property
+    def levels(self) -> NDArray[np.float32]:
+        """``(h, w)``, what is cut into candidates: evened, if it is, else the appearance."""
+        return self.appearance if self.evened is None else self.evened
+
     @cached_property
     def seen(self) -> NDArray[np.float32]:
-        """The values of the field, ``(n,)``."""
-        return self.appearance[self.valid]
+        """The levels of the field, ``(n,)``."""
+        return self.levels[self.valid]
 
     @cached_property
     def frame(self) -> Mask:

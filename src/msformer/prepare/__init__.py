@@ -1,5 +1,6 @@
 """Image → network input and what the later stages look at. Each step is a module and can be switched off."""
 
+from msformer.prepare.background import subtract_background
 from msformer.prepare.intensity import intensity_range, to_unit_range
 from msformer.prepare.no_data import NoData
 from msformer.prepare.resample import resample, working_shape
@@ -14,6 +15,7 @@ __all__ = [
     "intensity_range",
     "prepare",
     "resample",
+    "subtract_background",
     "to_unit_range",
     "window_limits",
     "working_shape",

@@ -11,11 +11,10 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from msformer.config import RefineSettings
 from msformer.image import Mask
-from msformer.morphology import SPECK
+from msformer.morphology import SPECK, filled
 from msformer.refine.wall import wall_levels
 
 GAP = 0.5
@@ -53,7 +52,8 @@ def refine_boundary(
         if settings.wall and midline is not None:
             mask = mask & (np.arange(mask.shape[1]) != midline)
         reach = _reach(mask, settings.boundary_reach)
-        outer = valid & ~mask & (ndimage.distance_transform_edt(~mask) > GAP * reach)
+        away = _distance(~mask)
+        outer = valid & ~mask & (away > GAP * reach)
         if not mask.any() or not outer.any():
             break
         ground = float(np.median(appearance[outer]))
@@ -68,8 +68,8 @@ def refine_boundary(
         if settings.wall and midline is not None:
             level = wall_levels(mask, midline, settings.boundary_level)
         belongs = values > outside + level * (inside - outside)
-        core = ndimage.distance_transform_edt(mask) > reach
-        near = ndimage.distance_transform_edt(~mask) <= reach
+        core = _distance(mask) > reach
+        near = away <= reach
         moved = _connected(((belongs & near) | core) & valid, mask)
         if not moved.any():
             break
@@ -81,12 +81,23 @@ def _reach(mask: Mask, share: float | Literal["own"]) -> float:
     """How far the border may move, in px: a share of the side, or the median radius of the objects themselves."""
     if share != "own":
         return share * float(np.sqrt(mask.size))
-    labels, _ = ndimage.label(mask)
+    labels, _ = _labelled(mask)
     areas = np.bincount(labels.ravel())[1:]
     if len(areas) == 0:
         return SHORTEST_REACH
     typical = float(np.median(areas[areas >= min(SPECK, areas.max())]))
     return max(float(np.sqrt(typical / np.pi)), SHORTEST_REACH)
+
+
+def _distance(mask: Mask) -> NDArray[np.float32]:
+    """To the nearest pixel that is not the mask; larger than any other where there is none."""
+    return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+
+
+def _labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
+    """Components of neighbours that share an edge, 1 to n, and n."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    return np.asarray(labels, dtype=np.int32), count - 1
 
 
 def _local_mean(values: NDArray[np.float32], weight: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
@@ -107,15 +118,17 @@ def _connected(moved: Mask, before: Mask) -> Mask:
     A component may fall into several: two lungs that met in one narrow place are two now. Pieces that lie mostly
     outside of the old mask belong to something else, and small ones are noise; the largest one always stays.
     """
-    components, count = ndimage.label(moved)
-    old, old_count = ndimage.label(before)
+    components, count = _labelled(moved)
+    old, old_count = _labelled(before)
     if count == 0 or old_count == 0:
         return np.zeros_like(moved)
-    shared = np.bincount((old * (count + 1) + components).ravel(), minlength=(old_count + 1) * (count + 1))
+    shared = np.bincount(
+        (old.astype(np.int64) * (count + 1) + components).ravel(), minlength=(old_count + 1) * (count + 1)
+    )
     shared = shared.reshape(old_count + 1, count + 1)[1:, 1:]
     mostly_old = shared.sum(axis=0) > 0.5 * np.bincount(components.ravel(), minlength=count + 1)[1:]
     kept = np.zeros(count + 1, dtype=bool)
     for row in shared[shared.any(axis=1)]:
         kept[1:] |= mostly_old & (row >= CRUMB * row.max())
         kept[row.argmax() + 1] = True
-    return np.asarray(ndimage.binary_fill_holes(kept[components]))
+    return filled(kept[components])

@@ -12,10 +12,10 @@ SIZE = 129
 """Side in px of the square with as many pixels."""
 
 
-def region_view(view: View) -> View:
-    """A view shrunk to about ``SIZE``² px; never enlarged."""
+def region_view(view: View, size: int = SIZE) -> View:
+    """A view shrunk to about ``size``² px; never enlarged."""
     side = int(np.sqrt(view.valid.size))
-    shape = working_shape(view.shape, PrepareSettings(), min(SIZE, side))
+    shape = working_shape(view.shape, PrepareSettings(), min(size, side))
     if shape == view.shape:
         return view
 
