@@ -45,9 +45,9 @@ from msformer.regions import FEATURES, Ground, find_regions, region_features, re
 from msformer.scenes import SceneOptions, make_scene
 
 SCENE_SIDE = 160
-REGION_SCENES = range(50_000, 51_200)
-ANSWER_SCENES = range(80_000, 80_400)
-PER_SET = 14
+REGION_SCENES = range(50_000, 50_800)
+ANSWER_SCENES = range(80_000, 80_240)
+PER_SET = 10
 """Images of a set that the confidence is fitted on; all of them are compared."""
 ONE_OBJECT = SceneOptions(single=1, pair=0, many=0, nothing=0, cut=0.2)
 """Scenes for the regions; twice as often as in others the object is cut by the frame."""
