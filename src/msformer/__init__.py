@@ -1,4 +1,4 @@
-"""Segment medical images with no labels, no pre-trained weights and no GPU.
+"""Segment medical images with no labels, no pre-trained network and no GPU.
 
 Names are loaded when they are first used, so that ``import msformer`` costs milliseconds.
 """

@@ -202,8 +202,8 @@ class ForegroundSettings(_Settings):
 
     source: Literal["regions", "clusters"] = Field(
         "regions",
-        description="What candidates are made of: nested regions of the prepared picture, or, as in the paper, the "
-        "clusters.",
+        description="What candidates are made of: the prepared picture itself (nested regions for one object, level "
+        "sets for several), or, as in the paper, the clusters.",
     )
     grid: Literal["working", "detail"] = Field(
         "working", description="Where candidates are made and compared; small objects need the detail grid."

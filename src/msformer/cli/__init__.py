@@ -15,7 +15,7 @@ from msformer.errors import MSFormerError
 
 app = typer.Typer(
     name="msformer",
-    help="Segment medical images with no labels, no pre-trained weights and no GPU.",
+    help="Segment medical images with no labels, no pre-trained network and no GPU.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

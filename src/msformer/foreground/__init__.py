@@ -1,4 +1,4 @@
-"""Clusters → the object: candidates, the cues that speak for each, and the choice. No ground truth in any signature."""
+"""Regions, level sets or clusters → the object: what speaks for each, the choice. No ground truth in any signature."""
 
 from msformer.foreground.choose import Foreground, choose_foreground, choose_region, score_mask
 from msformer.foreground.cues import CUES, frame_share, otsu_fraction

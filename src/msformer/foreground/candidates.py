@@ -1,7 +1,7 @@
-"""Clusters → masks that could be the object.
+"""Masks that could be several objects together: pairs, and all of a kind.
 
-Unions of clusters next to each other in appearance, what stands out inside of them, opened by a few radii, cut into
-components and put together as the settings say how many objects there are.
+Level sets of the appearance, or, as in the paper, unions of clusters next to each other in it; opened by a few radii,
+cut into components and put together as the settings say how many objects there are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The choice: the candidate with the largest product of its cues."""
+"""The choice: the region for which the evidence is best, or the set with the largest product of its cues."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Foreground:
 
     Attributes:
         mask: ``(h, w)``; empty where no candidate fits the settings.
-        clusters: The clusters that it was made of.
-        score: Product of its weighted cues, in [0, 1]; 0 for an empty mask.
-        cues: The value of each cue that took part.
+        clusters: The clusters that it was made of; empty where it was not made of clusters.
+        score: Of a region, the Dice that it has in the mean; else the product of the weighted cues; in [0, 1], 0 for an
+            empty mask.
+        cues: What is seen of a region, with its margin and support; else the value of each cue that took part.
     """
 
     mask: Mask

@@ -1,4 +1,4 @@
-"""The grid that regions live on: coarse enough for a tenth of a second, fine enough for an outline to be drawn anew."""
+"""The grid that regions live on: coarse enough to be fast, fine enough for an outline to be drawn anew."""
 
 from __future__ import annotations
 
