@@ -34,7 +34,7 @@ def shared() -> Path:
 
 PLAIN: dict[str, Any] = {
     "preset": "general",
-    "prepare": {"tone": "lab", "field": "whole", "detail_size": None},
+    "prepare": {"tone": "lab", "field": "whole", "detail_size": None, "no_data": False},
     "foreground": {"cues": {"ring": 0.0, "centre": 0.0}},
     "refine": {"boundary_rounds": 0},
 }

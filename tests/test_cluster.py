@@ -16,7 +16,7 @@ from msformer.image import Image, Mask
 from msformer.prepare import Prepared, prepare
 
 HEIGHT, WIDTH = 36, 64  # the square of 48 px has as many
-PLAIN = {"working_size": 48, "colour": "rgb", "padding": 3}
+PLAIN = {"working_size": 48, "colour": "rgb", "padding": 3, "no_data": False}
 """Channels are the pixels themselves: no scaling, no whitening, and everything counts."""
 
 

@@ -20,7 +20,7 @@ BASE: dict[str, Any] = {
     "prepare": {"working_size": 97, "detail_size": None, "field": "whole", "tone": "lab"},
     "cluster": {"method": "kmeans", "n_clusters": 6},
     "foreground": {"cues": {"explained": 1.0, "frame": 1.0, "ring": 0.0, "centre": 0.0}},
-    "refine": {"boundary_rounds": 0, "logit_smoothing": 1},
+    "refine": {"boundary_rounds": 2, "logit_smoothing": 1},
 }
 
 
@@ -94,11 +94,11 @@ def test_a_pair_lies_on_both_sides_of_the_middle() -> None:
 
 def test_touches_frame() -> None:
     at_the_frame = disc(0, 40, 30)
-    image = scene(dark=[at_the_frame, SMALL])
-    anywhere = {"polarity": "darker", "objects": "one", "cues": {"frame": 0.0}}
-    assert is_about(run(image, foreground=anywhere).mask, at_the_frame)
-    inside = run(image, foreground=anywhere | {"touches_frame": False}).mask
-    assert is_about(inside, SMALL)
+    anywhere = {"polarity": "darker", "objects": "one"}
+    inside = anywhere | {"touches_frame": False}
+    assert is_about(run(scene(dark=[at_the_frame]), foreground=anywhere).mask, at_the_frame)
+    assert not run(scene(dark=[at_the_frame]), foreground=inside).mask[0].any()
+    assert is_about(run(scene(dark=[at_the_frame, SMALL]), foreground=inside).mask, SMALL)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_restarts_take_the_attempt_that_most_resemble(monkeypatch: pytest.Monkey
         at = (rows * HEIGHT).astype(int)[:, None], (columns * WIDTH).astype(int)
         return Clustering(np.stack([~seen[at], seen[at]]).astype(np.float32), "not_iterative")
 
-    result = segment_with(cluster, TWO, merge(BASE, {"restarts": 5}))
+    result = segment_with(cluster, TWO, merge(BASE, {"restarts": 5, "foreground": {"source": "clusters"}}))
     assert is_about(result.mask, BIG)
     assert 0 < result.agreement < 1
     assert result.stability[70, 105] == pytest.approx(0.2)

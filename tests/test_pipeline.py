@@ -131,7 +131,7 @@ def test_record_is_json_and_says_how_to_make_it_again(square_image: MakeSquare, 
     assert record["input_digest"] == Image.from_array(image).digest
     assert {"msformer", "torch", "numpy", "python"} <= set(record["versions"])
     assert len(record["history"]) == record["n_iter"] == 2
-    stages = {"hash", "prepare", "cluster", "foreground", "refine", "consensus", "measure"}
+    stages = {"hash", "prepare", "cluster", "foreground", "refine", "consensus", "confidence", "measure"}
     assert set(record["timings_s"]) == stages
     again = segment(image, Config.from_mapping(record["config"]))
     np.testing.assert_array_equal(again.label_map, result.label_map)

@@ -82,11 +82,12 @@ def test_auto_says_which_preset_and_why(monkeypatch: pytest.MonkeyPatch, image: 
     out = image.parent.parent / "out"
     assert run_program(monkeypatch, "segment", image, "-o", out, "--progress", "none") == 0
     record = json.loads((out / "report.json").read_text())["cases"][0]
-    assert record["preset"] == "nuclei"  # dark spots on an even light ground, no colour
-    assert record["preset_reason"]
-    assert record["config"]["preset"] == "nuclei"
-    assert record["config"]["foreground"]["objects"] == "many"
-    assert record["preset_reason"].split()[0] in (out / "index.html").read_text()
+    compared = record["compared"]
+    assert set(compared) == {"lung-ct", "chest-xray", "ultrasound", "nuclei", "general"}  # no colour, no header
+    first, second = sorted(compared, key=lambda name: -compared[name])[:2]
+    assert (record["preset"], record["config"]["preset"]) == (first, first)
+    assert f"{first} is trusted most ({compared[first]:.2f}), then {second}" in record["preset_reason"]
+    assert f"then {second}" in (out / "index.html").read_text()
 
 
 @pytest.mark.parametrize(

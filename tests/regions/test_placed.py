@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import MakeSquare
 from tests.helpers import square_slices
 
-from msformer import pipeline
+from msformer import answer, pipeline
 from msformer.config import Config
 from msformer.errors import ImageError
 from msformer.foreground import Foreground, choose_region
@@ -23,7 +23,7 @@ def test_what_the_pipeline_chooses_is_one_of_them(
         seen.append(choose_region(*given))  # type: ignore[arg-type]
         return seen[-1]
 
-    monkeypatch.setattr(pipeline, "choose_region", watched)
+    monkeypatch.setattr(answer, "choose_region", watched)
     image, one = square_image(171, 197), fast.replace(foreground={"objects": "one"})
     result = pipeline.segment(image, one)
     placed = pipeline.regions_of(image, one)

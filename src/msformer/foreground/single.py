@@ -77,7 +77,7 @@ def _fits(region: Region, features: NDArray[np.float32], scene: Scene, settings:
             return False
     if scene.sign * features[NAMES.index("light")] < 0:
         return False
-    return settings.touches_frame or not bool((region.on(scene.shape) & scene.edge).any())
+    return settings.touches_frame or not bool((region.on(scene.shape) & scene.frame).any())
 
 
 def _overlap(first: Region, second: Region) -> float:
