@@ -57,6 +57,8 @@ def judge(table: Table, own: str) -> list[Verdict]:
 
 def in_words(verdicts: Sequence[Verdict], own: str) -> str:
     """One paragraph: first where ``own`` does not beat simpler methods, then where it does."""
+    if all(verdict.best is None for verdict in verdicts):
+        return f"{_named(own)} alone was run, so nothing is said of other methods."
     losing = [verdict for verdict in verdicts if verdict.best is not None and not _wins(verdict)]
     winning = [verdict for verdict in verdicts if verdict.best is not None and _wins(verdict)]
     sentences = []
