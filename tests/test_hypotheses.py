@@ -55,7 +55,7 @@ def test_every_preset_that_competes_exists_and_general_always_does() -> None:
 def test_the_preset_of_the_kind_wins_on_phantoms(kind: str, preset: str) -> None:
     found = asked(image_of(kind))
     assert found[0].preset == preset
-    assert [one.trust.probability for one in found] == sorted((one.trust.probability for one in found), reverse=True)
+    assert [one.standing for one in found] == sorted((one.standing for one in found), reverse=True)
 
 
 def test_the_preset_of_a_folder_is_taken_where_it_is_trusted_and_others_are_asked_where_not() -> None:
@@ -67,7 +67,7 @@ def test_the_preset_of_a_folder_is_taken_where_it_is_trusted_and_others_are_aske
             assert ahead == [one]
         else:
             assert sorted(other.preset for other in ahead) == sorted(other.preset for other in plain)
-            gap = plain[0].trust.log_odds - one.trust.log_odds
+            gap = plain[0].standing - one.standing
             assert ahead[0].preset == (one.preset if gap < 1 else plain[0].preset)
 
 
@@ -77,7 +77,7 @@ def test_a_blank_picture_has_no_hypothesis() -> None:
 
 def test_the_verdict_names_the_runner_up() -> None:
     first, second = (Hypothesis(name, Trust(share, "", 0.0)) for name, share in (("nuclei", 0.8), ("general", 0.3)))
-    assert verdict([first, second]) == "nuclei is trusted most (0.80), then general (0.30)"
+    assert verdict([first, second]) == "nuclei fits best (0.80), then general (0.30)"
     assert verdict([first]) == "nuclei alone was asked: no other fits the header, or the folder agrees on it"
     assert verdict([]) == ""
 

@@ -64,11 +64,13 @@ class Trust:
         reason: Why it is low, in words for the person who looks at the mask; empty where it is not.
         unlike: How far from everything that the weights were fitted on, in deviations; over 1 is further than
             99 of 100 of these.
+        kind: Logarithm of the probability that the picture is of the preset's kind.
     """
 
     probability: float
     reason: str
     unlike: float
+    kind: float = math.log(NO_KIND)
 
     @property
     def log_odds(self) -> float:
@@ -145,7 +147,7 @@ def judge(answer: Answer, prepared: Prepared, bench: Bench, settings: Config, ag
     model, limit = _model()
     probability = agreement * float(model.probability(features))
     unlike = float(np.abs((features - model.mean) / model.scale).mean()) / limit
-    return Trust(probability, _reason(probability, features, unlike, agreement), unlike)
+    return Trust(probability, _reason(probability, features, unlike, agreement), unlike, float(features[-1]))
 
 
 def _reason(probability: float, features: NDArray[np.float64], unlike: float, agreement: float) -> str:

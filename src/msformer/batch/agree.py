@@ -44,12 +44,12 @@ def agree(cases: Sequence[Case], config: Config, *, max_pixels: int, split: Spli
 
 
 def ask_case(case: Case, config: Config, max_pixels: int) -> dict[str, float]:
-    """Log-odds of each preset on one image; nothing where it cannot be read or shows nothing."""
+    """How each preset stands on one image; nothing where it cannot be read or shows nothing."""
     try:
         image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
         focus = find_focus(image.shape, config.hints)
         part = focus.cut(image)
-        return {one.preset: one.trust.log_odds for one in compare(part, focus, config, find_no_data_in(part))}
+        return {one.preset: one.standing for one in compare(part, focus, config, find_no_data_in(part))}
     except (MSFormerError, OSError, MemoryError):
         return {}  # the run itself will say what is wrong with it
 
