@@ -97,7 +97,12 @@ def test_prepared_image_is_the_released_input(run: ParityRun) -> None:
 
     image = run.arrays["image"]
     settings = PrepareSettings(
-        working_size=run.meta["size"], keep_aspect=False, interpolation="bilinear", colour="rgb", padding=0
+        working_size=run.meta["size"],
+        keep_aspect=False,
+        interpolation="bilinear",
+        colour="rgb",
+        padding=0,
+        no_data=False,
     )
     # The recorded image is stored in the order in which the network saw it, so no reversal here.
     prepared = prepare(Image.from_array(image), settings)
