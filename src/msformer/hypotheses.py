@@ -117,7 +117,9 @@ def verdict(compared: Sequence[Hypothesis]) -> str:
     if not others:
         return f"{first.preset} alone was asked: no other fits the header, or the folder agrees on it"
     next_one = others[0]
+    is_ahead = first.trust.probability < next_one.trust.probability
     return (
         f"{first.preset} fits best ({first.trust.probability:.2f}), "
         f"then {next_one.preset} ({next_one.trust.probability:.2f})"
+        + (", of whose kind the picture or the folder looks less" if is_ahead else "")
     )
