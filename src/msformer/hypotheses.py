@@ -74,9 +74,7 @@ def plausible_presets(image: Image) -> tuple[str, ...]:
     return COLOUR if has_colour(image) else GREY
 
 
-def compare(
-    image: Image, focus: Focus, settings: Config, no_data: NoData | None = None, among: Sequence[str] = ()
-) -> list[Hypothesis]:
+def compare(image: Image, focus: Focus, settings: Config, no_data: NoData | None = None) -> list[Hypothesis]:
     """Let the plausible presets answer, the one that stands best first; of equal ones in the order of names above.
 
     Args:
@@ -84,11 +82,10 @@ def compare(
         focus: What the user points at in it.
         settings: Those of ``auto``, whose changes each preset takes over.
         no_data: What of the image shows nothing.
-        among: Presets instead of the plausible ones.
     """
     bench = Bench.of(image, no_data)
     expected = settings.auto.expected
-    names = list(among or plausible_presets(image))
+    names = list(plausible_presets(image))
     if expected in names:
         names.sort(key=lambda name: name != expected)
     found: list[Hypothesis] = []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from msformer.config import CueWeights, ForegroundSettings
 from msformer.foreground.candidates import find_candidates
 from msformer.foreground.cues import CUES
-from msformer.foreground.scene import Scene
+from msformer.foreground.scene import Scene, box_overlap
 from msformer.foreground.single import rank_regions
 from msformer.image import Mask
 from msformer.morphology import mirrored
@@ -113,11 +113,4 @@ def _box_overlap(mask: Mask, box: tuple[int, int, int, int] | None) -> float:
     if len(rows) == 0:
         return 0.0
     own = (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
-    height = min(own[2], box[2]) - max(own[0], box[0])
-    width = min(own[3], box[3]) - max(own[1], box[1])
-    shared = max(height, 0) * max(width, 0)
-    return shared / (_area(own) + _area(box) - shared)
-
-
-def _area(box: tuple[int, int, int, int]) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    return box_overlap(own, box)

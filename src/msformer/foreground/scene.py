@@ -113,3 +113,12 @@ def find_midline(brightness: NDArray[np.float32], valid: Mask) -> int:
     left, right = first + (last - first) // 3, last - (last - first) // 3
     brightest = int(np.argmax(np.asarray(profile)[left : right + 1]))
     return left + brightest
+
+
+def box_overlap(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> float:
+    """Intersection over union of two boxes: first row, first column, end row, end column."""
+    height = min(first[2], second[2]) - max(first[0], second[0])
+    width = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(height, 0) * max(width, 0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return shared / (sum(areas) - shared)

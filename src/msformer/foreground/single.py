@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from msformer.config import ForegroundSettings
 from msformer.foreground.evidence import region_evidence
-from msformer.foreground.scene import Scene
+from msformer.foreground.scene import Scene, box_overlap
 from msformer.image import Mask
 from msformer.regions import NAMES, Ground, Region, find_regions, region_features
 
@@ -56,7 +56,7 @@ def rank_regions(ground: Ground, scene: Scene, settings: ForegroundSettings) -> 
     expected = region_evidence().probability(features)
     fits = np.array([_fits(region, row, scene, settings) for region, row in zip(regions, features, strict=True)])
     if scene.box is not None:
-        expected = expected * [_box_overlap(region, scene.box) for region in regions]
+        expected = expected * [box_overlap(_box(region), scene.box) for region in regions]
     if not fits.any():
         return None
     order = np.flatnonzero(fits)
@@ -96,11 +96,6 @@ def _part(region: Region, rows: slice, columns: slice) -> Mask:
     return region.mask[rows.start - down : rows.stop - down, columns.start - right : columns.stop - right]
 
 
-def _box_overlap(region: Region, box: tuple[int, int, int, int]) -> float:
-    """Intersection over union of a region's bounding box and one that somebody drew."""
+def _box(region: Region) -> tuple[int, int, int, int]:
     rows, columns = region.window
-    height = min(rows.stop, box[2]) - max(rows.start, box[0])
-    width = min(columns.stop, box[3]) - max(columns.start, box[1])
-    shared = max(height, 0) * max(width, 0)
-    own = (rows.stop - rows.start) * (columns.stop - columns.start)
-    return float(shared / (own + (box[2] - box[0]) * (box[3] - box[1]) - shared))
+    return rows.start, columns.start, rows.stop, columns.stop
