@@ -8,6 +8,7 @@ is left alone.
 from __future__ import annotations
 
 from msformer.scenes.options import SceneOptions
+from msformer.scenes.paint import Thing
 from msformer.scenes.scene import Scene, make_scene
 
-__all__ = ["Scene", "SceneOptions", "make_scene"]
+__all__ = ["Scene", "SceneOptions", "Thing", "make_scene"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ from msformer.scenes.outlines import Outline
 
 Colour = NDArray[np.float32]
 """``(C,)``; each channel in about [0, 1]."""
+Role = Literal["target", "other", "part", "body", "line"]
+ON_IT = 0.9
+"""A thing that lies on another one with this share of its area is no border of that one."""
 _SUBPIXEL_BITS = 4
 
 
@@ -54,6 +58,29 @@ class Look:
     opacity: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """One thing, or a part of one, that a person could mean.
+
+    Attributes:
+        window: Rows and columns that hold it.
+        mask: The thing in its window: all of it, also where something smaller, or a line, lies on it, but not what
+            another thing covers that reaches past its border.
+        role: ``target``, what a person would point at first; ``other``; ``part``, inside of another thing; ``body``, in
+            which everything lies; ``line``, a tube or a ring.
+    """
+
+    window: tuple[slice, slice]
+    mask: Mask
+    role: Role
+
+    def on(self, shape: tuple[int, int]) -> Mask:
+        """The thing in the whole picture."""
+        whole = np.zeros(shape, dtype=bool)
+        whole[self.window] = self.mask
+        return whole
+
+
 class Canvas:
     """A picture with the truth of what was drawn on it.
 
@@ -63,6 +90,7 @@ class Canvas:
         kinds: The kind of each.
         target: ``(H, W)``; everything drawn as a target, also where a later thing lies on it.
         allowed: ``(H, W)``; things are drawn only here.
+        things: Everything that was drawn, in that order, and parts.
     """
 
     def __init__(self, image: NDArray[np.float32], allowed: Mask) -> None:
@@ -71,6 +99,7 @@ class Canvas:
         self.kinds: list[int] = []
         self.target = np.zeros(image.shape[:2], dtype=bool)
         self.allowed = allowed
+        self.things: list[Thing] = []
 
     def paint(self, points: Outline, look: Look, rng: np.random.Generator, *, target: bool = False) -> None:
         """Draw the inside of an outline in px; nothing where the outline is not in the picture."""
@@ -87,29 +116,57 @@ class Canvas:
         distance = signed_distance(mask)
         share = _share(distance, look, rng) * self.allowed[window]
         colour = _shaded(distance, look, rng)
-        if look.part != "none":
-            colour = colour + _parts(local, mask, look, rng)[..., None] * look.part_colour
+        part = _parts(local, mask, look, rng) if look.part != "none" else None
+        if part is not None:
+            colour = colour + part[..., None] * look.part_colour
         if look.texture is not None:
             colour = colour + look.texture[window]
         self._lay(window, share * look.opacity, colour, look)
-        self.label(window, mask, look.kind, target=target)
+        self.label(window, mask, look.kind, role="target" if target else "other")
+        if part is not None and look.part != "spots":
+            inner = mask & (part <= 0.5) if look.part == "rim" else part > 0.5
+            self.things.append(Thing(window, inner, "part"))
 
     def lay(self, share: Plane, look: Look, *, covers: float = 0.5) -> None:
         """Draw where ``share`` ``(H, W)`` is above 0; what it covers by more than ``covers`` becomes one thing."""
         share = plane(share * self.allowed)
-        whole = slice(None), slice(None)
+        whole = slice(0, self.image.shape[0]), slice(0, self.image.shape[1])
         colour = look.colour if look.texture is None else look.colour + look.texture
         self._lay(whole, share * look.opacity, colour, look)
-        self.label(whole, share > covers, look.kind)
+        self.label(whole, share > covers, look.kind, role="line")
 
-    def label(self, window: tuple[slice, slice], mask: Mask, kind: int, *, target: bool = False) -> None:
+    def label(self, window: tuple[slice, slice], mask: Mask, kind: int, *, role: Role) -> None:
         """Make the mask one thing of a kind, if it has a pixel."""
         if not mask.any():
             return
         self.kinds.append(kind)
         self.instances[window][mask] = len(self.kinds)
-        if target:
+        if role == "target":
             self.target[window] |= mask
+        if role in ("target", "other"):
+            self._cover(window, mask)
+        self.things.append(Thing(window, mask, role))
+
+    def _cover(self, window: tuple[slice, slice], mask: Mask) -> None:
+        """Take a new thing out of the things that it covers, unless it lies on one of them as a part would."""
+        area = np.count_nonzero(mask)
+        for index, thing in enumerate(self.things):
+            if thing.role in ("body", "line"):
+                continue
+            shared = [
+                slice(max(one.start, other.start), min(one.stop, other.stop))
+                for one, other in zip(window, thing.window, strict=True)
+            ]
+            if any(one.start >= one.stop for one in shared):
+                continue
+            inside = tuple(shifted(one, -other.start) for one, other in zip(shared, window, strict=True))
+            there = tuple(shifted(one, -other.start) for one, other in zip(shared, thing.window, strict=True))
+            covered = thing.mask[there] & mask[inside]
+            if not 0 < np.count_nonzero(covered) < ON_IT * area:
+                continue
+            left = thing.mask.copy()
+            left[there] &= ~mask[inside]
+            self.things[index] = Thing(thing.window, left, thing.role)
 
     def _lay(self, window: tuple[slice, slice], share: Plane, colour: NDArray[np.float32], look: Look) -> None:
         share = share[..., None]
@@ -117,6 +174,11 @@ class Canvas:
             self.image[window] += share * colour
         else:
             self.image[window] += share * (colour - self.image[window])
+
+
+def shifted(part: slice, by: int) -> slice:
+    """The same part, ``by`` px further."""
+    return slice(part.start + by, part.stop + by)
 
 
 def filled(points: Outline, shape: tuple[int, int]) -> Mask:

@@ -18,7 +18,7 @@ from msformer.scenes.light import echo_factor, exposed, shade, waves
 from msformer.scenes.looks import Palette, field, make_palette, object_look
 from msformer.scenes.options import SceneOptions
 from msformer.scenes.overlays import aperture, overlays, padding_level, view_box
-from msformer.scenes.paint import Canvas
+from msformer.scenes.paint import Canvas, Thing, shifted
 from msformer.scenes.texture import bands, patches
 from msformer.scenes.things import body, lines, other_things, outside_colour, skin
 
@@ -39,6 +39,7 @@ class Scene:
         valid: ``(H, W)``; False on padding, outside an aperture, on stickers, rulers, words, calipers, glints.
         seed: The seed; with the same shape and options it gives the same scene.
         properties: What was drawn, by name of the option: 1 or 0 for a chance, else the value.
+        things: What a person could mean: every thing as a whole, and the parts of things.
     """
 
     image: NDArray[np.uint8]
@@ -48,6 +49,7 @@ class Scene:
     valid: Mask
     seed: int
     properties: Mapping[str, float]
+    things: tuple[Thing, ...] = ()
 
 
 def make_scene(seed: int, *, shape: tuple[int, int] = (128, 128), options: SceneOptions | None = None) -> Scene:
@@ -91,7 +93,12 @@ def make_scene(seed: int, *, shape: tuple[int, int] = (128, 128), options: Scene
     instances, kinds = _renumbered(instances, canvas.kinds)
     draws.properties["things"] = float(len(kinds))
     draws.properties["area"] = float(mask.mean())
-    return Scene(pixels, instances, kinds, mask, valid, draws.seed, MappingProxyType(draws.properties))
+    things = tuple(
+        Thing((shifted(one.window[0], box[0].start), shifted(one.window[1], box[1].start)), one.mask, one.role)
+        for one in canvas.things
+        if one.mask.any()
+    )
+    return Scene(pixels, instances, kinds, mask, valid, draws.seed, MappingProxyType(draws.properties), things)
 
 
 def _drawn(draws: Draws, palette: Palette, seen: Mask) -> Canvas:
@@ -108,7 +115,7 @@ def _drawn(draws: Draws, palette: Palette, seen: Mask) -> Canvas:
         if texture is not None and around.ground.mean() > 0.1:
             outside += texture
         canvas = Canvas(np.where(inside[..., None], ground, outside), seen & inside)
-        canvas.label((slice(None), slice(None)), inside & seen, 1)
+        canvas.label((slice(0, shape[0]), slice(0, shape[1])), inside & seen, 1, role="body")
         skin(draws, palette, canvas, inside)
     if not canvas.allowed.any():
         canvas.allowed = seen

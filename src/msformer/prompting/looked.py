@@ -1,0 +1,232 @@
+"""A picture that the grown network has looked at, and what it answers when it is asked about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from msformer.image import Mask
+from msformer.network.prompted import Features, PromptedNet, Prompts
+from msformer.prompting.view import SIDE, as_input, resized, view_shape
+
+NEARER = 0.6
+"""An answer whose box is longer than this share of the view's sides is not looked at from nearer."""
+AROUND = 0.5
+"""What is looked at from nearer beyond each side of the answer's box, as a share of that side."""
+LEAST_NEAR = 0.12
+"""Smallest side of what is looked at from nearer, as a share of the picture's: below, there are no px to see."""
+IN_ALL = 32
+"""Prompts answered in one pass, which bounds memory."""
+
+Box = tuple[float, float, float, float]
+"""First row, first column, end row, end column, as shares of the picture's height and width in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is said of one object; places are shares of the picture's height and width.
+
+    Attributes:
+        clicks: Row, column, and whether it is on the object.
+        box: The box that the object fills.
+    """
+
+    clicks: tuple[tuple[float, float, bool], ...] = ()
+    box: Box | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Alternatives:
+    """Three nested answers.
+
+    Attributes:
+        logits: ``(3, h, w)``; each holds the one before; positive inside.
+        expected: ``(3,)``, the Dice that each expects, in (0, 1).
+    """
+
+    logits: NDArray[np.float32]
+    expected: NDArray[np.float32]
+
+    @property
+    def best(self) -> int:
+        """The one that expects the most."""
+        return int(self.expected.argmax())
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A part of a picture, and what the network knows of it; made by :func:`look`.
+
+    Attributes:
+        network: The network.
+        pixels: ``(H, W, C)`` float32, the whole picture.
+        valid: ``(H, W)``.
+        window: The part that was looked at.
+        features: What the network knows of it.
+        shape: Rows and columns of its answers.
+    """
+
+    network: PromptedNet
+    pixels: NDArray[np.float32]
+    valid: Mask
+    window: Box
+    features: Features
+    shape: tuple[int, int]
+
+    def ask(self, said: list[Said], previous: NDArray[np.float32] | None = None) -> list[Alternatives]:
+        """Answer prompts about the part that was looked at.
+
+        Args:
+            said: What is said of each object; places refer to the whole picture.
+            previous: ``(n, *shape)``, probability of each mask so far.
+        """
+        result: list[Alternatives] = []
+        for start in range(0, len(said), IN_ALL):
+            some = said[start : start + IN_ALL]
+            masks = None if previous is None else previous[start : start + IN_ALL]
+            with torch.inference_mode():
+                features = self.features.of(torch.zeros(len(some), dtype=torch.long))
+                decoded = self.network.decode(features, self._prompts(some, masks))
+                expected = torch.sigmoid(decoded.expected).numpy()
+                logits = decoded.logits.numpy()
+            result += [Alternatives(one, many) for one, many in zip(logits, expected, strict=True)]
+        return result
+
+    def nearer(self, window: Box) -> Looked:
+        """Look at a part of the picture from nearer."""
+        return _look(self.network, self.pixels, self.valid, window)
+
+    def objects(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probability of being of an object that a person would point at, and of lying on a border, ``shape`` each."""
+        with torch.inference_mode():
+            maps = [torch.sigmoid(one)[0].numpy() for one in self.network.without_prompt(self.features)]
+        return resized(maps[0], self.shape), resized(maps[1], self.shape)
+
+    def _prompts(self, said: list[Said], previous: NDArray[np.float32] | None) -> Prompts:
+        most = max((len(one.clicks) for one in said), default=0)
+        clicks = torch.zeros(len(said), max(most, 1), 3)
+        boxes = torch.full((len(said), 4), torch.nan)
+        masks = torch.full((len(said), 1, *self.shape), torch.nan)
+        for row, one in enumerate(said):
+            for index, (down, right, is_on_it) in enumerate(one.clicks):
+                place = self._here(down, right)
+                # The middle of the pixel, which counts from its own middle.
+                clicks[row, index] = torch.tensor([place[0] - 0.5, place[1] - 0.5, 1.0 if is_on_it else -1.0])
+            if one.box is not None:
+                boxes[row] = torch.tensor([*self._here(*one.box[:2]), *self._here(*one.box[2:])])
+            if previous is not None:
+                masks[row, 0] = torch.from_numpy(previous[row])
+        return Prompts(clicks, boxes, masks)
+
+    def _here(self, down: float, right: float) -> tuple[float, float]:
+        top, left, bottom, end = self.window
+        return (down - top) / (bottom - top) * self.shape[0], (right - left) / (end - left) * self.shape[1]
+
+
+def look(network: PromptedNet, pixels: NDArray[np.float32], valid: Mask) -> Looked:
+    """Look at a picture.
+
+    Args:
+        network: The grown network.
+        pixels: ``(H, W)`` or ``(H, W, C)``, finite.
+        valid: ``(H, W)``; what is no data is False.
+    """
+    return _look(network, pixels if pixels.ndim == 3 else pixels[:, :, None], valid, (0.0, 0.0, 1.0, 1.0))
+
+
+def _look(network: PromptedNet, pixels: NDArray[np.float32], valid: Mask, window: Box) -> Looked:
+    height, width = valid.shape
+    rows = slice(int(window[0] * height), max(int(np.ceil(window[2] * height)), int(window[0] * height) + 1))
+    columns = slice(int(window[1] * width), max(int(np.ceil(window[3] * width)), int(window[1] * width) + 1))
+    window = (rows.start / height, columns.start / width, rows.stop / height, columns.stop / width)
+    part = pixels[rows, columns]
+    shape = view_shape((part.shape[0], part.shape[1]), SIDE)
+    image = torch.from_numpy(as_input(part, valid[rows, columns], shape))[None]
+    with torch.inference_mode():
+        features = network.encode(image.to(memory_format=torch.channels_last))
+    return Looked(network, pixels, valid, window, features, shape)
+
+
+def answer(whole: Looked, said: Said, turns: int = 2) -> tuple[Looked, Alternatives]:
+    """Answer one prompt: from the whole picture, then, where the answer is small, again from nearer.
+
+    Args:
+        whole: The picture.
+        said: What is said of the object.
+        turns: How often it is looked at from nearer, at most.
+
+    Returns:
+        The part that the answer is about, and the alternatives there.
+    """
+    looked, alternatives = whole, whole.ask([said])[0]
+    for _ in range(turns):
+        mask = alternatives.logits[alternatives.best]
+        window = _around(looked, mask > 0, said)
+        if window is None:
+            break
+        near = looked.nearer(window)
+        shown = _seen_from(looked, near, mask)
+        previous = (1 / (1 + np.exp(-shown)))[None]
+        looked, alternatives = near, near.ask([said], previous.astype(np.float32))[0]
+    return looked, alternatives
+
+
+def _around(looked: Looked, mask: Mask, said: Said) -> Box | None:
+    """The part of the picture around a mask and all that was said, None where that is most of what is seen now."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows) == 0:
+        return None
+    top, left, bottom, end = looked.window
+    height, width = bottom - top, end - left
+    box = [
+        top + rows[0] / looked.shape[0] * height,
+        left + columns[0] / looked.shape[1] * width,
+        top + (rows[-1] + 1) / looked.shape[0] * height,
+        left + (columns[-1] + 1) / looked.shape[1] * width,
+    ]
+    if said.box is not None:
+        box = [min(box[0], said.box[0]), min(box[1], said.box[1]), max(box[2], said.box[2]), max(box[3], said.box[3])]
+    if max((box[2] - box[0]) / height, (box[3] - box[1]) / width) > NEARER:
+        return None
+    for down, right, _ in said.clicks:
+        box = [min(box[0], down), min(box[1], right), max(box[2], down), max(box[3], right)]
+    # About square in px, so that no side is looked at from much nearer than the other.
+    pixels = looked.valid.shape
+    side = max((box[2] - box[0]) * pixels[0], (box[3] - box[1]) * pixels[1]) * (1 + 2 * AROUND)
+    side = max(side, LEAST_NEAR * max(pixels))
+    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    reach = side / pixels[0] / 2, side / pixels[1] / 2
+    return (
+        max(middle[0] - reach[0], 0.0),
+        max(middle[1] - reach[1], 0.0),
+        min(middle[0] + reach[0], 1.0),
+        min(middle[1] + reach[1], 1.0),
+    )
+
+
+def _seen_from(old: Looked, new: Looked, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map of what ``old`` sees, where ``new`` looks: ``new.shape``."""
+    height, width = old.window[2] - old.window[0], old.window[3] - old.window[1]
+    down = (new.window[0] - old.window[0]) / height, (new.window[2] - old.window[0]) / height
+    right = (new.window[1] - old.window[1]) / width, (new.window[3] - old.window[1]) / width
+    rows = slice(max(int(down[0] * old.shape[0]), 0), max(int(np.ceil(down[1] * old.shape[0])), 1))
+    columns = slice(max(int(right[0] * old.shape[1]), 0), max(int(np.ceil(right[1] * old.shape[1])), 1))
+    return resized(np.ascontiguousarray(plane[rows, columns]), new.shape)
+
+
+def on_picture(looked: Looked, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map of the part that was looked at, on the whole picture: ``(H, W)``, far below 0 outside."""
+    height, width = looked.valid.shape
+    top, left, bottom, end = looked.window
+    rows, columns = slice(round(top * height), round(bottom * height)), slice(round(left * width), round(end * width))
+    whole = np.full((height, width), -20.0, dtype=np.float32)
+    whole[rows, columns] = resized(logits, (rows.stop - rows.start, columns.stop - columns.start))
+    return whole
+
+
+def with_network(looked: Looked, network: PromptedNet) -> Looked:
+    """The same picture, looked at by another network."""
+    return replace(_look(network, looked.pixels, looked.valid, looked.window), pixels=looked.pixels)

@@ -1,0 +1,146 @@
+"""A grown network as a file: weights, recipe, curve and digest in one safetensors file, which can hold no code.
+
+A file is checked before anything of it is used: its size, its header, what it says of itself, every name and shape,
+that all values are finite, and that they are the ones whose digest it states.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from msformer.errors import ConfigError, WeightsError
+from msformer.network import weights_digest
+from msformer.network.prompted import PromptedNet, PromptedSizes, build_prompted
+
+FORMAT = "msformer-grown-1"
+"""What a file calls itself; the number rises when older programs could not read it."""
+SHIPPED = "grown.safetensors"
+LARGEST_FILE = 64 * 2**20
+"""Bytes; a network of this project is a tenth of it."""
+LIMITS = {"dim": (8, 512), "depth_fine": (1, 16), "depth_coarse": (1, 16)}
+"""What sizes a file may ask for: more would fill memory before its weights are seen to be missing."""
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A grown network.
+
+    Attributes:
+        network: The network, in evaluation mode.
+        digest: SHA-256 of its weights, in hexadecimal.
+        recipe: What it was grown by, as plain data.
+        curve: What it could do as it grew, a row an examination.
+    """
+
+    network: PromptedNet
+    digest: str
+    recipe: Mapping[str, Any]
+    curve: tuple[Mapping[str, float], ...]
+
+
+def write_model(
+    path: Path, network: PromptedNet, recipe: Mapping[str, Any], curve: list[dict[str, float]], **more: str
+) -> str:
+    """Write a network; the file appears whole or not at all. Returns its digest.
+
+    Args:
+        path: The file.
+        network: The network.
+        recipe: What it was grown by.
+        curve: What it could do as it grew.
+        more: What else is to be known of it: versions, time, commit.
+    """
+    from safetensors.torch import save
+
+    state = {name: value.detach().float().contiguous().clone() for name, value in network.state_dict().items()}
+    digest = weights_digest(state)
+    about = {"format": FORMAT, "digest": digest, "recipe": json.dumps(dict(recipe)), "curve": json.dumps(curve), **more}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_bytes(save(state, metadata=about))
+    draft.replace(path)
+    return digest
+
+
+def read_model(path: Path) -> Grown:
+    """Read a grown network.
+
+    Raises:
+        WeightsError: The file is missing, too large, damaged, not of this program, of other sizes, or not finite.
+    """
+    try:
+        if not path.is_file():
+            raise WeightsError(f"{path}: there is no such file")
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise WeightsError(f"{path}: a grown network has at most {LARGEST_FILE} bytes; this file has {size}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+    return _parsed(data, str(path))
+
+
+@cache
+def grown_network() -> Grown:
+    """The network that ships, grown by ``msformer grow`` from random scenes alone."""
+    return _parsed((resources.files("msformer.prompting") / SHIPPED).read_bytes(), SHIPPED)
+
+
+def _parsed(data: bytes, name: str) -> Grown:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    about = _about(data, name)
+    try:
+        state: dict[str, Tensor] = load(data)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise WeightsError(f"{name}: the file is damaged") from error
+    try:
+        recipe, curve = json.loads(about["recipe"]), json.loads(about["curve"])
+        sizes = PromptedSizes(**recipe["sizes"])
+        for field, (low, high) in LIMITS.items():
+            value = getattr(sizes, field)
+            if type(value) is not int or not low <= value <= high:
+                raise WeightsError(f"{name}: {field} must be a whole number from {low} to {high}; got {value!r:.40}")
+        if sizes.encoder not in ("dual-branch", "unet") or not isinstance(curve, list):
+            raise WeightsError(f"{name}: the encoder is {sizes.encoder!r:.40}, which this version does not know")
+    except (KeyError, TypeError, ValueError, RecursionError, ConfigError) as error:
+        raise WeightsError(f"{name}: what the file says of its network cannot be read") from error
+    if (digest := weights_digest(state)) != about.get("digest"):
+        raise WeightsError(f"{name}: the weights are not those that the file states: their digest is {digest}")
+    with torch.device("meta"):
+        expected = PromptedNet(sizes).state_dict()
+    for field, value in expected.items():
+        if field not in state or state[field].shape != value.shape:
+            got = tuple(state[field].shape) if field in state else "nothing"
+            raise WeightsError(f"{name}: {field} must have shape {tuple(value.shape)}; got {got}")
+        if state[field].dtype != torch.float32 or not torch.isfinite(state[field]).all():
+            raise WeightsError(f"{name}: {field} must hold finite numbers of single precision")
+    if more := sorted(set(state) - set(expected)):
+        raise WeightsError(f"{name}: {more[0]} is no part of the network")
+    network = build_prompted(sizes, torch.Generator().manual_seed(0))
+    network.load_state_dict(state)
+    network.eval().requires_grad_(False)
+    return Grown(network, digest, recipe, tuple(curve))
+
+
+def _about(data: bytes, name: str) -> Mapping[str, str]:
+    """What a safetensors file says of itself; checked here, since the library gives it for files on disk only."""
+    length = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
+    if not 2 <= length <= min(len(data) - 8, 2**20):
+        raise WeightsError(f"{name}: the file is no safetensors file, or was cut")
+    try:
+        about = json.loads(data[8 : 8 + length])["__metadata__"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise WeightsError(f"{name}: the file does not say that it is a grown network of this program") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise WeightsError(f"{name}: the file must be a grown network of this program ({FORMAT})")
+    return about
