@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,6 +14,9 @@ from msformer.growing.examples import MOST_CLICKS, Example, make_example, next_c
 from msformer.growing.objective import hard_dice, mask_loss, scale_losses, unprompted_loss
 from msformer.growing.recipe import EXAMINED, SHARDS, Recipe, examination_seed
 from msformer.network.prompted import Decoded, PromptedNet, Prompts
+
+NOTHING_NEW = 0.3
+"""Share of second questions that say nothing new."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,25 @@ def examine(network: PromptedNet, recipe: Recipe) -> dict[str, float]:
 
 
 def corrected(prompts: Prompts, decoded: Decoded, truths: Tensor, rng: np.random.Generator) -> Prompts:
-    """The prompts with the answer as the mask so far and one more click on what is wrong with it."""
+    """The prompts with the answer as the mask so far and, mostly, one more click on what is wrong with it.
+
+    At times nothing new is said, and of these the mask is at times a coarse one: so it is when an answer is looked at
+    again from nearer.
+    """
     best = decoded.expected.argmax(dim=1)
     answer = decoded.logits.detach()[torch.arange(len(best)), best]
-    clicks = prompts.clicks.clone()
+    clicks, previous = prompts.clicks.clone(), torch.sigmoid(answer)[:, None]
+    coarse = F.interpolate(F.avg_pool2d(previous, 4), scale_factor=4, mode="bilinear")
     masks, wanted = (answer > 0).numpy(), truths.numpy() > 0
     for row in range(len(clicks)):
+        if rng.random() < NOTHING_NEW:
+            if rng.random() < 0.5:
+                previous[row] = coarse[row]
+            continue
         free = int((clicks[row, :, 2] != 0).sum())
         if free < MOST_CLICKS and (click := next_click(wanted[row], masks[row], rng)):
             clicks[row, free] = torch.tensor(click, dtype=torch.float32)
-    return replace(prompts, clicks=clicks, previous=torch.sigmoid(answer)[:, None])
+    return replace(prompts, clicks=clicks, previous=previous)
 
 
 def deep_clicks(truths: Tensor) -> Prompts:

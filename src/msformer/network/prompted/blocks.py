@@ -72,7 +72,7 @@ class BatchedBranch(nn.Module):
 
     def __init__(self, in_channels: int, dim: int, depth: int, stride: int, expansion: int = 4) -> None:
         super().__init__()
-        self.embedding = nn.Conv2d(in_channels, dim, kernel_size=stride + 1, stride=stride, padding=stride // 2)
+        self.embedding = nn.Conv2d(in_channels, dim, kernel_size=3, stride=stride, padding=1)
         self.embedding_norm = nn.LayerNorm(dim)
         self.blocks = nn.ModuleList(BatchedBlock(dim, expansion) for _ in range(depth))
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(depth))

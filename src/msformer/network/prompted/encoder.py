@@ -1,4 +1,4 @@
-"""Picture → features, once for all prompts: the method's two branches at strides 4 and 8, or a U-Net of equal cost."""
+"""Picture → features, once for all prompts: the method's two branches on a stem, or a U-Net of equal cost."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from msformer.network.prompted.blocks import BatchedBranch, Convolution, Residua
 
 STEM = 24
 """Channels at half of the picture's resolution, where borders are drawn."""
+QUARTER = 64
+"""Channels of the stem at a quarter of it, where the branches begin."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +38,34 @@ class Features:
 
 
 class DualBranchEncoder(nn.Module):
-    """The method's network (paper figure 1) behind a convolutional stem, with patches of 4 and 8 px.
+    """The method's network (paper figure 1) between a convolutional stem and one more look at neighbours.
 
-    Two scales, efficient attention, upsampling and fusion are the paper's. Its strides of 1 and 2 are for one picture
-    that is optimised for minutes; at 4 and 8 one pass over 128 × 128 px takes tens of milliseconds.
+    Two branches with strides 1 and 2, efficient attention, upsampling and fusion are the paper's. They see what a stem
+    makes of a quarter of the picture's resolution, so that patches are of 4 and 8 px and one pass over 128 × 128 px
+    takes tens of milliseconds; convolutions before a transformer also let it learn from far fewer pictures.
     """
 
     def __init__(self, in_channels: int, dim: int, depth_fine: int, depth_coarse: int) -> None:
         super().__init__()
         self.stem = nn.Sequential(Convolution(in_channels, STEM, stride=2), Convolution(STEM, STEM))
-        self.fine = BatchedBranch(STEM, dim, depth_fine, stride=2)
-        self.coarse = BatchedBranch(STEM, dim, depth_coarse, stride=4)
+        self.quarter = nn.Sequential(Convolution(STEM, QUARTER, stride=2), Residual(QUARTER))
+        self.fine = BatchedBranch(QUARTER, dim, depth_fine, stride=1)
+        self.coarse = BatchedBranch(QUARTER, dim, depth_coarse, stride=2)
         self.upsample = nn.Linear(dim, 4 * dim, bias=False)
         self.fuse = nn.Linear(2 * dim, dim, bias=False)
+        self.mix = Residual(dim)
 
     def forward(self, image: Tensor) -> Features:
         """``(B, C, H, W)``, sides multiples of 8."""
         detail = self.stem(image)
-        fine, grid, context_fine = self.fine(detail)
-        coarse, small, context_coarse = self.coarse(detail)
+        quarter = self.quarter(detail)
+        fine, grid, context_fine = self.fine(quarter)
+        coarse, small, context_coarse = self.coarse(quarter)
         # Depth to space, as in the released network: (b, h*w, 4d) -> (b, d, 2h, 2w).
         coarse = F.pixel_shuffle(on_grid(self.upsample(coarse), small), 2)
         coarse = coarse.permute(0, 2, 3, 1).flatten(1, 2)
         fused = self.fuse(torch.cat([coarse, fine], dim=-1))
-        return Features(on_grid(fused, grid), detail, context_fine, context_coarse)
+        return Features(self.mix(on_grid(fused, grid)), detail, context_fine, context_coarse)
 
 
 class UNetEncoder(nn.Module):
