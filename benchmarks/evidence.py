@@ -34,7 +34,7 @@ from msformer.config import Config
 from msformer.evaluation.files import read_truth
 from msformer.focus import find_focus
 from msformer.foreground.evidence import FARTHEST
-from msformer.hypotheses import plausible_presets, trial_settings
+from msformer.hypotheses import Trial, plausible_presets, trial_settings
 from msformer.image import Image, Mask
 from msformer.io import read
 from msformer.kinds import FARTHEST as FAR_NUMBER
@@ -84,13 +84,14 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """What one preset found in one picture; features are None where that was nothing."""
+    """What one preset found in one picture; no features where that was nothing, no crowd where none was looked for."""
 
     group: str
     name: str
     preset: str
     features: NDArray[np.float64] | None
     dice: float
+    crowd: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +175,8 @@ def answers(group: str, name: str, image: Image, truth: Mask) -> list[Answered]:
         shape = answer.detail_mask.shape
         small = resample(truth.astype(np.float32), (shape[0], shape[1]), "area")[:, :, 0] >= 0.5
         features = confidence.answer_features(answer, prepared, bench, settings)
-        found.append(Answered(group, name, preset, features, dice(answer.detail_mask, small)))
+        crowd = Trial(settings, prepared, answer).crowd
+        found.append(Answered(group, name, preset, features, dice(answer.detail_mask, small), crowd))
     return found
 
 
@@ -315,6 +317,22 @@ def fit_trust(rows: Sequence[Answered], ridge: float = 0.003) -> Model:
 
     best = minimize(loss, np.zeros(table.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
     return Model(mean, scale, best)
+
+
+def fit_crowd(rows: Sequence[Answered], ridge: float = 0.001) -> tuple[float, float]:
+    """Fit the log-odds that a scene holds many objects of one kind: offset and slope over the crowd that was seen."""
+    seen_in = {row.name: row.crowd for row in rows if row.crowd is not None}
+    crowd = np.array(list(seen_in.values()))
+    is_many = np.array([make_scene(int(name), shape=_shape(int(name))).properties["many"] for name in seen_in])
+    mean, scale = crowd.mean(), crowd.std()
+    standard = (crowd - mean) / scale
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        odds = weights[0] + weights[1] * standard
+        return float((np.logaddexp(0, odds) - is_many * odds).mean() + ridge * weights[1] ** 2)
+
+    offset, slope = minimize(loss, np.zeros(2)).x
+    return round(float(offset - slope * mean / scale), 4), round(float(slope / scale), 4)
 
 
 def pooled(call: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -481,7 +499,11 @@ def main() -> None:
         note = (
             f"{command}: answers to {len(seeds)} random scenes and to at most {PER_SET} images of each of {sets} sets"
         )
-        data = {"fitted_on": note, "unlike": round(float(np.percentile(far, 99)), 4)}
+        data = {
+            "fitted_on": note,
+            "unlike": round(float(np.percentile(far, 99)), 4),
+            "crowd": fit_crowd(answered),
+        }
         write_json(package / "confidence.json", data | trust.as_json(confidence.FEATURES))
     told(f"{len(answered)} answers to scenes, {len(real)} to images", start)
 

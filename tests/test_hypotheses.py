@@ -5,13 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from msformer.answer import Answer
 from msformer.batch.agree import winner
-from msformer.confidence import Trust
+from msformer.confidence import Trust, many_log_odds
 from msformer.config import Config, preset_names
 from msformer.focus import find_focus
-from msformer.hypotheses import COLOUR, GREY, OF_MODALITY, Hypothesis, compare, plausible_presets, verdict
+from msformer.foreground import Foreground
+from msformer.hypotheses import (
+    COLOUR,
+    GREY,
+    KIND_AMONG_MANY,
+    OF_MODALITY,
+    Hypothesis,
+    Trial,
+    compare,
+    plausible_presets,
+    trial_settings,
+    verdict,
+    with_many,
+)
 from msformer.image import Image
 from msformer.phantoms import make_phantom
+from msformer.pipeline import segment
+from msformer.prepare import prepare
 
 
 def image_of(kind: str, modality: str | None = None) -> Image:
@@ -89,3 +105,55 @@ def test_a_folder_agrees_on_what_wins_most_images() -> None:
     assert winner([sure, doubtful]) is None  # one each: nobody has most of them
     assert winner([sure]) is None
     assert winner([]) is None
+
+
+def stood(preset: str, probability: float, kind: float, crowd: float = 0.0) -> Hypothesis:
+    """A hypothesis whose answer has these cues; what was prepared and found does not matter."""
+    settings = trial_settings(Config.from_preset(preset))
+    prepared = prepare(Image.from_array(np.zeros((61, 67), dtype=np.uint8)), settings.prepare)
+    cues = {"several": crowd, "solidity": 1.0, "separate": 1.0} if preset == "nuclei" else {}
+    mask = np.zeros(prepared.shape, dtype=bool)
+    trial = Trial(settings, prepared, Answer(Foreground(mask, (), 0.5, cues), mask))
+    return Hypothesis(preset, Trust(probability, "", 0.0, kind), 0.0, trial)
+
+
+def test_a_crowd_speaks_for_many_objects_and_none_says_nothing() -> None:
+    general = stood("general", 0.5, -1.0)
+    for crowd, extra in ((0.0, 0.0), (0.5, 0.0), (0.9, many_log_odds(0.9))):
+        first, second = with_many([general, stood("nuclei", 0.3, -1.0, crowd)])
+        assert first.extra == 0
+        assert second.extra == pytest.approx(extra)
+    assert many_log_odds(0.9) > 1 > many_log_odds(0.65) > 0 > many_log_odds(0.5)
+
+
+def test_presets_for_many_objects_share_out_their_standings_by_the_kind_of_the_picture() -> None:
+    # Trust alone puts the first ahead by 0.85 log-odds, the kind the second by 0.5 and KIND_AMONG_MANY times 1.5.
+    stained, nuclei = stood("stained-tissue", 0.5, -2.0), stood("nuclei", 0.3, -0.5)
+    assert stained.standing > nuclei.standing
+    assert KIND_AMONG_MANY * 1.5 > 0.85
+    after, before = with_many([stained, nuclei]), (stained.standing, nuclei.standing)
+    assert [one.standing for one in after] == pytest.approx(before[::-1])
+    assert with_many([stained])[0].standing == pytest.approx(before[0])  # alone it keeps its own
+
+
+@pytest.mark.parametrize(("preset", "detail_size", "same"), [("general", 193, True), ("chest-xray", 257, False)])
+def test_a_trial_is_taken_over_where_nothing_differs(preset: str, detail_size: int, same: bool) -> None:
+    settings = Config.from_preset(preset)
+    assert settings.prepare.detail_size == detail_size
+    hypothesis = stood(preset, 0.5, 0.0)
+    assert hypothesis.trial is not None
+    assert hypothesis.trial.answers(settings, (400, 400)) is same
+    assert hypothesis.trial.answers(settings, (150, 150))  # no grid is finer than the picture
+    other = settings.replace(refine={"boundary_rounds": settings.refine.boundary_rounds + 1})
+    assert not hypothesis.trial.answers(other, (150, 150))
+    assert hypothesis.trial.is_prepared_for(other, (150, 150))
+    assert not hypothesis.trial.is_prepared_for(settings.replace(prepare={"smoothing": 0.05}), (150, 150))
+
+
+@pytest.mark.parametrize("kind", ["dermoscopy", "lung_ct"])
+def test_what_the_trial_found_is_what_its_preset_finds_alone(kind: str) -> None:
+    image = image_of(kind)
+    auto = segment(image, Config.from_preset("auto"))
+    alone = segment(image, Config.from_preset(auto.config.preset))
+    assert np.array_equal(auto.mask, alone.mask)
+    assert auto.confidence == alone.confidence

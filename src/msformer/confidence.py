@@ -168,6 +168,17 @@ def _reason(probability: float, features: NDArray[np.float64], unlike: float, ag
     return "what was found differs little from what is around it, or much like it lies elsewhere"
 
 
+def many_log_odds(crowd: float) -> float:
+    """Log-odds that a picture shows many objects of one kind, fitted on random scenes alone.
+
+    Args:
+        crowd: How many alike things with borders of their own it was seen to hold, in [0, 1]
+            (``hypotheses.Trial.crowd``).
+    """
+    offset, slope = _data()["crowd"]
+    return float(offset + slope * crowd)
+
+
 def separation(inside: Mask, rest: Mask, appearance: NDArray[np.float32]) -> float:
     """Share in [0, 1] of the variance in two bands along the border, one on either side, that the border explains.
 
@@ -191,6 +202,7 @@ def _model() -> tuple[Evidence, float]:
     return Evidence.from_mapping(data, FEATURES), float(data["unlike"])
 
 
+@cache
 def _data() -> Mapping[str, Any]:
     text = (resources.files("msformer") / "confidence.json").read_text(encoding="utf-8")
     data: Mapping[str, Any] = json.loads(text)

@@ -126,17 +126,25 @@ def segment_with(
     with clock("prepare"):
         no_data = find_no_data_in(part)
     compared: list[Hypothesis] = []
+    bench: Bench | None = None
     if settings.preset == AUTO_PRESET:
         with clock("auto"):
-            compared = compare(part, focus, settings, no_data)
+            bench = Bench.of(part, no_data)
+            compared = compare(part, focus, settings, no_data, bench)
         settings = settings.carried_to(compared[0].preset if compared else NO_PRESET)
+    trial = compared[0].trial if compared else None
     with clock("prepare"):
-        prepared = prepare(part, settings.prepare, no_data)
+        if trial is not None and trial.is_prepared_for(settings, part.shape):
+            prepared = trial.prepared
+        else:
+            prepared = prepare(part, settings.prepare, no_data)
+    # What the trial found stands where the same would be looked for; of restarts, the first one looks for the same.
+    known = trial.answer if trial is not None and trial.answers(settings, part.shape) else None
     if prepared.is_blank:
         attempts = [_nothing(prepared)]
     else:
         attempts = [
-            _attempt(cluster, prepared, focus, one, clock, is_first=index == 0)
+            _attempt(cluster, prepared, focus, one, clock, is_first=index == 0, known=known if index == 0 else None)
             for index, one in enumerate(_restarts(settings))
         ]
     with clock("consensus"):
@@ -148,7 +156,7 @@ def segment_with(
         winners, indices = to_native(taken.logits, part.shape)
         mask = _native_mask(taken, winners, indices, focus, settings)
     with clock("confidence"):
-        trust = judge(taken.answer, prepared, Bench.of(part, no_data), settings, consensus.agreement)
+        trust = judge(taken.answer, prepared, bench or Bench.of(part, no_data), settings, consensus.agreement)
     found = bool(mask.any())
     is_empty = not found or trust.probability < settings.confidence.empty_below
     if is_empty:
@@ -233,9 +241,16 @@ def _restarts(settings: Config) -> Iterator[Config]:
 
 
 def _attempt(
-    cluster: Clusterer, prepared: Prepared, focus: Focus, settings: Config, clock: _Clock, *, is_first: bool
+    cluster: Clusterer,
+    prepared: Prepared,
+    focus: Focus,
+    settings: Config,
+    clock: _Clock,
+    *,
+    is_first: bool,
+    known: Answer | None = None,
 ) -> Attempt:
-    """Cluster, choose and refine with one seed."""
+    """Cluster, choose and refine with one seed; ``known`` is what would be chosen, where that is known already."""
     with clock("cluster"):
         clustering = cluster(prepared, settings)
         if settings.cluster.merge_to is not None:
@@ -243,7 +258,7 @@ def _attempt(
         logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
     with clock("foreground"):
         rng = None if is_first else np.random.default_rng(settings.random_state)
-        answer = find_answer(prepared, focus, settings, logits, rng)
+        answer = known or find_answer(prepared, focus, settings, logits, rng)
     return Attempt(clustering, logits, answer)
 
 

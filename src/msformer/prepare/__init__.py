@@ -4,13 +4,14 @@ from msformer.prepare.background import subtract_background
 from msformer.prepare.intensity import intensity_range, to_unit_range
 from msformer.prepare.no_data import NoData
 from msformer.prepare.resample import resample, working_shape
-from msformer.prepare.stage import Prepared, View, find_no_data_in, prepare
+from msformer.prepare.stage import Prepared, View, detail_grid, find_no_data_in, prepare
 from msformer.prepare.window import window_limits
 
 __all__ = [
     "NoData",
     "Prepared",
     "View",
+    "detail_grid",
     "find_no_data_in",
     "intensity_range",
     "prepare",
