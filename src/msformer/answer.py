@@ -31,10 +31,12 @@ class Answer:
     Attributes:
         chosen: The object on the grid where it was chosen.
         detail_mask: The object in its final outline on the detail grid.
+        outline: The same on a finer grid, where it was drawn on one.
     """
 
     chosen: Foreground
     detail_mask: Mask
+    outline: Mask | None = None
 
 
 def find_answer(

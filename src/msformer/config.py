@@ -318,6 +318,17 @@ class HintSettings(_Settings):
     point: Point | None = Field(None, description="The object holds this pixel: row, column.")
 
 
+class GrownSettings(_Settings):
+    """The network grown from random scenes (``prompting/``)."""
+
+    prompts: bool = Field(
+        True, description="It finds the one object that the user points at; otherwise the regions do, as without hints."
+    )
+    model: str | None = Field(
+        None, description="File of a network that `msformer grow` made, in place of the one that ships."
+    )
+
+
 class ConfidenceSettings(_Settings):
     """When nothing is found (``confidence.py``)."""
 
@@ -342,6 +353,7 @@ class Config(_Settings):
     fit: FitSettings = FitSettings()
     foreground: ForegroundSettings = ForegroundSettings()
     refine: RefineSettings = RefineSettings()
+    grown: GrownSettings = GrownSettings()
     confidence: ConfidenceSettings = ConfidenceSettings()
     auto: AutoSettings = AutoSettings()
     hints: HintSettings = HintSettings()

@@ -91,6 +91,14 @@ def components(mask: Mask) -> Iterator[Mask]:
         yield np.asarray(labels == name)
 
 
+def component_at(mask: Mask, row: int, column: int) -> Mask:
+    """The component of a mask that holds a pixel; the mask itself where that pixel is outside."""
+    if not mask[row, column]:
+        return mask
+    names = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)[1]
+    return np.asarray(names == names[row, column])
+
+
 def mirrored(mask: Mask, midline: int) -> Mask:
     """The mirror image about a column; what would come from beyond the frame is empty."""
     width = mask.shape[1]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from msformer.answer import Answer, find_answer
 from msformer.cluster import Clusterer, Clustering, chosen_clusterer, merged
-from msformer.confidence import Bench, judge
+from msformer.confidence import Bench, judge, prompted_trust
 from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
 from msformer.consensus import find_consensus
 from msformer.focus import Focus, find_focus
@@ -22,7 +22,7 @@ from msformer.foreground import Foreground
 from msformer.hypotheses import Hypothesis, compare, verdict
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import InstanceRow, Region, measure_instances, measure_mask, measure_regions
-from msformer.prepare import Prepared, find_no_data_in, prepare, window_limits
+from msformer.prepare import NoData, Prepared, find_no_data_in, prepare, window_limits
 from msformer.refine import (
     Instances,
     enlarge,
@@ -127,6 +127,9 @@ def segment_with(
         no_data = find_no_data_in(part)
     compared: list[Hypothesis] = []
     bench: Bench | None = None
+    asks_network = _asks_network(focus, settings)
+    if asks_network and settings.preset == AUTO_PRESET:  # whoever points needs no preset to find the object
+        settings = settings.carried_to(NO_PRESET)
     if settings.preset == AUTO_PRESET:
         with clock("auto"):
             bench = Bench.of(part, no_data)
@@ -140,11 +143,22 @@ def segment_with(
             prepared = prepare(part, settings.prepare, no_data)
     # What the trial found stands where the same would be looked for; of restarts, the first one looks for the same.
     known = trial.answer if trial is not None and trial.answers(settings, part.shape) else None
+    if asks_network and not prepared.is_blank:
+        with clock("network"):
+            known = _pointed_out(part, focus, settings, no_data, prepared)
     if prepared.is_blank:
         attempts = [_nothing(prepared)]
     else:
         attempts = [
-            _attempt(cluster, prepared, focus, one, clock, is_first=index == 0, known=known if index == 0 else None)
+            _attempt(
+                cluster,
+                prepared,
+                focus,
+                one,
+                clock,
+                is_first=index == 0,
+                known=known if index == 0 or asks_network else None,
+            )
             for index, one in enumerate(_restarts(settings))
         ]
     with clock("consensus"):
@@ -156,7 +170,11 @@ def segment_with(
         winners, indices = to_native(taken.logits, part.shape)
         mask = _native_mask(taken, winners, indices, focus, settings)
     with clock("confidence"):
-        trust = judge(taken.answer, prepared, bench or Bench.of(part, no_data), settings, consensus.agreement)
+        trust = (
+            prompted_trust(taken.answer)
+            if asks_network
+            else judge(taken.answer, prepared, bench or Bench.of(part, no_data), settings, consensus.agreement)
+        )
     found = bool(mask.any())
     is_empty = not found or trust.probability < settings.confidence.empty_below
     if is_empty:
@@ -229,6 +247,22 @@ def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any
     return PlacedRegions(tuple(found), view.shape, (focus.rows, focus.columns))
 
 
+def _asks_network(focus: Focus, settings: Config) -> bool:
+    """Whether the grown network answers: the user points at one object, and the settings do not keep it out.
+
+    Presets for several objects take a point for one of them and keep the others.
+    """
+    points = focus.point is not None or focus.box is not None
+    return points and settings.grown.prompts and settings.foreground.objects == "one"
+
+
+def _pointed_out(part: Image, focus: Focus, settings: Config, no_data: NoData, prepared: Prepared) -> Answer:
+    from msformer.prompting import look_at, network_for, point_out  # imports torch
+
+    shape = prepared.detail.shape
+    return point_out(look_at(part, no_data, network_for(settings.grown)), focus, shape)
+
+
 def _restarts(settings: Config) -> Iterator[Config]:
     """The settings of each restart: seeds in a row, and one cluster more each time for k-means.
 
@@ -267,7 +301,11 @@ def _native_mask(
 ) -> Mask:
     """The object of an attempt on the native grid, whose clusters are ``winners[indices]``."""
     shape, chosen = indices.shape, attempt.answer.chosen
-    if settings.refine.moves_border or settings.foreground.grid == "detail" or settings.foreground.source == "regions":
+    if attempt.answer.outline is not None:
+        mask = smooth_to_native(attempt.answer.outline, (shape[0], shape[1]))
+    elif (
+        settings.refine.moves_border or settings.foreground.grid == "detail" or settings.foreground.source == "regions"
+    ):
         mask = smooth_to_native(attempt.answer.detail_mask, (shape[0], shape[1]))
     else:
         mask = mask_to_native(chosen.mask, np.isin(winners, chosen.clusters)[indices])

@@ -1,1 +1,21 @@
 """The grown network at work: a picture is looked at once, then asked about."""
+
+from msformer.prompting.looked import Alternatives, Looked, Said, answer, look, on_picture
+from msformer.prompting.model import Grown, grown_network, read_model, write_model
+from msformer.prompting.pointing import look_at, network_for, point_out
+
+__all__ = [
+    "Alternatives",
+    "Grown",
+    "Looked",
+    "Said",
+    "answer",
+    "grown_network",
+    "look",
+    "look_at",
+    "network_for",
+    "on_picture",
+    "point_out",
+    "read_model",
+    "write_model",
+]
