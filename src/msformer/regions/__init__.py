@@ -2,7 +2,7 @@
 
 from msformer.regions.descriptors import NAMES, Ground, describe
 from msformer.regions.features import FEATURES, region_features
-from msformer.regions.find import find_regions
+from msformer.regions.find import coarse_masks, find_regions, overlaps
 from msformer.regions.grid import region_view
 from msformer.regions.placed import PlacedRegions
 from msformer.regions.region import Region
@@ -13,8 +13,10 @@ __all__ = [
     "Ground",
     "PlacedRegions",
     "Region",
+    "coarse_masks",
     "describe",
     "find_regions",
+    "overlaps",
     "region_features",
     "region_view",
 ]
