@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.config import Config
+from msformer.config import Config, GrownSettings
 from msformer.focus import Focus
 from msformer.foreground import Foreground, Scene, choose_foreground, choose_region, find_midline, find_sign
-from msformer.image import Mask
-from msformer.prepare import Prepared, View
+from msformer.image import Image, Mask
+from msformer.prepare import NoData, Prepared, View
 from msformer.refine import enlarge, refine_mask, to_native
 from msformer.regions import Ground, region_view
+
+if TYPE_CHECKING:
+    from msformer.prompting import Looked
 
 SHAKEN = 0.15
 """Deviation of the noise of a restart in those of the picture: about what JPEG and another exposure change."""
@@ -39,10 +44,37 @@ class Answer:
     outline: Mask | None = None
 
 
+@dataclass(frozen=True)
+class Glance:
+    """An image for the grown network, which looks at it when it is first asked, and once for all presets.
+
+    Attributes:
+        image: The part of the image that is looked at.
+        no_data: What of it shows nothing.
+        settings: Which network.
+    """
+
+    image: Image
+    no_data: NoData
+    settings: GrownSettings
+
+    @cached_property
+    def looked(self) -> Looked:
+        """What the network sees.
+
+        Raises:
+            WeightsError: The settings name a file that is no network of this program.
+        """
+        from msformer.prompting import look_at, network_for  # imports torch
+
+        return look_at(self.image, self.no_data, network_for(self.settings))
+
+
 def find_answer(
     prepared: Prepared,
     focus: Focus,
     settings: Config,
+    glance: Glance | None = None,
     logits: NDArray[np.floating] | None = None,
     shaken_by: np.random.Generator | None = None,
 ) -> Answer:
@@ -52,6 +84,7 @@ def find_answer(
         prepared: The image.
         focus: What the user points at.
         settings: Of foreground and refinement.
+        glance: The same image for the grown network, which has a say where the settings give it one.
         logits: ``(K, h, w)`` of the clusters, which candidates are made of where ``foreground.source`` says so.
         shaken_by: Where given, a little noise is added to what regions are made of: an object that is one stays.
     """
@@ -59,7 +92,8 @@ def find_answer(
     if rule.source == "regions" and rule.objects == "one":
         view = _shaken(region_view(detail), shaken_by)
         scene = make_scene(view, focus, settings)
-        chosen = choose_region(Ground.of(view.planes, view.valid), scene, rule)
+        looked = glance.looked if glance is not None and settings.grown.automatic else None
+        chosen = choose_region(Ground.of(view.planes, view.valid), scene, rule, looked)
     else:
         view = detail if rule.grid == "detail" else prepared.working
         if rule.source == "regions" and rule.objects == "many":

@@ -324,6 +324,10 @@ class GrownSettings(_Settings):
     prompts: bool = Field(
         True, description="It finds the one object that the user points at; otherwise the regions do, as without hints."
     )
+    automatic: bool = Field(
+        False,
+        description="It has a say in the choice of one object, and its answers are candidates beside the regions.",
+    )
     model: str | None = Field(
         None, description="File of a network that `msformer grow` made, in place of the one that ships."
     )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from msformer.answer import Answer, find_answer
+from msformer.answer import Answer, Glance, find_answer
 from msformer.confidence import Bench, Trust, judge, many_log_odds
 from msformer.config import Config
 from msformer.focus import Focus
@@ -122,7 +122,12 @@ def plausible_presets(image: Image) -> tuple[str, ...]:
 
 
 def compare(
-    image: Image, focus: Focus, settings: Config, no_data: NoData | None = None, bench: Bench | None = None
+    image: Image,
+    focus: Focus,
+    settings: Config,
+    no_data: NoData | None = None,
+    bench: Bench | None = None,
+    glance: Glance | None = None,
 ) -> list[Hypothesis]:
     """Let the plausible presets answer, the one that stands best first; of equal ones in the order of names above.
 
@@ -132,6 +137,7 @@ def compare(
         settings: Those of ``auto``, whose changes each preset takes over.
         no_data: What of the image shows nothing.
         bench: The image as answers are judged on it, where that is known already.
+        glance: The image for the grown network; without it, no preset asks it.
     """
     bench = bench or Bench.of(image, no_data)
     expected = settings.auto.expected
@@ -144,7 +150,7 @@ def compare(
         prepared = prepare(image, trial.prepare, no_data)
         if prepared.is_blank:
             return []
-        answer = find_answer(prepared, focus, trial)
+        answer = find_answer(prepared, focus, trial, glance)
         found.append(Hypothesis(name, judge(answer, prepared, bench, trial), 0.0, Trial(trial, prepared, answer)))
         if name == expected and found[0].trust.probability >= ACCEPTED:
             return found

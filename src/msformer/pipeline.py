@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from msformer.answer import Answer, find_answer
+from msformer.answer import Answer, Glance, find_answer
 from msformer.cluster import Clusterer, Clustering, chosen_clusterer, merged
 from msformer.confidence import Bench, judge, prompted_trust
 from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
@@ -22,7 +22,7 @@ from msformer.foreground import Foreground
 from msformer.hypotheses import Hypothesis, compare, verdict
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import InstanceRow, Region, measure_instances, measure_mask, measure_regions
-from msformer.prepare import NoData, Prepared, find_no_data_in, prepare, window_limits
+from msformer.prepare import Prepared, find_no_data_in, prepare, window_limits
 from msformer.refine import (
     Instances,
     enlarge,
@@ -127,13 +127,14 @@ def segment_with(
         no_data = find_no_data_in(part)
     compared: list[Hypothesis] = []
     bench: Bench | None = None
+    glance = Glance(part, no_data, settings.grown)
     asks_network = _asks_network(focus, settings)
     if asks_network and settings.preset == AUTO_PRESET:  # whoever points needs no preset to find the object
         settings = settings.carried_to(NO_PRESET)
     if settings.preset == AUTO_PRESET:
         with clock("auto"):
             bench = Bench.of(part, no_data)
-            compared = compare(part, focus, settings, no_data, bench)
+            compared = compare(part, focus, settings, no_data, bench, glance)
         settings = settings.carried_to(compared[0].preset if compared else NO_PRESET)
     trial = compared[0].trial if compared else None
     with clock("prepare"):
@@ -145,7 +146,7 @@ def segment_with(
     known = trial.answer if trial is not None and trial.answers(settings, part.shape) else None
     if asks_network and not prepared.is_blank:
         with clock("network"):
-            known = _pointed_out(part, focus, settings, no_data, prepared)
+            known = _pointed_out(glance, focus, prepared)
     if prepared.is_blank:
         attempts = [_nothing(prepared)]
     else:
@@ -157,6 +158,7 @@ def segment_with(
                 one,
                 clock,
                 is_first=index == 0,
+                glance=glance,
                 known=known if index == 0 or asks_network else None,
             )
             for index, one in enumerate(_restarts(settings))
@@ -256,11 +258,10 @@ def _asks_network(focus: Focus, settings: Config) -> bool:
     return points and settings.grown.prompts and settings.foreground.objects == "one"
 
 
-def _pointed_out(part: Image, focus: Focus, settings: Config, no_data: NoData, prepared: Prepared) -> Answer:
-    from msformer.prompting import look_at, network_for, point_out  # imports torch
+def _pointed_out(glance: Glance, focus: Focus, prepared: Prepared) -> Answer:
+    from msformer.prompting import point_out  # imports torch
 
-    shape = prepared.detail.shape
-    return point_out(look_at(part, no_data, network_for(settings.grown)), focus, shape)
+    return point_out(glance.looked, focus, prepared.detail.shape)
 
 
 def _restarts(settings: Config) -> Iterator[Config]:
@@ -282,6 +283,7 @@ def _attempt(
     clock: _Clock,
     *,
     is_first: bool,
+    glance: Glance | None = None,
     known: Answer | None = None,
 ) -> Attempt:
     """Cluster, choose and refine with one seed; ``known`` is what would be chosen, where that is known already."""
@@ -292,7 +294,7 @@ def _attempt(
         logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
     with clock("foreground"):
         rng = None if is_first else np.random.default_rng(settings.random_state)
-        answer = known or find_answer(prepared, focus, settings, logits, rng)
+        answer = known or find_answer(prepared, focus, settings, glance, logits, rng)
     return Attempt(clustering, logits, answer)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from msformer.morphology import mirrored
 from msformer.prepare import subtract_background
 from msformer.regions import NAMES as SHOWN
 from msformer.regions import Ground
+
+if TYPE_CHECKING:
+    from msformer.prompting import Looked
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,18 @@ class Foreground:
     cues: Mapping[str, float] = field(default_factory=dict)
 
 
-def choose_region(ground: Ground, scene: Scene, settings: ForegroundSettings) -> Foreground:
+def choose_region(
+    ground: Ground, scene: Scene, settings: ForegroundSettings, looked: Looked | None = None
+) -> Foreground:
     """Choose the region for which the evidence is best as the one object; the score is the Dice that it expects.
 
     Args:
         ground: The picture on the grid of the regions.
         scene: What is known on the same grid.
         settings: What is known of the object without having seen it.
+        looked: The same picture as the grown network sees it, where that has a say.
     """
-    ranked = rank_regions(ground, scene, settings)
+    ranked = rank_regions(ground, scene, settings, looked)
     if ranked is None:
         return Foreground(np.zeros(scene.shape, dtype=bool), (), 0.0)
     cues = {name: float(value) for name, value in zip(SHOWN, ranked.features[0], strict=False)}

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msformer.config import ForegroundSettings
+from msformer.foreground.asked import asked_evidence, hear, object_map
 from msformer.foreground.evidence import region_evidence
 from msformer.foreground.scene import Scene, box_overlap
 from msformer.image import Mask
 from msformer.regions import NAMES, Ground, Region, find_regions, region_features
+
+if TYPE_CHECKING:
+    from msformer.prompting import Looked
 
 OTHER = 0.5
 """Regions that share less than this (intersection over union) with the chosen one are another answer."""
@@ -41,19 +46,26 @@ class Ranked:
         return float(self.expected[0])
 
 
-def rank_regions(ground: Ground, scene: Scene, settings: ForegroundSettings) -> Ranked | None:
+def rank_regions(
+    ground: Ground, scene: Scene, settings: ForegroundSettings, looked: Looked | None = None
+) -> Ranked | None:
     """Find and rank the regions that fit the settings and what the user said; None where none does.
 
     Args:
         ground: The picture on the grid of the regions.
         scene: The same grid, with point, box and sign.
         settings: What is known of the object without having seen it.
+        looked: The same picture as the grown network sees it, where that has a say.
     """
-    regions = find_regions(ground.planes, ground.valid)
+    maps = None if looked is None else {"objects": object_map(looked, ground.valid)}
+    regions = find_regions(ground.planes, ground.valid, maps)
     if not regions:
         return None
     features = region_features(regions, ground)
     expected = region_evidence().probability(features)
+    if looked is not None:
+        heard = hear(regions, expected, ground, looked)
+        regions, features, expected = heard.regions, heard.features, asked_evidence().probability(heard.said)
     fits = np.array([_fits(region, row, scene, settings) for region, row in zip(regions, features, strict=True)])
     if scene.box is not None:
         expected = expected * [box_overlap(_box(region), scene.box) for region in regions]
