@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,13 +181,15 @@ def _shards(recipe: Recipe, weights: Tensor, processes: int) -> Iterator[_Gradie
 
 def _serve(connection: Connection, recipe: Recipe, weights: Tensor, gradient: Tensor, shard: int) -> None:
     """Answer with one shard's gradient for each step that is sent, until the other end closes."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # which reach all processes; the first of them decides
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
     network = network_of(recipe, weights)
     _tie(network, weights, gradient)
     while True:
         try:
             step = connection.recv()
-        except (EOFError, OSError, KeyboardInterrupt):
+        except (EOFError, OSError):
             return
         gradient.zero_()
         try:
