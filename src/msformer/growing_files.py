@@ -57,7 +57,9 @@ class Places:
         if model.suffix != SUFFIX or not model.stem:
             raise ConfigError(f"the model's file name must end in {SUFFIX}; got {model.name!r}")
         if model.stem.endswith(".state"):
-            raise ConfigError(f"a model's file name must not end in .state{SUFFIX}, as checkpoints do; got {model.name!r}")
+            raise ConfigError(
+                f"a model's file name must not end in .state{SUFFIX}, as checkpoints do; got {model.name!r}"
+            )
         if model.is_dir():
             raise ConfigError(f"the model must be a file; {str(model)!r} is a folder")
         ends = (f".state{SUFFIX}", ".svg", ".png", ".json")
@@ -131,7 +133,8 @@ def read_checkpoint(path: Path, recipe: Recipe) -> State:
         one = tensors.get(name)
         if one is None or one.shape != (count,) or one.dtype != torch.float32 or not torch.isfinite(one).all():
             raise WeightsError(f"{path}: {name} must hold {count} finite numbers of single precision")
-    return State(step, *(tensors[name].clone() for name in PARTS), curve=curve, seconds=seconds)
+    weights, averaged, first, second = (tensors[name].clone() for name in PARTS)
+    return State(step, weights, averaged, first, second, curve, seconds)
 
 
 def report(recipe: Recipe, state: State, digest: str, machine: Mapping[str, Any], **more: Any) -> str:

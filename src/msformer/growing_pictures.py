@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from msformer.growing.examples import Example, make_example
+from msformer.growing.objective import hard_dice
 from msformer.growing.recipe import EXAMINED, Recipe, examination_seed
-from msformer.growing.shard import deep_clicks, hard_dice
+from msformer.growing.shard import deep_clicks
 from msformer.image import Mask
 from msformer.network.prompted import PromptedNet
 from msformer.render import GAP, OUTLINE_COLOUR, Picture, label_colours
@@ -49,7 +50,7 @@ def draw_curve(curve: Sequence[Mapping[str, float]], title: str) -> str:
     last = max(steps, default=1.0)
     for number, (left, top_value, name) in enumerate(((LEFT, 1.0, "Dice"), (LEFT + panel + BETWEEN, highest, "loss"))):
         parts += _frame(left, panel, top_value, last, name)
-        columns = [(key, word) for key, word in LINES.items()] if number == 0 else [("loss", "loss of the last update")]
+        columns = list(LINES.items()) if number == 0 else [("loss", "loss of the last update")]
         for index, (key, word) in enumerate(columns):
             colour = _hex(label_colours(4)[index + 1 if number == 0 else 4])
             points = [

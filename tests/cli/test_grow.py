@@ -19,6 +19,7 @@ from tests.growing.helpers import TINY
 from tests.helpers import run_program
 
 from msformer.growing import loop, recipe, shard
+from msformer.growing_files import read_checkpoint
 from msformer.prompting.model import read_model
 
 
@@ -32,14 +33,15 @@ def names(folder: Path) -> set[str]:
     return {one.name for one in folder.iterdir()}
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, updates: int, number: int) -> None:
+def stop_after(monkeypatch: pytest.MonkeyPatch, updates: int, number: int, *, times: int = 1) -> None:
     """Send this process a signal while an update is done."""
     kept = loop._update
 
     def update(state: loop.State, *rest: Any) -> None:
         kept(state, *rest)
         if state.step == updates:
-            signal.raise_signal(number)
+            for _ in range(times):
+                signal.raise_signal(number)
 
     monkeypatch.setattr(loop, "_update", update)
 
@@ -88,6 +90,38 @@ def test_stopped_it_keeps_a_checkpoint_and_goes_on_to_the_same_weights(
     assert "going on from update 2 of 3" in capsys.readouterr().err
     assert read_model(part).digest == read_model(tmp_path / "whole.safetensors").digest
     assert names(part.parent) == {"a.safetensors", "a.svg", "a.png", "a.json"}
+
+
+def test_a_second_ctrl_c_ends_at_once_and_leaves_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("grow", "-o", tmp_path / "a.safetensors", "--recipe", "short", "--processes", "1", "--every", "2")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3, signal.SIGINT, times=2)
+        assert run_program(patch, *words) == 130
+    assert "last checkpoint" in capsys.readouterr().err
+    assert names(tmp_path) == {"a.state.safetensors"}
+    assert read_checkpoint(tmp_path / "a.state.safetensors", TINY).step == 2
+
+
+def test_a_second_process_that_dies_is_told_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = loop._Gradients.__call__
+
+    def dies(self: loop._Gradients, step: int) -> Any:
+        if step == 2:
+            raise EOFError  # as a closed pipe does
+        return kept(self, step)
+
+    words = ("grow", "-o", tmp_path / "a.safetensors", "--recipe", "short", "--processes", "1", "--every", "3")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Gradients, "__call__", dies)
+        assert run_program(patch, *words) == 2
+    message = capsys.readouterr().err
+    assert "second process ended at update 2" in message
+    assert "Traceback" not in message
+    assert read_checkpoint(tmp_path / "a.state.safetensors", TINY).step == 2
 
 
 def test_another_recipe_does_not_go_on_from_a_checkpoint_unless_told_to_begin_again(
@@ -176,8 +210,10 @@ main()
 def test_ctrl_c_reaches_both_processes_and_still_leaves_a_checkpoint(tmp_path: Path) -> None:
     root, state = Path(__file__).parents[2], tmp_path / "a.state.safetensors"
     program = subprocess.Popen(
-        [sys.executable, "-c", LONG, "grow", "-o", str(tmp_path / "a.safetensors"), "--recipe", "short"]
-        + ["--processes", "2", "--every", "1"],
+        [
+            sys.executable, "-c", LONG, "grow", "-o", str(tmp_path / "a.safetensors"), "--recipe", "short",
+            "--processes", "2", "--every", "1",
+        ],
         cwd=root, start_new_session=True, stderr=subprocess.PIPE, text=True,
         env={"PYTHONPATH": f"{root / 'src'}:{root}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip

@@ -23,7 +23,7 @@ def grown(recipe: Recipe, state: State | None = None, *, until: int | None = Non
             if state.step == until:
                 break
     finally:
-        updates.close()  # type: ignore[attr-defined]
+        updates.close()
         torch.set_num_threads(before)
     return state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from msformer.growing.examples import JITTER, LEAST_AREA, MOST_CLICKS, make_example, next_click
+from msformer.growing.examples import JITTER, LEAST_AREA, MOST_CLICKS, Example, make_example, next_click
 from msformer.growing.recipe import POINTED_AT
 from msformer.network.prompted import IN_CHANNELS
 from msformer.scenes import SceneOptions, make_scene
@@ -15,11 +15,11 @@ SEEDS = range(60)
 
 
 @pytest.fixture(scope="module")
-def examples() -> list:  # type: ignore[type-arg]
+def examples() -> list[Example]:
     return [make_example(seed, PROMPTS, SIDE, POINTED_AT) for seed in SEEDS]
 
 
-def test_an_example_is_what_it_says_it_is(examples: list) -> None:  # type: ignore[type-arg]
+def test_an_example_is_what_it_says_it_is(examples: list[Example]) -> None:
     for one in examples:
         assert one.image.shape == (IN_CHANNELS, SIDE, SIDE)
         assert np.isfinite(one.image).all()
@@ -29,7 +29,7 @@ def test_an_example_is_what_it_says_it_is(examples: list) -> None:  # type: igno
         assert set(np.unique(one.clicks[..., 2])) <= {-1, 0, 1}
 
 
-def test_truths_are_things_of_the_scene_and_large_enough(examples: list) -> None:  # type: ignore[type-arg]
+def test_truths_are_things_of_the_scene_and_large_enough(examples: list[Example]) -> None:
     roles = set()
     for seed, one in zip(SEEDS, examples, strict=True):
         scene = make_scene(seed, shape=(SIDE, SIDE), options=POINTED_AT)
@@ -51,7 +51,7 @@ def test_a_scene_without_a_thing_is_not_asked_about() -> None:
     assert np.isnan(one.boxes).all()
 
 
-def test_clicks_lie_on_the_thing_or_beside_it_as_their_sign_says(examples: list) -> None:  # type: ignore[type-arg]
+def test_clicks_lie_on_the_thing_or_beside_it_as_their_sign_says(examples: list[Example]) -> None:
     signs = []
     for one in examples:
         for truth, clicks in zip(one.truths, one.clicks, strict=True):
@@ -63,7 +63,7 @@ def test_clicks_lie_on_the_thing_or_beside_it_as_their_sign_says(examples: list)
     assert signs.count(1) > signs.count(-1) > 0
 
 
-def test_boxes_hold_the_thing_but_for_the_jitter(examples: list) -> None:  # type: ignore[type-arg]
+def test_boxes_hold_the_thing_but_for_the_jitter(examples: list[Example]) -> None:
     exact = count = 0
     for one in examples:
         for truth, box in zip(one.truths, one.boxes, strict=True):
@@ -82,7 +82,7 @@ def test_boxes_hold_the_thing_but_for_the_jitter(examples: list) -> None:  # typ
     assert JITTER < 0.2
 
 
-def test_every_question_says_something(examples: list) -> None:  # type: ignore[type-arg]
+def test_every_question_says_something(examples: list[Example]) -> None:
     for one in examples:
         for truth, clicks, box in zip(one.truths, one.clicks, one.boxes, strict=True):
             said = (clicks[:, 2] != 0).any() or not np.isnan(box).any()

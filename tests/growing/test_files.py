@@ -19,9 +19,11 @@ from msformer import growing_pictures
 from msformer.errors import ConfigError, MSFormerError, WeightsError
 from msformer.growing.loop import State, start_state
 from msformer.growing.recipe import Recipe
+from msformer.growing.shard import deep_clicks
 from msformer.growing_files import FORMAT, Places, begin, read_checkpoint, report, write_checkpoint
 from msformer.growing_pictures import draw_curve, draw_sheet
 from msformer.network.prompted import PromptedNet, build_prompted
+from msformer.render import GAP
 from msformer.scenes import SceneOptions
 
 ROW = {"step": 2.0, "loss": 3.5, "one_click": 0.25, "best_of_three": 0.5, "one_box": 0.75}
@@ -39,7 +41,11 @@ def state() -> State:
 def test_all_files_lie_beside_the_model(tmp_path: Path) -> None:
     places = Places.beside(tmp_path / "my.net.safetensors")
     assert places.checkpoint == tmp_path / "my.net.state.safetensors"
-    assert [one.name for one in (places.curve, places.sheet, places.report)] == ["my.net.svg", "my.net.png", "my.net.json"]
+    assert [one.name for one in (places.curve, places.sheet, places.report)] == [
+        "my.net.svg",
+        "my.net.png",
+        "my.net.json",
+    ]
 
 
 @pytest.mark.parametrize("name", ["net", "net.pt", ".safetensors", "net.safetensors.txt", "net.state.safetensors"])
@@ -241,7 +247,7 @@ def test_a_sheet_shows_truth_answer_and_click(monkeypatch: pytest.MonkeyPatch) -
     network = build_prompted(SMALL, torch.Generator().manual_seed(0)).eval()
     monkeypatch.setattr(growing_pictures, "EXAMINED", 3)
     picture = draw_sheet(network, TINY)
-    tall, wide = growing_pictures.TILE + growing_pictures.EDGE, growing_pictures.TILE + growing_pictures.GAP
+    tall, wide = growing_pictures.TILE + growing_pictures.EDGE, growing_pictures.TILE + GAP
     assert picture.dtype == np.uint8
     assert picture.shape == (growing_pictures.EDGE + 4 * tall, 6 * wide, 3)
     first = picture[growing_pictures.EDGE * 2 : growing_pictures.EDGE + tall, :wide]
@@ -255,7 +261,7 @@ def test_a_sheet_of_a_network_that_is_always_right_shows_a_dice_of_one(monkeypat
     from msformer.network.prompted import Decoded
 
     truths: list[torch.Tensor] = []
-    kept = growing_pictures.deep_clicks
+    kept = deep_clicks
 
     def remember(given: torch.Tensor) -> object:
         truths.append(given)

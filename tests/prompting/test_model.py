@@ -108,7 +108,7 @@ def test_a_flipped_bit_anywhere_is_refused(path: Path) -> None:
         spoiled = bytearray(whole)
         spoiled[place] ^= 0x10
         path.write_bytes(spoiled)
-        with pytest.raises(WeightsError, match="net.safetensors"):
+        with pytest.raises(WeightsError, match=r"net\.safetensors"):
             read_model(path)
 
 

@@ -197,7 +197,10 @@ def test_a_thing_keeps_what_a_line_covers_and_loses_what_another_thing_covers() 
     crossed = SceneOptions.plain(tubes=1.0, crossing=1.0, radius=(0.3, 0.3))
     covered = 0
     for seed in range(10):
-        scene, alone = make_scene(seed, options=crossed), make_scene(seed, options=SceneOptions.plain(radius=(0.3, 0.3)))
+        scene, alone = (
+            make_scene(seed, options=crossed),
+            make_scene(seed, options=SceneOptions.plain(radius=(0.3, 0.3))),
+        )
         target = next(thing for thing in scene.things if thing.role == "target").on((128, 128))
         np.testing.assert_array_equal(target, alone.mask)
         covered += bool((scene.instances[target] != scene.instances[target].min()).any())

@@ -39,7 +39,7 @@ def grow(
         Path, typer.Option("--out", "-o", metavar="MODEL", help="File of the network; ends in .safetensors.")
     ],
     recipe: Annotated[
-        RecipeName, typer.Option(help="full: what ships, hours on two cores. short: an eighth of it.")
+        RecipeName, typer.Option(help="full: what ships, hours on two cores. short: about an eighth of it.")
     ] = RecipeName.full,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the first weights and of all scenes.")] = 0,
     steps: Annotated[
@@ -50,7 +50,7 @@ def grow(
         typer.Option(min=1, max=2, help="Processes of one thread each; 2 if left out, where there are two cores."),
     ] = None,
     encoder: Annotated[
-        Encoder, typer.Option(help="How it looks at a picture: the method's two branches, or a U-Net.")
+        Encoder, typer.Option(help="How it looks at a picture: at two scales, as the method does, or by a U-Net.")
     ] = Encoder.dual_branch,
     every: Annotated[
         int | None,
@@ -123,7 +123,8 @@ def _stop() -> Iterator[_Asked]:
     try:
         yield asked
     except KeyboardInterrupt:
-        raise typer.Exit(asked.code or 130) from None
+        typer.echo("ended at once; the same command goes on from the last checkpoint", err=True)
+        raise typer.Exit(asked.code) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

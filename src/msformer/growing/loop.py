@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -64,7 +64,7 @@ def network_of(recipe: Recipe, weights: Tensor) -> PromptedNet:
     return network
 
 
-def grow(recipe: Recipe, state: State, *, processes: int, examine_every: int) -> Iterator[Progress]:
+def grow(recipe: Recipe, state: State, *, processes: int, examine_every: int) -> Generator[Progress, None, None]:
     """Update ``state`` in place until the recipe's steps are done; yields after each update.
 
     Args:

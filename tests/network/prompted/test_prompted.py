@@ -139,9 +139,7 @@ def test_prompts_of_one_picture_share_its_features(network: PromptedNet) -> None
 
 @pytest.mark.parametrize("place", [(r, c) for r in (0, 47, 95) for c in (0, 80, 159)])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_click_at_every_edge_and_corner_is_heard(
-    network: PromptedNet, place: tuple[int, int], sign: float
-) -> None:
+def test_a_click_at_every_edge_and_corner_is_heard(network: PromptedNet, place: tuple[int, int], sign: float) -> None:
     shape = (96, 160)
     image = pictures(1, *shape)
     silent = ask(network, image, prompts([[(0, 0, 0)]], shape=shape))
@@ -158,9 +156,7 @@ def test_a_click_at_every_edge_and_corner_is_heard(
         (0.0, 0.0, 96.0, 160.0), (0.0, 0.0, 96.0, 1.0), (0.0, 0.0, 1.0, 160.0), (40.0, 70.0, 40.0, 70.0),
     ],
 )  # fmt: skip
-def test_a_box_at_every_edge_and_corner_is_heard(
-    network: PromptedNet, box: tuple[float, float, float, float]
-) -> None:
+def test_a_box_at_every_edge_and_corner_is_heard(network: PromptedNet, box: tuple[float, float, float, float]) -> None:
     shape = (96, 160)
     image = pictures(1, *shape)
     silent = ask(network, image, prompts([[(0, 0, 0)]], shape=shape))
