@@ -172,6 +172,7 @@ def test_the_number_of_processes_is_that_of_the_cores_but_at_most_two(
         (("-o", "OUT/a.safetensors", "--steps", "0"), "--steps"),
         (("-o", "OUT/a.safetensors", "--every", "0"), "--every"),
         (("-o", "OUT/a.safetensors", "--seed", "-1"), "--seed"),
+        (("-o", "OUT/a.safetensors", "--seed", str(recipe.LARGEST_SEED + 1)), "--seed"),
         (("-o", "OUT/a.safetensors", "--encoder", "resnet"), "resnet"),
         (("-o", "/proc/none/a.safetensors", "--recipe", "short"), "/proc/none"),
         ((), "--out"),

@@ -14,9 +14,10 @@ from tests.growing.helpers import TINY, grown, same
 from msformer.errors import ConfigError
 from msformer.growing import shard
 from msformer.growing.loop import network_of, start_state
-from msformer.growing.recipe import EXAMINED, RECIPES, Recipe, examination_seed
+from msformer.growing.recipe import EXAMINED, LARGEST_SEED, RECIPES, Recipe, examination_seed
 from msformer.growing_files import read_checkpoint, write_checkpoint
 from msformer.network.prompted import PromptedSizes
+from msformer.scenes import make_scene
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +66,7 @@ def test_the_network_of_weights_shares_them_and_their_order() -> None:
 
 def test_no_update_learns_from_a_scene_that_it_is_examined_on() -> None:
     examined = {examination_seed(index) for index in range(EXAMINED)}
-    for seed in (0, 1, 2**31 - 1):
+    for seed in (0, 1, LARGEST_SEED):
         for recipe in RECIPES.values():
             one = replace(recipe, seed=seed)
             first, last = one.scene_seed(0, 0), one.scene_seed(one.steps - 1, one.scenes - 1)
@@ -73,9 +74,15 @@ def test_no_update_learns_from_a_scene_that_it_is_examined_on() -> None:
             assert not any(first <= known <= last for known in examined)
 
 
+def test_every_seed_that_a_recipe_takes_has_scenes() -> None:
+    recipe = Recipe(seed=LARGEST_SEED, steps=10**7, scenes=1024)
+    assert make_scene(recipe.scene_seed(recipe.steps - 1, recipe.scenes - 1), shape=(33, 33)).mask.shape == (33, 33)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"seed": LARGEST_SEED + 1}, ("seed", "90000", "90001")),
         ({"steps": 0}, ("steps", "1", "0")),
         ({"scenes": 3}, ("scenes", "2", "3")),
         ({"side": 72}, ("side", "16", "72")),
@@ -108,11 +115,9 @@ from msformer.growing import shard
 
 shard.EXAMINED = 2
 recipe = replace(TINY, steps=2)
-if sys.argv[1] == "warm":
-    grown(replace(recipe, seed=1, steps=1))  # what torch imports when it is first used
 opened = []
 sys.addaudithook(lambda event, values: opened.append(str(values[0])) if event == "open" else None)
-if sys.argv[2] == "one more":
+if sys.argv[1] == "one more":
     open(sys.executable, "rb").close()
 state = grown(recipe)
 print(state.step, len(state.curve), len(opened), *opened)
@@ -123,7 +128,7 @@ print(state.step, len(state.curve), len(opened), *opened)
 def test_no_step_of_a_recipe_opens_a_file(more: str, count: int) -> None:
     root = Path(__file__).parents[2]
     result = subprocess.run(
-        [sys.executable, "-c", AUDITED, "warm", more], capture_output=True, text=True, cwd=root, timeout=300,
+        [sys.executable, "-c", AUDITED, more], capture_output=True, text=True, cwd=root, timeout=300,
         env={"PYTHONPATH": f"{root / 'src'}:{root}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

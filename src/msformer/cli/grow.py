@@ -41,7 +41,7 @@ def grow(
     recipe: Annotated[
         RecipeName, typer.Option(help="full: what ships, hours on two cores. short: about an eighth of it.")
     ] = RecipeName.full,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the first weights and of all scenes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=90_000, help="Seed of the first weights and of all scenes.")] = 0,
     steps: Annotated[
         int | None, typer.Option(min=1, max=10**7, help="Updates; as many as the recipe says if left out.")
     ] = None,
