@@ -9,7 +9,7 @@ The tree::
     │   └── NonFiniteImageError  NaN or infinite values
     ├── ReadError            a file cannot be read as an image
     ├── WriteError           a result cannot be written in the format that was asked for
-    ├── WeightsError         a state dict does not fit the released classes              (also ValueError)
+    ├── WeightsError         weights do not fit, or their file is damaged or foreign      (also ValueError)
     └── FitDivergedError     the objective became NaN or infinite
 
 Each message names the argument, the limit and the value that was received.
@@ -45,7 +45,11 @@ class WriteError(MSFormerError):
 
 
 class WeightsError(MSFormerError, ValueError):
-    """A state dict does not have the names or shapes of the released classes."""
+    """Weights that cannot be used.
+
+    A state dict does not have the names or shapes of the released classes; or the file of a grown network, or of one
+    that grows, is missing, damaged, not of this program, or not finite.
+    """
 
 
 class FitDivergedError(MSFormerError):

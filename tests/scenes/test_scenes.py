@@ -153,6 +153,64 @@ def test_every_option_changes_something(name: str) -> None:
     assert sum(not same(*pair) for pair in pairs) >= 4
 
 
+def test_the_targets_among_the_things_are_the_mask() -> None:
+    for seed in range(60):
+        scene = make_scene(seed)
+        targets = np.zeros(scene.mask.shape, dtype=bool)
+        for thing in scene.things:
+            if thing.role == "target":
+                targets |= thing.on((128, 128))
+        np.testing.assert_array_equal(targets, scene.mask)
+
+
+@pytest.mark.parametrize("shape", [(33, 47), (128, 128), (200, 61)])
+def test_things_have_their_window_inside_the_picture_and_a_pixel(shape: tuple[int, int]) -> None:
+    roles = set()
+    for seed in range(40):
+        for thing in make_scene(seed, shape=shape, options=SceneOptions(padding=0.5, container=0.5)).things:
+            sides = []
+            for part, length in zip(thing.window, shape, strict=True):
+                assert 0 <= part.start < part.stop <= length
+                sides.append(part.stop - part.start)
+            assert thing.mask.shape == tuple(sides)
+            assert thing.mask.dtype == np.bool_
+            assert thing.mask.any()
+            assert thing.on(shape).sum() == thing.mask.sum()
+            roles.add(thing.role)
+    assert roles == {"target", "other", "part", "body", "line"}
+
+
+def test_a_part_lies_inside_of_a_thing_and_is_less_than_it() -> None:
+    found = 0
+    for seed in range(60):
+        scene = make_scene(seed, options=SceneOptions(parts=1.0))
+        wholes = [thing.on((128, 128)) for thing in scene.things if thing.role in ("target", "other")]
+        for thing in scene.things:
+            if thing.role == "part":
+                part = thing.on((128, 128))
+                assert any((whole | ~part).all() and whole.sum() > part.sum() for whole in wholes)
+                found += 1
+    assert found > 30
+
+
+def test_a_thing_keeps_what_a_line_covers_and_loses_what_another_thing_covers() -> None:
+    crossed = SceneOptions.plain(tubes=1.0, crossing=1.0, radius=(0.3, 0.3))
+    covered = 0
+    for seed in range(10):
+        scene, alone = (
+            make_scene(seed, options=crossed),
+            make_scene(seed, options=SceneOptions.plain(radius=(0.3, 0.3))),
+        )
+        target = next(thing for thing in scene.things if thing.role == "target").on((128, 128))
+        np.testing.assert_array_equal(target, alone.mask)
+        covered += bool((scene.instances[target] != scene.instances[target].min()).any())
+    assert covered > 3, "lines do cross"
+    pairs = SceneOptions.plain(single=0.0, pair=1.0, radius=(0.3, 0.3))
+    for seed in range(20):
+        first, *second = (one.on((128, 128)) for one in make_scene(seed, options=pairs).things)
+        assert not any((first & one).any() for one in second)
+
+
 def test_an_option_leaves_the_layers_of_others_alone() -> None:
     loud: dict[str, Any] = {"ground_texture": (0.1, 0.1), "hair": 1.0}
     for seed in range(5):

@@ -25,7 +25,9 @@ from msformer.pipeline import regions_of
 from msformer.refine import part_instances
 from msformer.segmentation import Segmentation, versions
 
-NOT_COMPUTING = ("app", "batch", "cli", "demo.py", "phantoms", "render.py")
+NOT_COMPUTING = (
+    "app", "batch", "cli", "demo.py", "growing", "growing_files.py", "growing_pictures.py", "phantoms", "render.py",
+)  # fmt: skip
 """Parts of the package that no score depends on; a change in them does not make a run stale."""
 Record = dict[str, Any]
 """What is known of a run after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -63,7 +64,7 @@ def network_of(recipe: Recipe, weights: Tensor) -> PromptedNet:
     return network
 
 
-def grow(recipe: Recipe, state: State, *, processes: int, examine_every: int) -> Iterator[Progress]:
+def grow(recipe: Recipe, state: State, *, processes: int, examine_every: int) -> Generator[Progress, None, None]:
     """Update ``state`` in place until the recipe's steps are done; yields after each update.
 
     Args:
@@ -180,13 +181,15 @@ def _shards(recipe: Recipe, weights: Tensor, processes: int) -> Iterator[_Gradie
 
 def _serve(connection: Connection, recipe: Recipe, weights: Tensor, gradient: Tensor, shard: int) -> None:
     """Answer with one shard's gradient for each step that is sent, until the other end closes."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # which reach all processes; the first of them decides
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
     network = network_of(recipe, weights)
     _tie(network, weights, gradient)
     while True:
         try:
             step = connection.recv()
-        except (EOFError, OSError, KeyboardInterrupt):
+        except (EOFError, OSError):
             return
         gradient.zero_()
         try:

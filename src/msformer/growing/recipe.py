@@ -13,6 +13,8 @@ from msformer.scenes import SceneOptions
 
 SHARDS = 2
 """Parts that each step's scenes are split into; fixed, so that the weights do not depend on how many processes work."""
+LARGEST_SEED = 90_000
+"""Beyond, seeds of scenes would not fit into 63 bits."""
 WARM_UP = 150
 """Steps over which the learning rate rises."""
 LAST_RATE = 0.02
@@ -57,7 +59,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("seed", 0, 2**31 - 1),
+            ("seed", 0, LARGEST_SEED),
             ("steps", 1, 10**7),
             ("scenes", SHARDS, 1024),
             ("prompts", 1, 64),

@@ -168,7 +168,7 @@ def answer(whole: Looked, said: Said, turns: int = 2) -> tuple[Looked, Alternati
         if window is None:
             break
         near = looked.nearer(window)
-        shown = _seen_from(looked, near, mask)
+        shown = np.clip(_seen_from(looked, near, mask), -30, 30)  # beyond, exponentials overflow
         previous = (1 / (1 + np.exp(-shown)))[None]
         looked, alternatives = near, near.ask([said], previous.astype(np.float32))[0]
     return looked, alternatives
