@@ -33,7 +33,7 @@ Values = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over sets, with the ends of its interval; a set of one picture adds nothing to its width."""
+    """A mean over sets, with the ends of its interval; nan where a set has one picture, which says nothing of it."""
 
     value: float
     low: float
@@ -54,12 +54,14 @@ def values_of(rows: Sequence[Row], group: str, method: str, protocol: str) -> Va
 
 def mean_over_sets(values: Values, seed: int) -> Mean:
     """Mean of the sets' means; the interval resamples the pictures of each set, the sets stay."""
+    mean = float(np.mean([np.mean(list(cases.values())) for cases in values.values()]))
+    if min(len(cases) for cases in values.values()) < 2:
+        return Mean(mean, np.nan, np.nan)
     rng = np.random.default_rng(seed)
     drawn: NDArray[np.float64] = np.zeros(N_RESAMPLES)
     for cases in values.values():
         own = np.array(list(cases.values()))
         drawn += own[rng.integers(len(own), size=(N_RESAMPLES, len(own)))].mean(axis=1) / len(values)
-    mean = float(np.mean([np.mean(list(cases.values())) for cases in values.values()]))
     low, high = np.quantile(drawn, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return Mean(mean, float(low), float(high))
 
@@ -173,8 +175,8 @@ def verdict(found: Mapping[str, Values], seed: int, *, fewer: bool) -> str:
         gap = mean_over_sets(both, seed)
         apart = gap.low > 0 if sign > 0 else gap.high < 0
         text += f"{first[0].upper()}{first[1:]} is ahead" if apart else "The two are not told apart"
-        text += f": the paired difference is {_signed(gap.value, fewer)} "
-        text += f"({_signed(gap.low, fewer)} to {_signed(gap.high, fewer)}). "
+        text += f": the paired difference is {_signed(gap.value, fewer)}"
+        text += ". " if np.isnan(gap.low) else f" ({_signed(gap.low, fewer)} to {_signed(gap.high, fewer)}). "
     best = 0
     for name in sets:
         own = {one: float(np.mean(list(values[name].values()))) for one, values in found.items() if name in values}
@@ -270,6 +272,8 @@ def _median(values: Sequence[float | None]) -> str:
 
 
 def _interval(mean: Mean, fewer: bool = False) -> str:
+    if np.isnan(mean.low):
+        return _number(mean.value, fewer)
     return f"{_number(mean.value, fewer)} ({_number(mean.low, fewer)}–{_number(mean.high, fewer)})"
 
 

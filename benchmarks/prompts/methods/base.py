@@ -1,4 +1,7 @@
-"""The one call that every method answers to: a picture is looked at once, then asked about."""
+"""The one call that every method answers to: a picture is looked at once, then asked about.
+
+No ground truth is looked for in this folder, and ``msformer.evaluation`` is unknown to it: what a forest learns is given.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.evaluation.prompts import Box, Click
 from msformer.image import Image, Mask
 from msformer.prepare import NoData, find_no_data_in, intensity_range, resample, to_unit_range
 
+Click: TypeAlias = tuple[int, int, int]
+"""Row and column in px, and 1 on the object, -1 beside it."""
+Box: TypeAlias = tuple[int, int, int, int]
+"""First row, first column, end row, end column in px."""
 LONGEST = 640
 """Longest side in px of the picture that methods see; answers are of native size."""
 Answer: TypeAlias = tuple[Mask, float]

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods.base import Answer, Picture
+from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
 from benchmarks.prompts.methods.tree import Found, alternatives, find_regions_of, holds
-from msformer.evaluation.prompts import Box, Click
 from msformer.image import Mask
 from msformer.prepare import resample
 from msformer.regions import Region

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods.base import Answer, Picture
-from msformer.evaluation.prompts import Box, Click
+from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
 from msformer.image import Mask
 from msformer.network.prompted import PromptedNet
 from msformer.prompting.looked import Looked, Said, answer, look, on_picture

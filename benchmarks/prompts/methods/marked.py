@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods.base import Answer, Picture, on_grid, reduced
-from msformer.evaluation.prompts import Box, Click
+from benchmarks.prompts.methods.base import Answer, Box, Click, Picture, on_grid, reduced
 from msformer.image import Mask
 from msformer.prepare import resample
 from msformer.refine import smooth_to_native

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods.base import Answer, Picture
+from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
 from msformer.answer import make_scene
 from msformer.config import Config
-from msformer.evaluation.prompts import Box, Click, intersection_over_union
 from msformer.focus import Focus, find_focus
 from msformer.foreground.single import rank_regions
 from msformer.image import Mask
+from msformer.morphology import dice
 from msformer.prepare import NoData, Prepared, find_no_data_in, prepare
 from msformer.refine import enlarge, refine_mask, smooth_to_native
 from msformer.regions import Ground, Region, region_view
 
 PRESET = "general"
-APART = 0.8
-"""Regions that share more than this (intersection over union) are no alternatives of each other."""
+APART = 0.9
+"""Regions with at least this Dice between them are no alternatives of each other."""
 ALTERNATIVES = 3
 
 
@@ -105,7 +105,7 @@ def alternatives(found: Found, order: Sequence[int], count: int = ALTERNATIVES) 
     masks: list[Mask] = []
     for index in order:
         mask = found.regions[index].on(found.grid)
-        if all(intersection_over_union(mask, other) < APART for other in masks):
+        if all(dice(mask, other) < APART for other in masks):
             taken.append(int(index))
             masks.append(mask)
         if len(taken) == count:

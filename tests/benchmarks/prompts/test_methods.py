@@ -158,3 +158,11 @@ def test_a_forest_needs_its_file() -> None:
     assert FOREST in METHODS
     with pytest.raises(ValueError, match="needs the file"):
         method_of(FOREST)
+
+
+def test_methods_know_nothing_of_the_evaluation() -> None:
+    sources = sorted((Path(__file__).parents[3] / "benchmarks" / "prompts" / "methods").glob("*.py"))
+    assert len(sources) == 6
+    for source in sources:
+        names = [line for line in source.read_text(encoding="utf-8").splitlines() if "import" in line.split()]
+        assert not any("evaluation" in line for line in names), source.name
