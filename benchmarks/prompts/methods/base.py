@@ -1,6 +1,6 @@
 """The one call that every method answers to: a picture is looked at once, then asked about.
 
-No ground truth is looked for in this folder, and ``msformer.evaluation`` is unknown to it: what a forest learns is given.
+No ground truth is looked for in this folder, which does not know ``msformer.evaluation``; a forest is given its own.
 """
 
 from __future__ import annotations
