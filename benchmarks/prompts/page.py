@@ -134,8 +134,8 @@ def made_by(results: Mapping[str, Any]) -> str:
         f"{', '.join(f'{name} {number}' for name, number in versions.items())})."
     )
     if model is not None:
-        kind = "that ships" if model["ships"] else "of another file than the one that ships"
-        text += f" The grown network is the one {kind}, digest `{model['digest'][:16]}`."
+        kind = "the one that ships" if model["ships"] else "from another file than the one that ships"
+        text += f" The grown network is {kind}, digest `{model['digest'][:16]}`."
     return text
 
 
