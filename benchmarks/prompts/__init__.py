@@ -1,0 +1,1 @@
+"""What a person gets who points: clicks and boxes, the same ones for every method."""

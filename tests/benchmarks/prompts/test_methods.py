@@ -1,0 +1,168 @@
+"""Methods on a picture that none of them can get wrong, and their marks."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks.prompts.methods import FOREST, METHODS, method_of
+from benchmarks.prompts.methods.base import Picture, reduced
+from benchmarks.prompts.methods.forest import Forest, Table, fit, table_of, told
+from benchmarks.prompts.methods.grown import Grown
+from benchmarks.prompts.methods.marked import GROUND, OBJECT, marks_of
+from benchmarks.prompts.methods.tree import find_regions_of
+from benchmarks.prompts.run import _fit_without
+from numpy.typing import NDArray
+
+from msformer.image import Image, Mask
+from msformer.morphology import dice
+from msformer.prompting.looked import Said
+
+SHAPE = 131, 173
+CLASSIC = ("GrabCut", "random walker", "watershed", "region tree")
+
+
+def disc_picture() -> tuple[Picture, Mask]:
+    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    truth = np.asarray((rows - 60) ** 2 + (columns - 70) ** 2 <= 30**2)
+    noise = np.random.default_rng(0).normal(0, 4, (*SHAPE, 3))
+    pixels = np.where(truth[:, :, None], (190, 60, 50), (90, 120, 140)) + noise
+    return Picture.of(Image.from_array(np.clip(pixels, 0, 255).astype(np.uint8))), truth
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_a_disc_is_found_by_a_click_and_by_a_box(name: str) -> None:
+    picture, truth = disc_picture()
+    prompter = method_of(name)(picture)
+    by_click = prompter.answer([(60, 70, 1)], None, None)
+    assert dice(max(by_click, key=lambda one: one[1])[0], truth) > 0.9
+    by_box = prompter.answer([], (30, 40, 91, 101), None)
+    assert dice(max(by_box, key=lambda one: one[1])[0], truth) > 0.9
+    assert all(mask.shape == SHAPE and mask.dtype == bool for mask, _ in [*by_click, *by_box])
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_clicks_at_every_edge_are_answered(name: str) -> None:
+    picture, _ = disc_picture()
+    prompter = method_of(name)(picture)
+    for place in ((0, 0), (0, SHAPE[1] - 1), (SHAPE[0] - 1, 0), (SHAPE[0] - 1, SHAPE[1] - 1)):
+        answers = prompter.answer([(60, 70, 1), (*place, -1)], None, np.zeros(SHAPE, dtype=bool))
+        assert all(not mask[place] for mask, _ in answers)
+        assert all(mask.shape == SHAPE for mask, _ in prompter.answer([(*place, 1)], None, None))
+
+
+def test_marks_are_discs_and_the_frame_and_the_box() -> None:
+    field = np.ones((29, 37), dtype=bool)
+    field[:, :5] = False
+    marks = marks_of(field, [(14, 20, 1), (14, 30, -1)], None)
+    assert (marks[0] == GROUND).all()
+    assert (marks[:, :6] == GROUND).all()  # what shows nothing, and the frame of what does
+    assert marks[14, 6] == 0
+    assert [int(marks[14, column]) for column in (16, 17, 20, 23, 24)] == [0, OBJECT, OBJECT, OBJECT, 0]
+    assert [int(marks[14, column]) for column in (26, 27, 33, 34)] == [0, GROUND, GROUND, 0]
+    boxed = marks_of(np.ones((29, 37), dtype=bool), [], (5, 7, 18, 24))
+    assert (boxed[5:18, 7:24] != GROUND).all()
+    assert np.count_nonzero(boxed == GROUND) == 29 * 37 - 13 * 17
+    assert boxed[11, 15] == OBJECT
+    assert boxed[5, 7] == 0
+
+
+def test_a_picture_is_reduced_and_never_enlarged() -> None:
+    assert reduced((2016, 3024), 640) == (427, 640)
+    assert reduced((64, 48), 640) == (64, 48)
+
+
+class Half:
+    """An engine that marks the half of the picture above the click."""
+
+    def __init__(self) -> None:
+        self.said: list[Said] = []
+
+    def look(self, pixels: NDArray[np.float32], valid: Mask) -> tuple[int, int]:
+        return valid.shape[0], valid.shape[1]
+
+    def answer(
+        self, looked: tuple[int, int], said: Said, previous: Mask | None
+    ) -> list[tuple[NDArray[np.float32], float]]:
+        self.said.append(said)
+        plane = np.full(looked, -1.0, dtype=np.float32)
+        plane[: round(said.clicks[0][0] * looked[0])] = 1
+        return [(plane, 0.5)]
+
+
+def test_any_engine_can_be_asked_and_is_told_places_as_shares() -> None:
+    engine = Half()
+    image = Image.from_array(np.random.default_rng(0).integers(0, 255, (1300, 97), dtype=np.uint8))
+    prompter = Grown(engine, Picture.of(image))
+    ((mask, expected),) = prompter.answer([(649, 48, 1), (1299, 0, -1)], (130, 0, 1300, 97), None)
+    assert mask.shape == (1300, 97)
+    assert expected == 0.5
+    assert mask[:640].all()
+    assert not mask[660:].any()
+    said = engine.said[0]
+    assert said.box == (0.1, 0.0, 1.0, 1.0)
+    assert list(said.clicks[0]) == pytest.approx([649.5 / 1300, 0.5, 1])
+    assert said.clicks[1][2] is False
+
+
+def test_a_forest_is_told_where_the_click_is() -> None:
+    picture, truth = disc_picture()
+    found = find_regions_of(picture)
+    assert found is not None
+    held, middle = told(found, (60, 70, 1))
+    _, aside = told(found, (60, 46, 1))
+    # Of the disc: the deepest point, then near its border and most of a radius from its middle.
+    best = max(range(len(held)), key=lambda i: dice(found.native(found.regions[held[i]], ()), truth))
+    assert middle[best, -3] > 0.9
+    assert middle[best, -2] < 0.15
+    assert aside[:, -2].max() > 0.6
+    assert told(found, (0, 0, 1))[1].shape[1] == middle.shape[1]
+
+
+def test_a_forest_finds_the_disc_that_it_was_fitted_on(tmp_path: Path) -> None:
+    picture, truth = disc_picture()
+    table = table_of(picture, truth, (60, 70, 1))
+    assert table is not None
+    assert table[1].max() > 0.9
+    _, path = _fit_without(("other", [("own", table)] * 5, 0, tmp_path / "forest"))
+    assert path is not None
+    answers = Forest(path, picture).answer([(60, 70, 1)], None, None)
+    assert max(dice(mask, truth) for mask, _ in answers) > 0.9
+    assert Forest(path, picture).answer([], (30, 40, 91, 101), None) == []
+
+
+def test_a_forest_never_sees_its_own_set(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).random((200, 3)).astype(np.float32)
+    known: list[tuple[str, Table]] = [("rising", (rows, rows[:, 0])), ("falling", (rows, 1 - rows[:, 0]))]
+    steps = {}
+    for name in ("rising", "falling"):
+        path = _fit_without((name, known, 0, tmp_path / name))[1]
+        assert path is not None
+        low, high = pickle.loads(path.read_bytes()).predict([[0.1, 0.5, 0.5], [0.9, 0.5, 0.5]])
+        steps[name] = high - low
+    assert steps["rising"] < -0.5 < 0.5 < steps["falling"]
+    assert _fit_without(("rising", known[:1], 0, tmp_path / "none"))[1] is None
+
+
+def test_the_same_seed_fits_the_same_forest() -> None:
+    rng = np.random.default_rng(0)
+    table = rng.random((40, 5)).astype(np.float32), rng.random(40).astype(np.float32)
+    first, again, other = (fit([("one", table)], seed).predict(table[0]) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_a_forest_needs_its_file() -> None:
+    assert FOREST in METHODS
+    with pytest.raises(ValueError, match="needs the file"):
+        method_of(FOREST)
+
+
+def test_methods_know_nothing_of_the_evaluation() -> None:
+    sources = sorted((Path(__file__).parents[3] / "benchmarks" / "prompts" / "methods").glob("*.py"))
+    assert len(sources) == 6
+    for source in sources:
+        names = [line for line in source.read_text(encoding="utf-8").splitlines() if "import" in line.split()]
+        assert not any("evaluation" in line for line in names), source.name
