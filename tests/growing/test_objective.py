@@ -14,10 +14,9 @@ from msformer.growing.objective import (
     OF_ALL,
     hard_dice,
     mask_loss,
-    patch_affinity,
     unprompted_loss,
 )
-from msformer.network.prompted import Decoded
+from msformer.network.prompted import Decoded, patch_affinity
 
 LOG2 = math.log(2)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
 from msformer.image import Mask
 from msformer.network.prompted import PromptedNet
-from msformer.prompting.looked import Looked, Said, answer, look, on_picture
+from msformer.prompting.looked import Alternatives, Looked, Said, answer, further, look, on_picture
 from msformer.prompting.view import resized
 
 
@@ -22,13 +22,15 @@ class Engine(Protocol):
     def look(self, pixels: NDArray[np.float32], valid: Mask) -> Any:
         """Look at a picture ``(h, w, C)`` that shows something where ``valid`` ``(h, w)``."""
 
-    def answer(self, looked: Any, said: Said, previous: Mask | None) -> list[tuple[NDArray[np.float32], float]]:
-        """Maps ``(h, w)``, positive inside, and the Dice that each expects; ``previous`` ``(h, w)`` or None."""
+    def answer(
+        self, looked: Any, said: Said, before: Any | None
+    ) -> tuple[list[tuple[NDArray[np.float32], float]], Any]:
+        """Maps ``(h, w)``, positive inside, with the Dice that each expects; and what to go on from next time."""
 
 
 @dataclass(frozen=True, eq=False)
 class LookedEngine:
-    """``msformer.prompting.looked``, which is told of all clicks at once and of no earlier mask."""
+    """``msformer.prompting.looked``: each further click is told beside the answer so far."""
 
     network: PromptedNet
 
@@ -36,12 +38,15 @@ class LookedEngine:
         """Look at a picture."""
         return look(self.network, pixels, valid)
 
-    def answer(self, looked: Looked, said: Said, previous: Mask | None) -> list[tuple[NDArray[np.float32], float]]:
-        """Answer from the whole picture, then from nearer."""
-        near, found = answer(looked, said)
-        return [
+    def answer(
+        self, looked: Looked, said: Said, before: tuple[Looked, Alternatives] | None
+    ) -> tuple[list[tuple[NDArray[np.float32], float]], tuple[Looked, Alternatives]]:
+        """Answer from the whole picture and from nearer, or go on from there."""
+        near, found = answer(looked, said) if before is None else further(looked, before, said)
+        maps = [
             (on_picture(near, plane), float(value)) for plane, value in zip(found.logits, found.expected, strict=True)
         ]
+        return maps, (near, found)
 
 
 class Grown:
@@ -50,6 +55,7 @@ class Grown:
     def __init__(self, engine: Engine, picture: Picture) -> None:
         self._engine, self._shape = engine, picture.shape
         self._looked = engine.look(picture.pixels, picture.valid)
+        self._before: Any | None = None
 
     def answer(self, clicks: Sequence[Click], box: Box | None, previous_mask: Mask | None) -> list[Answer]:
         """Three nested answers."""
@@ -58,5 +64,6 @@ class Grown:
             tuple(((row + 0.5) / height, (column + 0.5) / width, sign > 0) for row, column, sign in clicks),
             None if box is None else (box[0] / height, box[1] / width, box[2] / height, box[3] / width),
         )
-        found = self._engine.answer(self._looked, said, previous_mask)
+        before = None if previous_mask is None else self._before
+        found, self._before = self._engine.answer(self._looked, said, before)
         return [(resized(plane, self._shape) > 0, value) for plane, value in found]

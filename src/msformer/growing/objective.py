@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from msformer.network.prompted import Decoded, Features
+from msformer.network.prompted import Decoded, Features, patch_affinity
 from msformer.objective import inter_scale_loss, intra_scale_loss
 
 OF_ALL = 0.1
@@ -19,10 +19,6 @@ BORDERS = 0.1
 SCALES = 0.05
 """Weights of the expected Dice, of objects and borders without a prompt, and of the method's two terms, beside the
 masks at 1: each of them helps the masks and must not lead them."""
-PATCH = 4
-"""Side in tokens of the patches whose affinity with the patches one token further is to be the identity."""
-SHARPNESS = 10.0
-"""Scale of cosines between patches before the softmax."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +83,3 @@ def scale_losses(features: Features) -> Tensor:
         return SCALES * intra
     inter = inter_scale_loss(features.context_fine.float(), features.context_coarse.float())
     return SCALES * (inter + intra)
-
-
-def patch_affinity(fused: Tensor) -> Tensor:
-    """How much each patch of ``(B, D, h, w)`` resembles each patch one token further: ``(B, n, n)``, rows sum to 1."""
-    first, second = (
-        F.normalize(F.unfold(one, PATCH, stride=PATCH), dim=1) for one in (fused[:, :, :-1, :-1], fused[:, :, 1:, 1:])
-    )
-    return torch.softmax(SHARPNESS * (second.transpose(1, 2) @ first), dim=-1)

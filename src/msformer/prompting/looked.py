@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from msformer.image import Mask
 from msformer.network.prompted import Features, PromptedNet, Prompts
@@ -18,6 +19,8 @@ AROUND = 0.5
 """What is looked at from nearer beyond each side of the answer's box, as a share of that side."""
 LEAST_NEAR = 0.12
 """Smallest side of what is looked at from nearer, as a share of the picture's: below, there are no px to see."""
+SURE = 6.0
+"""Log-odds that count as certain when two answers are averaged: beyond, one of them would overrule the other."""
 IN_ALL = 32
 """Prompts answered in one pass, which bounds memory."""
 
@@ -89,11 +92,23 @@ class Looked:
             masks = None if previous is None else previous[start : start + IN_ALL]
             with torch.inference_mode():
                 features = self.features.of(torch.zeros(len(some), dtype=torch.long))
-                decoded = self.network.decode(features, self._prompts(some, masks))
+                decoded = self.network.decode(features, self.prompts(some, masks))
                 expected = torch.sigmoid(decoded.expected).numpy()
                 logits = decoded.logits.numpy()
             result += [Alternatives(one, many) for one, many in zip(logits, expected, strict=True)]
         return result
+
+    def input(self) -> Tensor:
+        """What the network was given, ``(1, IN_CHANNELS, *shape)``."""
+        rows, columns = self.part
+        return _input(self.pixels[rows, columns], self.valid[rows, columns], self.shape)
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture that were looked at."""
+        top, left, bottom, end = self.window
+        height, width = self.valid.shape
+        return slice(round(top * height), round(bottom * height)), slice(round(left * width), round(end * width))
 
     def nearer(self, window: Box) -> Looked:
         """Look at a part of the picture from nearer."""
@@ -105,7 +120,8 @@ class Looked:
             maps = [torch.sigmoid(one)[0].numpy() for one in self.network.without_prompt(self.features)]
         return resized(maps[0], self.shape), resized(maps[1], self.shape)
 
-    def _prompts(self, said: list[Said], previous: NDArray[np.float32] | None) -> Prompts:
+    def prompts(self, said: list[Said], previous: NDArray[np.float32] | None) -> Prompts:
+        """What is said, in px of the part that was looked at; arguments as in ``ask``."""
         most = max((len(one.clicks) for one in said), default=0)
         clicks = torch.zeros(len(said), max(most, 1), 3)
         boxes = torch.full((len(said), 4), torch.nan)
@@ -142,36 +158,56 @@ def _look(network: PromptedNet, pixels: NDArray[np.float32], valid: Mask, window
     rows = slice(int(window[0] * height), max(int(np.ceil(window[2] * height)), int(window[0] * height) + 1))
     columns = slice(int(window[1] * width), max(int(np.ceil(window[3] * width)), int(window[1] * width) + 1))
     window = (rows.start / height, columns.start / width, rows.stop / height, columns.stop / width)
-    part = pixels[rows, columns]
-    shape = view_shape((part.shape[0], part.shape[1]), SIDE)
-    image = torch.from_numpy(as_input(part, valid[rows, columns], shape))[None]
+    shape = view_shape((rows.stop - rows.start, columns.stop - columns.start), SIDE)
     with torch.inference_mode():
-        features = network.encode(image.to(memory_format=torch.channels_last))
+        features = network.encode(_input(pixels[rows, columns], valid[rows, columns], shape))
     return Looked(network, pixels, valid, window, features, shape)
 
 
-def answer(whole: Looked, said: Said, turns: int = 2) -> tuple[Looked, Alternatives]:
-    """Answer one prompt: from the whole picture, then, where the answer is small, again from nearer.
+def _input(pixels: NDArray[np.float32], valid: Mask, shape: tuple[int, int]) -> Tensor:
+    """What the network takes of a part of a picture, ``(1, IN_CHANNELS, *shape)``."""
+    return torch.from_numpy(as_input(pixels, valid, shape))[None].contiguous(memory_format=torch.channels_last)
 
-    Args:
-        whole: The picture.
-        said: What is said of the object.
-        turns: How often it is looked at from nearer, at most.
+
+def answer(whole: Looked, said: Said) -> tuple[Looked, Alternatives]:
+    """Answer one prompt: from the whole picture and, where the answer is small, from nearer as well.
+
+    From nearer the border is seen better, from farther what the object is: the mean of both is better than either
+    (``docs/prompts.md``).
 
     Returns:
         The part that the answer is about, and the alternatives there.
     """
-    looked, alternatives = whole, whole.ask([said])[0]
-    for _ in range(turns):
-        mask = alternatives.logits[alternatives.best]
-        window = _around(looked, mask > 0, said)
-        if window is None:
-            break
-        near = looked.nearer(window)
-        shown = np.clip(_seen_from(looked, near, mask), -30, 30)  # beyond, exponentials overflow
-        previous = (1 / (1 + np.exp(-shown)))[None]
-        looked, alternatives = near, near.ask([said], previous.astype(np.float32))[0]
-    return looked, alternatives
+    first = whole.ask([said])[0]
+    mask = first.logits[first.best]
+    window = _around(whole, mask > 0, said)
+    if window is None:
+        return whole, first
+    near = whole.nearer(window)
+    shown = np.stack([_seen_from(whole, near, one) for one in np.clip(first.logits, -SURE, SURE)])
+    previous = 1 / (1 + np.exp(-shown[first.best]))[None]
+    second = near.ask([said], previous.astype(np.float32))[0]
+    logits = (shown + np.clip(second.logits, -SURE, SURE)) / 2
+    expected = (first.expected + second.expected) / 2
+    return near, Alternatives(logits.astype(np.float32), expected.astype(np.float32))
+
+
+def further(whole: Looked, before: tuple[Looked, Alternatives], said: Said) -> tuple[Looked, Alternatives]:
+    """Answer the same prompt with one more click: one pass of the decoder, from where it was looked at before.
+
+    Args:
+        whole: The picture.
+        before: What was answered so far.
+        said: Everything that is said of the object by now.
+    """
+    looked, alternatives = before
+    top, left, bottom, end = looked.window
+    mask = alternatives.logits[alternatives.best]
+    if any(not (top <= down < bottom and left <= right < end) for down, right, _ in said.clicks):
+        mask = _seen_from(whole, whole, on_picture(looked, mask))
+        looked = whole
+    previous = 1 / (1 + np.exp(-np.clip(mask, -SURE, SURE)))[None]
+    return looked, looked.ask([said], previous.astype(np.float32))[0]
 
 
 def _around(looked: Looked, mask: Mask, said: Said) -> Box | None:
@@ -197,14 +233,19 @@ def _around(looked: Looked, mask: Mask, said: Said) -> Box | None:
     pixels = looked.valid.shape
     side = max((box[2] - box[0]) * pixels[0], (box[3] - box[1]) * pixels[1]) * (1 + 2 * AROUND)
     side = max(side, LEAST_NEAR * max(pixels))
-    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    reach = side / pixels[0] / 2, side / pixels[1] / 2
-    return (
-        max(middle[0] - reach[0], 0.0),
-        max(middle[1] - reach[1], 0.0),
-        min(middle[0] + reach[0], 1.0),
-        min(middle[1] + reach[1], 1.0),
+    rows_seen, columns_seen = (
+        _interval((box[first] + box[first + 2]) / 2, side / length)
+        for first, length in zip((0, 1), pixels, strict=True)
     )
+    return rows_seen[0], columns_seen[0], rows_seen[1], columns_seen[1]
+
+
+def _interval(middle: float, length: float) -> tuple[float, float]:
+    """An interval within [0, 1] of a length, around its middle or, at the ends, as near to that as it goes."""
+    if length >= 1:
+        return 0.0, 1.0
+    first = min(max(middle - length / 2, 0.0), 1.0 - length)
+    return first, first + length
 
 
 def _seen_from(old: Looked, new: Looked, plane: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -219,14 +260,7 @@ def _seen_from(old: Looked, new: Looked, plane: NDArray[np.float32]) -> NDArray[
 
 def on_picture(looked: Looked, logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """A map of the part that was looked at, on the whole picture: ``(H, W)``, far below 0 outside."""
-    height, width = looked.valid.shape
-    top, left, bottom, end = looked.window
-    rows, columns = slice(round(top * height), round(bottom * height)), slice(round(left * width), round(end * width))
-    whole = np.full((height, width), -20.0, dtype=np.float32)
+    rows, columns = looked.part
+    whole = np.full(looked.valid.shape, -20.0, dtype=np.float32)
     whole[rows, columns] = resized(logits, (rows.stop - rows.start, columns.stop - columns.start))
     return whole
-
-
-def with_network(looked: Looked, network: PromptedNet) -> Looked:
-    """The same picture, looked at by another network."""
-    return replace(_look(network, looked.pixels, looked.valid, looked.window), pixels=looked.pixels)

@@ -79,17 +79,19 @@ class Half:
 
     def __init__(self) -> None:
         self.said: list[Said] = []
+        self.before: list[int | None] = []
 
     def look(self, pixels: NDArray[np.float32], valid: Mask) -> tuple[int, int]:
         return valid.shape[0], valid.shape[1]
 
     def answer(
-        self, looked: tuple[int, int], said: Said, previous: Mask | None
-    ) -> list[tuple[NDArray[np.float32], float]]:
+        self, looked: tuple[int, int], said: Said, before: int | None
+    ) -> tuple[list[tuple[NDArray[np.float32], float]], int]:
         self.said.append(said)
+        self.before.append(before)
         plane = np.full(looked, -1.0, dtype=np.float32)
         plane[: round(said.clicks[0][0] * looked[0])] = 1
-        return [(plane, 0.5)]
+        return [(plane, 0.5)], len(self.said)
 
 
 def test_any_engine_can_be_asked_and_is_told_places_as_shares() -> None:
@@ -105,6 +107,9 @@ def test_any_engine_can_be_asked_and_is_told_places_as_shares() -> None:
     assert said.box == (0.1, 0.0, 1.0, 1.0)
     assert list(said.clicks[0]) == pytest.approx([649.5 / 1300, 0.5, 1])
     assert said.clicks[1][2] is False
+    prompter.answer([(649, 48, 1)], None, mask)
+    prompter.answer([(649, 48, 1)], None, None)
+    assert engine.before == [None, 1, None], "it goes on from its last answer where there is a mask so far"
 
 
 def test_a_forest_is_told_where_the_click_is() -> None:

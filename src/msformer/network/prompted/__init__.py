@@ -1,5 +1,6 @@
 """The prompted network: the method's two branches, batched, behind clicks, boxes and masks. Pure PyTorch modules."""
 
+from msformer.network.prompted.affinity import patch_affinity
 from msformer.network.prompted.decoder import ALTERNATIVES, Decoded
 from msformer.network.prompted.encoder import Features
 from msformer.network.prompted.network import (
@@ -21,4 +22,5 @@ __all__ = [
     "PromptedSizes",
     "Prompts",
     "build_prompted",
+    "patch_affinity",
 ]
