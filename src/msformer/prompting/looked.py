@@ -204,7 +204,7 @@ def further(whole: Looked, before: tuple[Looked, Alternatives], said: Said) -> t
     top, left, bottom, end = looked.window
     mask = alternatives.logits[alternatives.best]
     if any(not (top <= down < bottom and left <= right < end) for down, right, _ in said.clicks):
-        mask = _seen_from(whole, whole, on_picture(looked, mask))
+        mask = resized(on_picture(looked, mask), whole.shape)
         looked = whole
     previous = 1 / (1 + np.exp(-np.clip(mask, -SURE, SURE)))[None]
     return looked, looked.ask([said], previous.astype(np.float32))[0]
@@ -237,7 +237,8 @@ def _around(looked: Looked, mask: Mask, said: Said) -> Box | None:
         _interval((box[first] + box[first + 2]) / 2, side / length)
         for first, length in zip((0, 1), pixels, strict=True)
     )
-    return rows_seen[0], columns_seen[0], rows_seen[1], columns_seen[1]
+    window = rows_seen[0], columns_seen[0], rows_seen[1], columns_seen[1]
+    return None if window == (0.0, 0.0, 1.0, 1.0) else window
 
 
 def _interval(middle: float, length: float) -> tuple[float, float]:
