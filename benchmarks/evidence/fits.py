@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from benchmarks.common import PRESET_OF_SET
+from benchmarks.evidence.asked import Pointed
 from benchmarks.evidence.pictures import Answered, Picture, Seen, scene_shape
 from msformer import confidence
 from msformer.foreground.evidence import FARTHEST
@@ -165,3 +166,23 @@ def fit_crowd(rows: Sequence[Answered], ridge: float = 0.001) -> tuple[float, fl
 
     offset, slope = minimize(loss, np.zeros(2)).x
     return round(float(offset - slope * mean / scale), 4), round(float(slope / scale), 4)
+
+
+def fit_prompted(rows: Sequence[Pointed], ridge: float = 0.001) -> tuple[float, float]:
+    """Fit the log-odds that the answer to a click is right: slope and offset over those of the Dice that it expects.
+
+    Every group counts alike. A ridge pulls the slope to 1, where what is expected needs no correction.
+    """
+    found = [(row, row.expected) for row in rows if row.expected is not None]
+    expects = np.array([confidence.expected_log_odds(expected) for _, expected in found])
+    target = np.array([row.dice >= confidence.GOOD for row, _ in found], dtype=np.float64)
+    groups = [row.group for row, _ in found]
+    weight = np.array([1 / groups.count(group) for group in groups])
+    weight /= weight.sum()
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        odds = weights[0] * expects + weights[1]
+        return float((weight * (np.logaddexp(0, odds) - target * odds)).sum() + ridge * (weights[0] - 1) ** 2)
+
+    slope, offset = minimize(loss, np.array(confidence.PROMPTED)).x
+    return round(float(slope), 4), round(float(offset), 4)

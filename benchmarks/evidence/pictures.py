@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import PRESET_OF_SET
 from msformer import confidence
-from msformer.answer import find_answer
+from msformer.answer import Glance, find_answer
 from msformer.config import Config
 from msformer.evaluation.files import read_truth
 from msformer.focus import find_focus
@@ -22,7 +22,7 @@ from msformer.io import read
 from msformer.kinds import describe_picture, has_colour
 from msformer.morphology import dice
 from msformer.prepare import find_no_data_in, prepare, resample
-from msformer.regions import Ground, find_regions, region_features, region_view
+from msformer.regions import Ground, Region, find_regions, region_features, region_view
 from msformer.scenes import SceneOptions, make_scene
 
 Case = tuple[str, Path, Path]
@@ -94,11 +94,16 @@ def picture(group: str, image: Image, truth: Mask, preset: str) -> Picture | Non
     regions = find_regions(view.planes, view.valid)
     if not regions:
         return None
-    small = resample(truth.astype(np.float32), view.shape, "area")[:, :, 0]
+    features = region_features(regions, Ground.of(view.planes, view.valid))
+    return Picture(group, features, region_dice(regions, truth, view.shape))
+
+
+def region_dice(regions: Sequence[Region], truth: Mask, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Dice ``(n,)`` of regions of a grid of ``shape`` with a truth ``(H, W)``, of whose px there are parts on it."""
+    small = resample(truth.astype(np.float32), shape, "area")[:, :, 0]
     shared = np.array([float(small[region.window][region.mask].sum()) for region in regions])
     area = np.array([region.area for region in regions])
-    features = region_features(regions, Ground.of(view.planes, view.valid))
-    return Picture(group, features, 2 * shared / (area + float(small.sum())))
+    return np.asarray(2 * shared / (area + float(small.sum())))
 
 
 def scene_answers(seed: int) -> list[Answered]:
@@ -117,12 +122,12 @@ def answers(group: str, name: str, image: Image, truth: Mask) -> list[Answered]:
     """What every plausible preset finds in an image."""
     auto = Config.from_preset("auto")
     focus, no_data = find_focus(image.shape, auto.hints), find_no_data_in(image)
-    bench = confidence.Bench.of(image, no_data)
+    bench, glance = confidence.Bench.of(image, no_data), Glance(image, no_data, auto.grown)
     found = []
     for preset in plausible_presets(image):
         settings = trial_settings(Config.from_preset(preset))
         prepared = prepare(image, settings.prepare, no_data)
-        answer = find_answer(prepared, focus, settings)
+        answer = find_answer(prepared, focus, settings, glance)
         shape = answer.detail_mask.shape
         small = resample(truth.astype(np.float32), (shape[0], shape[1]), "area")[:, :, 0] >= 0.5
         features = confidence.answer_features(answer, prepared, bench, settings)

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evidence.fits import Model, fit_kinds, fit_trust
+from benchmarks.evidence.asked import Asked, Pointed
+from benchmarks.evidence.fits import Model, fit_kinds, fit_prompted, fit_regions, fit_trust
 from benchmarks.evidence.pictures import Answered, Picture, Seen
 from msformer import confidence
 from msformer.kinds import kind_probabilities
+
+
+@dataclass(frozen=True)
+class Added:
+    """What the grown network adds in one set: mean Dice of what is taken.
+
+    Attributes:
+        name: The set.
+        count: Its pictures.
+        alone: By the evidence of regions, no network asked.
+        scenes: With the network, by weights fitted on scenes.
+        others: The same fitted on the other sets.
+        best: The best candidate, by the truth.
+    """
+
+    name: str
+    count: int
+    alone: float
+    scenes: float
+    others: float
+    best: float
 
 
 def kind_of(group: str) -> str:
@@ -88,3 +110,38 @@ def left_out(scenes: Sequence[Answered], real: Sequence[Answered]) -> dict[str, 
             firsts += first_answers([row for row in real if row.group == name], model)
         result[label] = firsts
     return result | {"scenes alone": first_answers(real, fit_trust(scenes))}
+
+
+def added(real: Sequence[Asked], shipped: Model) -> list[Added]:
+    """What the network adds in each of at least two sets, by the weights that ship and by some fitted on the others."""
+    rows = []
+    for name in sorted({one.said.group for one in real}):
+        own = [one for one in real if one.said.group == name]
+        said = [one.said for one in own]
+        others = fit_regions([one.said for one in real if one.said.group != name])
+        alone = float(np.mean([one.alone for one in own]))
+        best = float(np.mean([one.dice.max() for one in said]))
+        rows.append(Added(name, len(own), alone, chosen(shipped, said), chosen(others, said), best))
+    return rows
+
+
+def prompted_probability(row: Pointed, weights: tuple[float, float]) -> float:
+    """Probability that the answer to a click is right; 0 where it is empty."""
+    if row.expected is None:
+        return 0.0
+    slope, offset = weights
+    return float(1 / (1 + np.exp(-(slope * confidence.expected_log_odds(row.expected) + offset))))
+
+
+def prompted_left_out(rows: Sequence[Pointed]) -> dict[str, list[tuple[Pointed, float]]]:
+    """Answers to clicks on real images and the probability that they are right, by what the fit of that saw."""
+    real = [row for row in rows if row.group != "scenes"]
+    result: dict[str, list[tuple[Pointed, float]]] = {"scenes and the other sets": []}
+    for name in sorted({row.group for row in real}):
+        weights = fit_prompted([row for row in rows if row.group != name])
+        result["scenes and the other sets"] += [
+            (row, prompted_probability(row, weights)) for row in real if row.group == name
+        ]
+    weights = fit_prompted([row for row in rows if row.group == "scenes"])
+    result["scenes alone"] = [(row, prompted_probability(row, weights)) for row in real]
+    return result

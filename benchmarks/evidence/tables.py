@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.evidence.asked import Pointed
 from benchmarks.evidence.fits import Model, fit_regions
 from benchmarks.evidence.pictures import Answered, Picture
-from benchmarks.evidence.scores import auroc, calibration_error, chosen, kind_of
+from benchmarks.evidence.scores import Added, auroc, calibration_error, chosen, kind_of
 from msformer import confidence
 
 
@@ -90,3 +91,39 @@ def weight_table(model: Model, names: Sequence[str], count: int) -> list[str]:
         f"| {names[index]} | {model.mean[index]:.2f} | {model.scale[index]:.2f} | {model.weights[index]:+.2f} |"
         for index in order
     ]
+
+
+def added_table(rows: Sequence[Added]) -> list[str]:
+    """A line a set, and the means over sets."""
+    lines = [
+        "| set | n | regions alone | with the network, fitted on scenes (ships) | on the other sets | best candidate |",
+        "|---|---|---|---|---|---|",
+    ]
+    columns = [(row.alone, row.scenes, row.others, row.best) for row in rows]
+    for row, values in zip(rows, columns, strict=True):
+        lines.append(f"| {row.name} | {row.count} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
+    means = np.mean(columns, axis=0).tolist()
+    return [*lines, "| **mean** | | " + " | ".join(f"**{value:.3f}**" for value in means) + " |"]
+
+
+def prompted_table(results: Mapping[str, Sequence[tuple[Pointed, float]]]) -> list[str]:
+    """A line a set for the first of the results, and one over all images for each."""
+    lines = [
+        "| set | n | mean Dice | mean expected | mean confidence | right (Dice ≥ .7) | AUROC | ECE "
+        "| ECE of what is expected |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    first = next(iter(results.values()))
+    parts = {name: [one for one in first if one[0].group == name] for name in sorted({row.group for row, _ in first})}
+    parts |= {f"**all**, fitted on {label}": list(said) for label, said in results.items()}
+    for label, own in parts.items():
+        said = np.array([probability for _, probability in own])
+        expected = np.array([row.expected or 0.0 for row, _ in own])
+        dices = np.array([row.dice for row, _ in own])
+        right = dices >= confidence.GOOD
+        lines.append(
+            f"| {label} | {len(own)} | {dices.mean():.3f} | {expected.mean():.2f} | {said.mean():.2f} | "
+            f"{right.mean():.0%} | {auroc(said, right):.2f} | {calibration_error(said, right):.2f} | "
+            f"{calibration_error(expected, right):.2f} |"
+        )
+    return lines
