@@ -80,9 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         digest = grown_network().digest
     except (OSError, WeightsError) as error:
-        parser.error(
-            f"needs the grown network, {PACKAGE / 'prompting' / SHIPPED}, which `msformer grow` makes: {error}"
-        )
+        parser.error(f"needs the grown network prompting/{SHIPPED}, which `msformer grow` makes: {error}")
     cases = [(case.set_name, case.image, case.truth) for case in discover(given.data).cases]
     job = Job(cases, given.write, given.only, digest, given.asked, time.perf_counter())
 

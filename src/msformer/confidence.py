@@ -50,8 +50,8 @@ CLOSE = 0.05
 NO_BORDER = 0.5
 """Gradient along the outline, in the picture's mean ones, under which there is no border."""
 PROMPTED = (1.0, 0.0)
-"""Slope and offset from the log-odds of the Dice that the network expects to those of a Dice of at least ``GOOD``, where
-``confidence.json`` has none."""
+"""Slope and offset from the log-odds of the Dice that the network expects to those of a Dice of at least ``GOOD``;
+``confidence.json`` may have others."""
 LOW = 0.5
 """Confidence under which a reason is given."""
 COMMON = Config.from_preset("general").replace(prepare={"working_size": 129, "detail_size": None, "padding": 0}).prepare
