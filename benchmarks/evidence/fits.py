@@ -171,8 +171,9 @@ def fit_crowd(rows: Sequence[Answered], ridge: float = 0.001) -> tuple[float, fl
 def fit_prompted(rows: Sequence[Pointed], ridge: float = 0.001) -> tuple[float, float]:
     """Fit the log-odds that the answer to a click is right: slope and offset over those of the Dice that it expects.
 
-    Every group counts alike. A ridge pulls the slope to 1, where what is expected needs no correction.
+    Every group counts alike. A ridge pulls them to 1 and 0, where what is expected needs no correction.
     """
+    no_correction = np.array([1.0, 0.0])
     found = [(row, row.expected) for row in rows if row.expected is not None]
     expects = np.array([confidence.expected_log_odds(expected) for _, expected in found])
     target = np.array([row.dice >= confidence.GOOD for row, _ in found], dtype=np.float64)
@@ -182,7 +183,8 @@ def fit_prompted(rows: Sequence[Pointed], ridge: float = 0.001) -> tuple[float, 
 
     def loss(weights: NDArray[np.float64]) -> float:
         odds = weights[0] * expects + weights[1]
-        return float((weight * (np.logaddexp(0, odds) - target * odds)).sum() + ridge * (weights[0] - 1) ** 2)
+        penalty = float(((weights - no_correction) ** 2).sum())
+        return float((weight * (np.logaddexp(0, odds) - target * odds)).sum()) + ridge * penalty
 
-    slope, offset = minimize(loss, np.array(confidence.PROMPTED)).x
+    slope, offset = minimize(loss, no_correction).x
     return round(float(slope), 4), round(float(offset), 4)
