@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from benchmarks.evidence.asked import Asked, Pointed
-from benchmarks.evidence.fits import Model
+from benchmarks.evidence.fits import Model, fit_regions
 from benchmarks.evidence.pictures import Answered, Picture
 from benchmarks.evidence.scores import (
     added,
@@ -57,22 +57,22 @@ def test_the_most_trusted_answer_of_a_picture_is_taken() -> None:
     assert kind_of("lung_ct_konya") == "lung"
 
 
-def asked(group: str, truthful: int, seed: int) -> Asked:
-    """Eleven candidates of which the number ``truthful`` of two says the Dice and the other its opposite."""
+def asked(group: str, seed: int) -> Asked:
+    """Eleven candidates; the first number says the Dice, in the set ``odd`` its opposite, and there a second says it."""
     dice = np.random.default_rng(seed).permutation(np.linspace(0, 1, 11))
-    said = np.stack([dice, dice], axis=1)
-    said[:, 1 - truthful] *= -1
+    said = np.stack([-dice, 2 * dice] if group == "odd" else [dice, 0 * dice], axis=1)
     return Asked(Picture(group, said.astype(np.float32), dice), 0.25 + 0.5 * (seed % 2))
 
 
 def test_what_the_network_adds_by_set_by_weights_that_ship_and_by_those_of_the_others() -> None:
-    """In two sets the first number is right and in a third one the second: what others teach fails there."""
-    real = [asked(group, group == "c", seed) for group in "abc" for seed in range(4)]
-    second = Model(np.zeros(2), np.ones(2), np.array([0.0, 3.0, 0.0]))
-    rows = added(real, second)
-    assert [(row.name, row.count, row.alone, row.best) for row in rows] == [(name, 4, 0.5, 1.0) for name in "abc"]
-    assert [row.scenes for row in rows] == [0.0, 0.0, 1.0]
-    assert rows[2].others == 0.0
+    """What the other sets teach fails in the odd one, which could teach it better."""
+    real = [asked(group, seed) for group in ("even", "odd") for seed in range(4)]
+    even, odd = added(real, Model(np.zeros(2), np.ones(2), np.array([0.0, 3.0, 0.0])))
+    assert (even.name, even.count, even.alone, even.best) == ("even", 4, 0.5, 1.0)
+    assert (odd.name, odd.count, odd.alone, odd.best, odd.scenes) == ("odd", 4, 0.5, 1.0, 1.0)
+    assert odd.others == 0.0
+    everything = fit_regions([one.said for one in real])
+    assert chosen(everything, [one.said for one in real if one.said.group == "odd"]) == 1.0
 
 
 def test_the_probability_of_an_answer_to_a_click() -> None:
