@@ -58,9 +58,9 @@ def test_the_most_trusted_answer_of_a_picture_is_taken() -> None:
 
 
 def asked(group: str, seed: int) -> Asked:
-    """Eleven candidates; the first number says the Dice, in the set ``odd`` its opposite, and there a second says it."""
+    """Eleven candidates; the first number says the Dice, in the set ``odd`` its opposite, where a second says it."""
     dice = np.random.default_rng(seed).permutation(np.linspace(0, 1, 11))
-    said = np.stack([-dice, 2 * dice] if group == "odd" else [dice, 0 * dice], axis=1)
+    said = np.column_stack([-dice, 2 * dice] if group == "odd" else [dice, 0 * dice])
     return Asked(Picture(group, said.astype(np.float32), dice), 0.25 + 0.5 * (seed % 2))
 
 
