@@ -10,7 +10,16 @@ import pytest
 import msformer
 from msformer import confidence
 from msformer.answer import Answer
-from msformer.confidence import FEATURES, NOTHING_FOUND, Bench, Trust, answer_features, judge, separation
+from msformer.confidence import (
+    FEATURES,
+    NOTHING_FOUND,
+    Bench,
+    Trust,
+    answer_features,
+    judge,
+    prompted_trust,
+    separation,
+)
 from msformer.config import Config
 from msformer.foreground import Foreground
 from msformer.image import Mask
@@ -139,6 +148,28 @@ def test_nothing_found_is_never_trusted() -> None:
     assert (
         judge(answer, prepared, Bench(Ground.of(view.planes, view.valid), {"general": 0.48}), SETTINGS) == NOTHING_FOUND
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "probability"),
+    [
+        ({}, 0.8, 0.8),
+        ({"prompted": [0.5, -1.0]}, 0.8, 1 / (1 + math.exp(1 - 0.5 * math.log(4)))),
+        ({"prompted": [2.0, 0.0]}, 0.8, 16 / 17),
+        ({}, 1.0, 1 - 1e-6),
+        ({}, 0.0, 1e-6),
+    ],
+)
+def test_the_answer_to_a_prompt_is_trusted_by_what_it_expects_and_the_weights_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, data: dict[str, list[float]], expected: float, probability: float
+) -> None:
+    monkeypatch.setattr(confidence, "_data", lambda: data)
+    mask = _mask(slice(10, 20), slice(10, 30))
+    trust = prompted_trust(Answer(Foreground(mask, (), expected, {"part": expected, "whole": 0.25}), mask))
+    assert trust.probability == pytest.approx(probability, rel=1e-9)
+    assert (trust.reason == "") == (probability >= 0.5)
+    nothing = np.zeros(SHAPE, dtype=bool)
+    assert prompted_trust(Answer(Foreground(nothing, (), expected), nothing)) == NOTHING_FOUND
 
 
 def test_inputs_are_left_alone() -> None:

@@ -50,7 +50,8 @@ CLOSE = 0.05
 NO_BORDER = 0.5
 """Gradient along the outline, in the picture's mean ones, under which there is no border."""
 PROMPTED = (1.0, 0.0)
-"""Slope and offset from the log-odds of the Dice that the network expects to those of a Dice of at least ``GOOD``."""
+"""Slope and offset from the log-odds of the Dice that the network expects to those of a Dice of at least ``GOOD``;
+``confidence.json`` may have others."""
 LOW = 0.5
 """Confidence under which a reason is given."""
 COMMON = Config.from_preset("general").replace(prepare={"working_size": 129, "detail_size": None, "padding": 0}).prepare
@@ -156,15 +157,20 @@ def prompted_trust(answer: Answer) -> Trust:
     """How far the answer to a prompt can be trusted: what the network expects of it, corrected by what came of it."""
     if not answer.detail_mask.any():
         return NOTHING_FOUND
-    expected = min(max(answer.chosen.score, 1e-6), 1 - 1e-6)
-    slope, offset = PROMPTED
-    probability = 1 / (1 + math.exp(-(slope * math.log(expected / (1 - expected)) + offset)))
+    slope, offset = _data().get("prompted", PROMPTED)
+    probability = 1 / (1 + math.exp(-(slope * expected_log_odds(answer.chosen.score) + offset)))
     if probability >= LOW:
         return Trust(probability, "", 0.0)
     ranked = sorted(answer.chosen.cues.values(), reverse=True)
     is_tie = len(ranked) > 1 and ranked[0] - ranked[1] < CLOSE
     reason = "a part and the whole fit equally well" if is_tie else "what was pointed at has no clear border of its own"
     return Trust(probability, reason, 0.0)
+
+
+def expected_log_odds(expected: float) -> float:
+    """Log-odds of the Dice in [0, 1] that the network expects, which is taken as neither nothing nor everything."""
+    share = min(max(expected, 1e-6), 1 - 1e-6)
+    return math.log(share / (1 - share))
 
 
 def _reason(probability: float, features: NDArray[np.float64], unlike: float, agreement: float) -> str:
