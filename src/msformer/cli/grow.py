@@ -39,7 +39,7 @@ def grow(
         Path, typer.Option("--out", "-o", metavar="MODEL", help="File of the network; ends in .safetensors.")
     ],
     recipe: Annotated[
-        RecipeName, typer.Option(help="full: what ships, hours on two cores. short: about an eighth of it.")
+        RecipeName, typer.Option(help="full: what ships, about an hour on two cores. short: about an eighth of it.")
     ] = RecipeName.full,
     seed: Annotated[int, typer.Option(min=0, max=90_000, help="Seed of the first weights and of all scenes.")] = 0,
     steps: Annotated[

@@ -60,6 +60,13 @@ def segment(
     point: Annotated[
         tuple[int, int] | None, typer.Option(metavar="ROW COL", help="The object holds this pixel.")
     ] = None,
+    network: Annotated[
+        Path | None,
+        typer.Option(help="A network that msformer grow made, in place of the one that ships.", metavar="FILE"),
+    ] = None,
+    no_network: Annotated[
+        bool, typer.Option("--no-network", help="Do without the network grown from random scenes.")
+    ] = False,
     clusters: Annotated[int | None, typer.Option(help="Number of clusters in the label map, at most.")] = None,
     restarts: Annotated[
         int | None,
@@ -148,12 +155,19 @@ def segment(
         hints,
         _given(
             fit={"device": device},
+            grown={
+                "model": None if network is None else str(network),
+                "prompts": False if no_network else None,
+                "automatic": False if no_network else None,
+            },
             prepare={"window": _window(window)},
             read={"slices": slices, "axis": axis, "frame": frame},
             write={"formats": tuple(formats) if formats else None},
         ),
     )
     settings = resolve(preset, seed, config, assignments or [], said)
+    if network is not None and no_network:
+        raise typer.BadParameter("say either --network or --no-network", param_hint="--no-network")
     if print_config:
         typer.echo(to_toml(settings), nl=False)
         return
@@ -174,6 +188,10 @@ def segment(
         from msformer.fit import find_device
 
         find_device(settings.fit.device)
+    if settings.grown.model is not None:
+        from msformer.prompting import read_model
+
+        read_model(Path(settings.grown.model))
     cases = plan_cases(
         inputs,
         recursive=recursive,

@@ -45,7 +45,7 @@ class Recipe:
     """
 
     seed: int = 0
-    steps: int = 4000
+    steps: int = 3000
     scenes: int = 12
     prompts: int = 3
     rounds: int = 2
@@ -104,7 +104,7 @@ class Recipe:
         return replace(self, steps=steps)
 
 
-RECIPES = {"full": Recipe(), "short": Recipe(steps=500)}
+RECIPES = {"full": Recipe(), "short": Recipe(steps=400)}
 """``full``: what ships. ``short``: about an eighth of the time, to try a change of the recipe."""
 EXAMINED = 96
 """Scenes that the growing network is examined on; none of them is ever learned from."""
