@@ -13,6 +13,7 @@ from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
 from msformer.image import Mask
 from msformer.network.prompted import PromptedNet
 from msformer.prompting.looked import Alternatives, Looked, Said, answer, further, look, on_picture
+from msformer.prompting.self_guided import self_guided
 from msformer.prompting.view import resized
 
 
@@ -47,6 +48,19 @@ class LookedEngine:
             (on_picture(near, plane), float(value)) for plane, value in zip(found.logits, found.expected, strict=True)
         ]
         return maps, (near, found)
+
+
+@dataclass(frozen=True, eq=False)
+class GuidedEngine(LookedEngine):
+    """The same after some updates on each picture, by the method's losses and by what is said."""
+
+    updates: int
+
+    def answer(
+        self, looked: Looked, said: Said, before: tuple[Looked, Alternatives] | None
+    ) -> tuple[list[tuple[NDArray[np.float32], float]], tuple[Looked, Alternatives]]:
+        """Answer from the picture after the updates."""
+        return super().answer(self_guided(looked, [said], self.updates), said, before)
 
 
 class Grown:
