@@ -46,3 +46,16 @@ def test_the_readme_says_how_many_weights_ship() -> None:
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert f"{len(region_evidence().weight)} weights that say how much" in readme
     assert f"and {len(confidence.FEATURES)} that say how far" in readme
+
+
+def test_the_model_card_is_that_of_the_network_that_ships() -> None:
+    from msformer.prompting import grown_network
+
+    grown = grown_network()
+    text = (DOCS / "model-card.md").read_text(encoding="utf-8")
+    assert grown.digest in text
+    seen = grown.recipe["steps"] * grown.recipe["scenes"]
+    assert f"{seen:,} random scenes" in text
+    assert f"{seen * grown.recipe['prompts'] * grown.recipe['rounds']:,} answers" in text
+    for name in ("one_click", "best_of_three", "one_box"):
+        assert f"{grown.curve[-1][name]:.3f}".lstrip("0") in text

@@ -10,12 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from msformer import segment
+from msformer.batch.agree import FEWEST, agree
+from msformer.batch.plan import Case
 from msformer.config import Config
 from msformer.errors import WeightsError
 from msformer.image import Mask
 from msformer.morphology import dice
 from msformer.network.prompted import PromptedSizes, build_prompted
 from msformer.phantoms import make_phantom
+from msformer.processes import Split
 from msformer.prompting import grown_network, write_model
 
 OBJECTS = {"disc": (40, 50, 22), "small": (100, 130, 7)}
@@ -141,3 +144,30 @@ def test_pictures_of_any_size_can_be_pointed_at(shape: tuple[int, int]) -> None:
     assert mask[middle]
     for corner in ((0, 0), (0, shape[1] - 1), (shape[0] - 1, 0), (shape[0] - 1, shape[1] - 1)):
         assert pointed(image, point=corner).shape == shape
+
+
+def test_a_folder_that_is_pointed_at_needs_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [Case(f"case{index}", Path(f"{index}.png")) for index in range(FEWEST)]
+    asked: list[str] = []
+
+    def answer(case: Case, **_: object) -> dict[str, float]:
+        asked.append(case.case_id)
+        return {"dermoscopy": 1.0}
+
+    monkeypatch.setattr("msformer.batch.agree.ask_case", answer)
+    auto = Config.from_preset("auto")
+    split = Split(workers=1, threads=1)
+    assert agree(cases, auto, max_pixels=10**6, split=split).auto.expected == "dermoscopy"
+    assert asked
+    asked.clear()
+    pointed_at = auto.replace(hints={"point": (5, 5)})
+    assert agree(cases, pointed_at, max_pixels=10**6, split=split) == pointed_at
+    assert not asked
+
+
+def test_the_network_can_have_a_say_where_nobody_points() -> None:
+    image, masks = discs()
+    alone = segment(image, Config.from_preset("general"))
+    together = segment(image, Config.from_preset("general").replace(grown={"automatic": True}))
+    assert together.foreground_score != alone.foreground_score
+    assert max(dice(together.mask, mask) for mask in masks.values()) > 0.85

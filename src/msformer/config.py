@@ -405,6 +405,15 @@ class Config(_Settings):
         own, values = type(self).from_preset(self.preset).model_dump(), self.model_dump()
         return self._validated(merge(_preset_mapping(preset), _difference(values, own) | {"preset": preset}))
 
+    @property
+    def asks_network(self) -> bool:
+        """Whether the grown network answers: the user points at one object, and the settings do not keep it out.
+
+        Presets for several objects take a point for one of them and keep the others.
+        """
+        points = self.hints.point is not None or self.hints.box is not None
+        return points and self.grown.prompts and self.foreground.objects == "one"
+
     @classmethod
     def _validated(cls, settings: Mapping[str, Any]) -> Self:
         try:

@@ -128,7 +128,7 @@ def segment_with(
     compared: list[Hypothesis] = []
     bench: Bench | None = None
     glance = Glance(part, no_data, settings.grown)
-    asks_network = _asks_network(focus, settings)
+    asks_network = settings.asks_network
     if asks_network and settings.preset == AUTO_PRESET:  # whoever points needs no preset to find the object
         settings = settings.carried_to(NO_PRESET)
     if settings.preset == AUTO_PRESET:
@@ -247,15 +247,6 @@ def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any
     ground = Ground.of(view.planes, view.valid)
     found = [] if prepared.is_blank else find_regions(ground.planes, ground.valid)
     return PlacedRegions(tuple(found), view.shape, (focus.rows, focus.columns))
-
-
-def _asks_network(focus: Focus, settings: Config) -> bool:
-    """Whether the grown network answers: the user points at one object, and the settings do not keep it out.
-
-    Presets for several objects take a point for one of them and keep the others.
-    """
-    points = focus.point is not None or focus.box is not None
-    return points and settings.grown.prompts and settings.foreground.objects == "one"
 
 
 def _pointed_out(glance: Glance, focus: Focus, prepared: Prepared) -> Answer:

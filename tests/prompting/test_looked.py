@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from msformer.image import Mask
 from msformer.network.prompted import Decoded, Features, PromptedNet, PromptedSizes, Prompts, build_prompted
 from msformer.prompting.looked import IN_ALL, Box, Said, answer, further, look, on_picture
+from msformer.prompting.view import resized
 
 
 class Disc(PromptedNet):
@@ -145,7 +146,8 @@ def test_a_small_thing_is_looked_at_from_nearer_and_found_where_it_is() -> None:
     pixels[60:84, 500:530] = 200
     network = Disc(brightest=True)
     whole = look(network, pixels, np.ones((400, 600), dtype=bool))
-    looked, alternatives = answer(whole, Said(clicks=((72 / 400, 515 / 600, True),)))
+    answered = answer(whole, Said(clicks=(((72 / 400, 515 / 600, True),) * 2)))
+    looked = answered.view
     top, left, bottom, right = looked.window
     assert (bottom - top) * 400 < 200
     assert top < 60 / 400
@@ -154,10 +156,10 @@ def test_a_small_thing_is_looked_at_from_nearer_and_found_where_it_is() -> None:
     assert right > 530 / 600
     assert not torch.isnan(network.heard[-1].previous).any(), "it is told what it said before"
     said_before = network.heard[-1].previous[0, 0] > 0.5
-    found = alternatives.logits[1] > 0
+    found = resized(np.ascontiguousarray(answered.maps[1][looked.part]), looked.shape) > 0
     overlap = 2 * (found & said_before.numpy()).sum() / (found.sum() + said_before.sum().item())
     assert overlap > 0.8, "the mask so far lies where the thing is in the new view"
-    mask = on_picture(looked, alternatives.logits[1]) > 0
+    mask = answered.maps[1] > 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     for found_at, true in zip((rows[0], columns[0], rows[-1], columns[-1]), (60, 500, 83, 529), strict=True):
         assert abs(int(found_at) - true) <= 2, "half a px of the first view, which has a say"
@@ -168,8 +170,7 @@ def test_a_small_thing_is_looked_at_from_nearer_and_found_where_it_is() -> None:
 def test_a_large_thing_is_answered_at_once() -> None:
     network = Disc(radius=60)
     whole = look(network, *picture(128, 128))
-    looked, _ = answer(whole, Said(clicks=((0.5, 0.5, True),)))
-    assert looked is whole
+    assert answer(whole, Said(clicks=(((0.5, 0.5, True),) * 2))).view is whole
     assert len(network.seen) == 1
 
 
@@ -179,21 +180,22 @@ def test_a_click_on_the_frame_is_answered_inside_the_picture(
     shape: tuple[int, int], radius: float, place: tuple[float, float]
 ) -> None:
     whole = look(Disc(radius=radius), *picture(*shape))
-    looked, alternatives = answer(whole, Said(clicks=((*place, True),)))
+    answered = answer(whole, Said(clicks=(((*place, True),) * 2)))
+    looked = answered.view
     assert 0 <= looked.window[0] < looked.window[2] <= 1
     assert 0 <= looked.window[1] < looked.window[3] <= 1
     is_corner = all(one in (0.0, 1.0) for one in place)
     assert (looked is whole) == (radius == 34 and not is_corner), "where it is small, it is looked at from nearer"
-    mask = on_picture(looked, alternatives.logits[1]) > 0
+    mask = answered.maps[1] > 0
     assert mask.shape == shape
     assert mask[min(int(place[0] * shape[0]), shape[0] - 1), min(int(place[1] * shape[1]), shape[1] - 1)]
 
 
 def test_an_answer_of_nothing_is_no_reason_to_look_again() -> None:
     whole = look(Disc(radius=-5), *picture(128, 128))
-    looked, alternatives = answer(whole, Said(clicks=((0.5, 0.5, True),)))
-    assert looked is whole
-    assert not (alternatives.logits[1] > 0).any()
+    answered = answer(whole, Said(clicks=(((0.5, 0.5, True),) * 2)))
+    assert answered.view is whole
+    assert not (answered.maps > 0).any()
 
 
 def test_maps_without_a_prompt_have_the_view_s_shape() -> None:
@@ -216,14 +218,20 @@ def test_the_input_is_what_the_network_was_given() -> None:
 def test_a_further_click_is_answered_from_the_same_place_and_told_the_mask_so_far() -> None:
     network = Disc(radius=10)
     whole = look(network, *picture(256, 256))
-    before = answer(whole, Said(clicks=((0.5, 0.5, True),)))
+    before = answer(whole, Said(clicks=(((0.5, 0.5, True),) * 2)))
     looks = len(network.seen)
-    near, _ = further(whole, before, Said(clicks=((0.5, 0.5, True), (0.52, 0.5, False))))
-    assert near is before[0]
+    near = further(whole, before, Said(clicks=((0.5, 0.5, True), (0.52, 0.5, False)))).view
+    assert near is before.view
     assert len(network.seen) == looks, "nothing is looked at again"
     told = network.heard[-1].previous[0, 0] > 0.5
-    np.testing.assert_array_equal(told.numpy(), before[1].logits[1] > 0)
-    far, _ = further(whole, before, Said(clicks=((0.5, 0.5, True), (0.01, 0.99, False))))
+    assert (
+        abs(
+            int(told.sum()) / int((before.maps[1] > 0).sum()) * (near.part[0].stop - near.part[0].start) ** 2 / 128**2
+            - 1
+        )
+        < 0.1
+    )
+    far = further(whole, before, Said(clicks=((0.5, 0.5, True), (0.01, 0.99, False)))).view
     assert far is whole, "the click lies outside of what was looked at"
     rows, columns = np.nonzero(network.heard[-1].previous[0, 0].numpy() > 0.5)
     assert abs(rows.mean() - 63.5) < 1.5
@@ -236,7 +244,41 @@ def test_the_network_itself_answers_pictures_of_any_kind(channels: int, shape: t
     network = build_prompted(PromptedSizes(dim=8, depth_fine=1, depth_coarse=1), torch.Generator().manual_seed(0))
     pixels = np.random.default_rng(0).uniform(0, 255, (*shape, channels)).astype(np.float32)
     whole = look(network.eval(), pixels, np.ones(shape, dtype=bool))
-    looked, alternatives = answer(whole, Said(clicks=((0.4, 0.6, True),), box=(0.2, 0.2, 0.7, 0.9)))
-    mask = on_picture(looked, alternatives.logits[alternatives.best])
-    assert mask.shape == shape
-    assert np.isfinite(mask).all()
+    for box in (None, (0.2, 0.2, 0.7, 0.9)):
+        answered = answer(whole, Said(clicks=((0.4, 0.6, True),), box=box))
+        mask = answered.maps[answered.best]
+        assert mask.shape == shape
+        assert np.isfinite(mask).all()
+        sizes = [int((one > 0).sum()) for one in answered.maps]
+        assert sizes == sorted(sizes), "each lies within the next"
+
+
+def test_of_several_views_the_one_that_expects_clearly_more_answers() -> None:
+    calls: list[float] = []
+
+    class Sure(Disc):
+        """Expects the more, the less often it was asked before: the whole picture is asked first."""
+
+        surest = 0
+
+        def decode(self, features: Features, prompts: Prompts) -> Decoded:
+            decoded = super().decode(features, prompts)
+            calls.append(1.0)
+            return Decoded(decoded.logits, decoded.expected + (3.0 if len(calls) - 1 == self.surest else 0.0))
+
+    for surest, window in ((0, (0.0, 0.0, 1.0, 1.0)), (1, (0.2, 0.2, 0.8, 0.8)), (2, (0.375, 0.375, 0.625, 0.625))):
+        calls.clear()
+        network = Sure(radius=45)
+        network.surest = surest
+        answered = answer(look(network, *picture(256, 256)), Said(clicks=((0.5, 0.5, True),)))
+        assert len(calls) == 3
+        assert answered.view.window == pytest.approx(window, abs=0.01)
+        assert answered.expected[answered.best] == answered.expected.max()
+        masks = answered.maps > 0
+        assert not (masks[0] & ~masks[1]).any()
+        assert not (masks[1] & ~masks[2]).any()
+
+
+def test_at_equal_expectation_the_whole_picture_answers() -> None:
+    whole = look(Disc(radius=45), *picture(256, 256))
+    assert answer(whole, Said(clicks=((0.5, 0.5, True),))).view is whole

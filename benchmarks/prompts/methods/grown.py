@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
 from msformer.image import Mask
 from msformer.network.prompted import PromptedNet
-from msformer.prompting.looked import Alternatives, Looked, Said, answer, further, look, on_picture
+from msformer.prompting.looked import Answered, Looked, Said, answer, further, look
 from msformer.prompting.self_guided import self_guided
 from msformer.prompting.view import resized
 
@@ -40,14 +40,11 @@ class LookedEngine:
         return look(self.network, pixels, valid)
 
     def answer(
-        self, looked: Looked, said: Said, before: tuple[Looked, Alternatives] | None
-    ) -> tuple[list[tuple[NDArray[np.float32], float]], tuple[Looked, Alternatives]]:
+        self, looked: Looked, said: Said, before: Answered | None
+    ) -> tuple[list[tuple[NDArray[np.float32], float]], Answered]:
         """Answer from the whole picture and from nearer, or go on from there."""
-        near, found = answer(looked, said) if before is None else further(looked, before, said)
-        maps = [
-            (on_picture(near, plane), float(value)) for plane, value in zip(found.logits, found.expected, strict=True)
-        ]
-        return maps, (near, found)
+        found = answer(looked, said) if before is None else further(looked, before, said)
+        return [(plane, float(value)) for plane, value in zip(found.maps, found.expected, strict=True)], found
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +54,8 @@ class GuidedEngine(LookedEngine):
     updates: int
 
     def answer(
-        self, looked: Looked, said: Said, before: tuple[Looked, Alternatives] | None
-    ) -> tuple[list[tuple[NDArray[np.float32], float]], tuple[Looked, Alternatives]]:
+        self, looked: Looked, said: Said, before: Answered | None
+    ) -> tuple[list[tuple[NDArray[np.float32], float]], Answered]:
         """Answer from the picture after the updates."""
         return super().answer(self_guided(looked, [said], self.updates), said, before)
 

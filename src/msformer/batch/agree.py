@@ -30,6 +30,8 @@ def agree(cases: Sequence[Case], config: Config, *, max_pixels: int, split: Spli
     images = [case for case in cases if not case.instances]
     if config.preset != AUTO_PRESET or not config.auto.folder or config.auto.expected is not None:
         return config
+    if config.asks_network:  # whoever points needs no preset
+        return config
     if len(images) < FEWEST:
         return config
     places = np.unique(np.linspace(0, len(images) - 1, min(ASKED, len(images))).round().astype(int))

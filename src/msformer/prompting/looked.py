@@ -21,6 +21,12 @@ LEAST_NEAR = 0.12
 """Smallest side of what is looked at from nearer, as a share of the picture's: below, there are no px to see."""
 SURE = 6.0
 """Log-odds that count as certain when two answers are averaged: beyond, one of them would overrule the other."""
+CLOSE_UP = (0.6, 0.25)
+"""Sides of the parts around a click that are looked at from nearer, as shares of the picture's."""
+CLOSER = 0.05
+"""An answer from nearer must expect that much more Dice: from there, everything looks like an object."""
+SMALLER = 0.75
+"""A part is smaller than this share of the object, and the object than this share of the whole."""
 IN_ALL = 32
 """Prompts answered in one pass, which bounds memory."""
 
@@ -169,30 +175,89 @@ def _input(pixels: NDArray[np.float32], valid: Mask, shape: tuple[int, int]) -> 
     return torch.from_numpy(as_input(pixels, valid, shape))[None].contiguous(memory_format=torch.channels_last)
 
 
-def answer(whole: Looked, said: Said) -> tuple[Looked, Alternatives]:
-    """Answer one prompt: from the whole picture and, where the answer is small, from nearer as well.
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What is answered to a prompt.
 
-    From nearer the border is seen better, from farther what the object is: the mean of both is better than either
-    (``docs/prompts.md``).
-
-    Returns:
-        The part that the answer is about, and the alternatives there.
+    Attributes:
+        view: Where the best answer was seen, and where a further click goes on from.
+        maps: ``(3, H, W)`` on the whole picture: a part, the object, the whole; positive inside, each within the next.
+        expected: ``(3,)``, the Dice that each expects.
+        best: Which of the three expects the most.
     """
+
+    view: Looked
+    maps: NDArray[np.float32]
+    expected: NDArray[np.float32]
+    best: int
+
+    @classmethod
+    def of(cls, view: Looked, alternatives: Alternatives) -> Answered:
+        """The alternatives of one view."""
+        maps = np.stack([on_picture(view, one) for one in alternatives.logits])
+        return cls(view, maps, alternatives.expected, alternatives.best)
+
+
+def answer(whole: Looked, said: Said) -> Answered:
+    """Answer one prompt: from the whole picture and, where the answer is small or a click could mean less, from nearer.
+
+    From nearer the border is seen better, from farther what the object is: the mean of both is better than either. A
+    click alone is also asked about at ``CLOSE_UP``: what is a few px wide in the whole picture is not seen there at all
+    (``docs/prompts.md``).
+    """
+    first = _from_near_as_well(whole, said)
+    if said.box is not None or len(said.clicks) != 1:
+        return first
+    found = [first]
+    for share in CLOSE_UP:
+        window = _around_place(whole, said.clicks[0][:2], share)
+        if window is not None:
+            near = whole.nearer(window)
+            found.append(Answered.of(near, near.ask([said])[0]))
+    return _three_of(found)
+
+
+def _from_near_as_well(whole: Looked, said: Said) -> Answered:
     first = whole.ask([said])[0]
     mask = first.logits[first.best]
     window = _around(whole, mask > 0, said)
     if window is None:
-        return whole, first
+        return Answered.of(whole, first)
     near = whole.nearer(window)
     shown = np.stack([_seen_from(whole, near, one) for one in np.clip(first.logits, -SURE, SURE)])
     previous = 1 / (1 + np.exp(-shown[first.best]))[None]
     second = near.ask([said], previous.astype(np.float32))[0]
     logits = (shown + np.clip(second.logits, -SURE, SURE)) / 2
     expected = (first.expected + second.expected) / 2
-    return near, Alternatives(logits.astype(np.float32), expected.astype(np.float32))
+    return Answered.of(near, Alternatives(logits.astype(np.float32), expected.astype(np.float32)))
 
 
-def further(whole: Looked, before: tuple[Looked, Alternatives], said: Said) -> tuple[Looked, Alternatives]:
+def _three_of(found: list[Answered]) -> Answered:
+    """The best answer of several views, and the best that are clearly smaller and larger, each within the next.
+
+    Where no view has one, the one before or after the best in its own view stands for it.
+    """
+    chances = np.stack([one.expected - (CLOSER if index else 0) for index, one in enumerate(found)])  # (views, 3)
+    areas = np.array([[np.count_nonzero(plane > 0) for plane in one.maps] for one in found])
+    view, index = (int(place) for place in np.unravel_index(int(chances.argmax()), chances.shape))
+    own, middle = found[view], found[view].maps[index]
+    planes, expected, best = [middle], [chances[view, index]], 0
+    for is_part, fits in (
+        (True, (areas > 0) & (areas < SMALLER * areas[view, index])),
+        (False, areas * SMALLER > areas[view, index]),
+    ):
+        where = np.where(fits, chances, -1.0)
+        other, at = (int(place) for place in np.unravel_index(int(where.argmax()), where.shape))
+        if not fits.any():
+            other, at = view, min(max(index + (-1 if is_part else 1), 0), len(own.maps) - 1)
+        plane = found[other].maps[at]
+        planes.insert(0 if is_part else 2, np.minimum(plane, middle) if is_part else np.maximum(plane, middle))
+        expected.insert(0 if is_part else 2, chances[other, at])
+        best += is_part
+    return Answered(own.view, np.stack(planes), np.clip(np.array(expected, dtype=np.float32), 0, 1), best)
+
+
+def further(whole: Looked, before: Answered, said: Said) -> Answered:
     """Answer the same prompt with one more click: one pass of the decoder, from where it was looked at before.
 
     Args:
@@ -200,14 +265,23 @@ def further(whole: Looked, before: tuple[Looked, Alternatives], said: Said) -> t
         before: What was answered so far.
         said: Everything that is said of the object by now.
     """
-    looked, alternatives = before
-    top, left, bottom, end = looked.window
-    mask = alternatives.logits[alternatives.best]
+    view = before.view
+    top, left, bottom, end = view.window
     if any(not (top <= down < bottom and left <= right < end) for down, right, _ in said.clicks):
-        mask = resized(on_picture(looked, mask), whole.shape)
-        looked = whole
+        view = whole
+    mask = resized(np.ascontiguousarray(before.maps[before.best][view.part]), view.shape)
     previous = 1 / (1 + np.exp(-np.clip(mask, -SURE, SURE)))[None]
-    return looked, looked.ask([said], previous.astype(np.float32))[0]
+    return Answered.of(view, view.ask([said], previous.astype(np.float32))[0])
+
+
+def _around_place(whole: Looked, place: tuple[float, float], share: float) -> Box | None:
+    """A square part around a place whose side is this share of the picture's mean one; None where that is no less."""
+    pixels = whole.valid.shape
+    side = share * float(np.sqrt(pixels[0] * pixels[1]))
+    (top, bottom), (left, end) = (
+        _interval(middle, side / length) for middle, length in zip(place, pixels, strict=True)
+    )
+    return None if (top, left, bottom, end) == (0.0, 0.0, 1.0, 1.0) else (top, left, bottom, end)
 
 
 def _around(looked: Looked, mask: Mask, said: Said) -> Box | None:

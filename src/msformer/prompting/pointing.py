@@ -14,7 +14,7 @@ from msformer.image import Image, Mask
 from msformer.morphology import component_at
 from msformer.network.prompted import PromptedNet
 from msformer.prepare import NoData, intensity_range, resample, to_unit_range, working_shape
-from msformer.prompting.looked import Looked, Said, answer, look, on_picture
+from msformer.prompting.looked import Looked, Said, answer, look
 from msformer.prompting.model import grown_network, read_model
 from msformer.prompting.view import resized
 
@@ -61,12 +61,12 @@ def point_out(looked: Looked, focus: Focus, shape: tuple[int, int]) -> Answer:
         The answer; its score is the Dice that the network expects, its cues are those that it expects of a part, the
         object and the whole.
     """
-    part, alternatives = answer(looked, said_of(focus))
-    outline = on_picture(part, alternatives.logits[alternatives.best]) > 0
+    found = answer(looked, said_of(focus))
+    outline = found.maps[found.best] > 0
     if focus.point is not None:
         row, column = (int(place * side) for place, side in zip(focus.point, outline.shape, strict=True))
         outline = component_at(outline, row, column)
     mask: Mask = resized(outline.astype(np.float32), shape) >= 0.5
-    cues = {name: float(value) for name, value in zip(MEANINGS, alternatives.expected, strict=True)}
-    expected = float(alternatives.expected[alternatives.best])
+    cues = {name: float(value) for name, value in zip(MEANINGS, found.expected, strict=True)}
+    expected = float(found.expected[found.best])
     return Answer(Foreground(mask, (), expected, cues), mask, outline)
