@@ -239,10 +239,11 @@ def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any
     image = _in_window(_as_image(image, None), settings)
     focus = find_focus(image.shape, settings.hints)
     part = focus.cut(image)
+    no_data = find_no_data_in(part)
     if settings.preset == AUTO_PRESET:
-        compared = compare(part, focus, settings, find_no_data_in(part))
+        compared = compare(part, focus, settings, no_data)
         settings = settings.carried_to(compared[0].preset if compared else NO_PRESET)
-    prepared = prepare(part, settings.prepare, find_no_data_in(part))
+    prepared = prepare(part, settings.prepare, no_data)
     view = region_view(prepared.detail)
     ground = Ground.of(view.planes, view.valid)
     found = [] if prepared.is_blank else find_regions(ground.planes, ground.valid)

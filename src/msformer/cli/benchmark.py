@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from msformer.cli.bars import bar_columns
+
 
 def benchmark(
     data: Annotated[
@@ -98,16 +100,7 @@ def _bar(total: int, *, shown: bool) -> Iterator[Callable[[dict[str, Any]], None
     from rich import progress
     from rich.console import Console
 
-    columns = (
-        progress.TextColumn("benchmark"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeElapsedColumn(),
-        progress.TextColumn("left"),
-        progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.description}"),
-    )
-    with progress.Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+    with progress.Progress(*bar_columns("benchmark"), console=Console(stderr=True), disable=not shown) as bar:
         task = bar.add_task("", total=total)
         yield lambda record: bar.update(
             task, advance=1, description=f"{record['set']}/{record['case']} {record['method']}"

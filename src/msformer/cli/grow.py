@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer.cli.bars import bar_columns
+
 if TYPE_CHECKING:
     from msformer.growing.loop import State
     from msformer.growing.recipe import Recipe
@@ -200,16 +202,9 @@ def _bar(done: int, total: int, *, shown: bool) -> Iterator[tuple[Callable[[str]
     from rich.console import Console
 
     console = Console(stderr=True)
-    columns = (
-        progress.TextColumn("growing"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeElapsedColumn(),
-        progress.TextColumn("left"),
-        progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.description}"),
-    )
-    with progress.Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
+    with progress.Progress(
+        *bar_columns("growing"), console=console, disable=not (shown and console.is_terminal)
+    ) as bar:
         task = bar.add_task("", total=total, completed=done)
         yield (
             lambda words: bar.update(task, advance=1, description=words),

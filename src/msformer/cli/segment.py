@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from msformer.cli.bars import bar_columns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -272,15 +274,6 @@ def _progress(kind: Progress, total: int) -> Iterator[Callable[[dict[str, Any]],
     from rich import progress as rich_progress
 
     logging.basicConfig(level=logging.CRITICAL, force=True)  # failures are told after the bar
-    columns: Sequence[rich_progress.ProgressColumn] = (
-        rich_progress.TextColumn("segmenting"),
-        rich_progress.BarColumn(),
-        rich_progress.MofNCompleteColumn(),
-        rich_progress.TimeElapsedColumn(),
-        rich_progress.TextColumn("left"),
-        rich_progress.TimeRemainingColumn(),
-        rich_progress.TextColumn("{task.description}"),
-    )
-    with rich_progress.Progress(*columns, console=console) as bar:
+    with rich_progress.Progress(*bar_columns("segmenting"), console=console) as bar:
         task = bar.add_task("", total=total)
         yield lambda record: bar.update(task, advance=1, description=record["case_id"])

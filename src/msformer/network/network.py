@@ -138,13 +138,19 @@ def build_network(
     # PyTorch draws parameters of its own first. (To build without them, on its meta device, imports 500 modules.)
     with torch.random.fork_rng(devices=[]):
         network = MSFormerNet(in_channels, embed_dim, depth, patch_size).to(device=generator.device, dtype=dtype)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                bound = 1.0 / math.sqrt(module.weight[0].numel())
-                for parameter in module.parameters(recurse=False):
-                    parameter.uniform_(-bound, bound, generator=generator)
-            elif isinstance(module, nn.LayerNorm | BatchStatNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
+    draw_maps(network, generator)
+    for module in network.modules():
+        if isinstance(module, nn.LayerNorm | BatchStatNorm):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
     return network
+
+
+@torch.no_grad()
+def draw_maps(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw weights and biases of all linear maps and convolutions from U(−b, b), b = 1 / √fan-in."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            bound = 1.0 / math.sqrt(module.weight[0].numel())
+            for parameter in module.parameters(recurse=False):
+                parameter.uniform_(-bound, bound, generator=generator)

@@ -201,9 +201,8 @@ class Answered:
 def answer(whole: Looked, said: Said) -> Answered:
     """Answer one prompt: from the whole picture and, where the answer is small or a click could mean less, from nearer.
 
-    From nearer the border is seen better, from farther what the object is: the mean of both is better than either. A
-    click alone is also asked about at ``CLOSE_UP``: what is a few px wide in the whole picture is not seen there at all
-    (``docs/prompts.md``).
+    From nearer the border is seen better, from farther what the object is, so the mean of both is taken. A click alone
+    is also asked about at ``CLOSE_UP``: what is a few px wide in the whole picture is not seen there at all.
     """
     first = _from_near_as_well(whole, said)
     if said.box is not None or len(said.clicks) != 1:

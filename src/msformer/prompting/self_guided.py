@@ -20,7 +20,7 @@ from msformer.objective import cluster_loss, inter_scale_loss, intra_scale_loss
 from msformer.prompting.looked import Looked, Said
 
 RATE = 0.02
-"""Learning rate of plain gradient descent; of .005, .02 and .05 the middle one (``docs/prompts.md``)."""
+"""Learning rate of plain gradient descent; set by hand, no other was measured."""
 AGREEMENT = 1.0
 """Weight of the agreement with what was said, beside the paper's 1 : 2 : 1.2."""
 WEIGHTS = (1.0, 2.0, 1.2)

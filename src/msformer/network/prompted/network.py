@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -10,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from msformer.network.network import draw_maps
 from msformer.network.prompted.decoder import Decoded, PromptDecoder
 from msformer.network.prompted.encoder import DualBranchEncoder, Features, UNetEncoder
 from msformer.network.prompted.prompts import Prompts
@@ -75,14 +75,8 @@ def build_prompted(sizes: PromptedSizes, generator: torch.Generator) -> Prompted
     """Build a network whose parameters are drawn from ``generator`` alone, by PyTorch's default rule."""
     with torch.random.fork_rng(devices=[]):
         network = PromptedNet(sizes)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                bound = 1.0 / math.sqrt(module.weight[0].numel())
-                for parameter in module.parameters(recurse=False):
-                    parameter.uniform_(-bound, bound, generator=generator)
-        # Few pixels are objects or borders, and nobody has said anything yet.
-        bias = network.unprompted.bias
-        if bias is not None:
-            bias.fill_(-2.0)
+    draw_maps(network, generator)
+    # Few pixels are objects or borders, and nobody has said anything yet.
+    if network.unprompted.bias is not None:
+        nn.init.constant_(network.unprompted.bias, -2.0)
     return network
