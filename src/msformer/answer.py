@@ -105,11 +105,26 @@ def find_answer(
             clusters = channels[names]
         scene = make_scene(view, focus, settings)
         chosen = choose_foreground(clusters, scene, rule)
+    return with_border(chosen, prepared, settings, scene.midline, view.shape)
+
+
+def with_border(
+    chosen: Foreground, prepared: Prepared, settings: Config, midline: int | None, shape: tuple[int, int]
+) -> Answer:
+    """Draw the border of a chosen object anew on the detail grid.
+
+    Args:
+        chosen: The object on any grid.
+        prepared: The image.
+        settings: Of the refinement.
+        midline: Column of the body's middle on the grid of the choice, None where nothing asks for it.
+        shape: Rows and columns of that grid.
+    """
+    detail = prepared.detail
     fine = enlarge(chosen.mask, detail.shape)
     if settings.refine.moves_border:
-        midline = scene.midline
         if midline is not None:  # the same place on the other grid
-            midline = round((midline + 0.5) * detail.shape[1] / view.shape[1] - 0.5)
+            midline = round((midline + 0.5) * detail.shape[1] / shape[1] - 0.5)
         fine = refine_mask(
             fine, detail.appearance, detail.valid, settings.refine, blue_stain=detail.blue_stain, midline=midline
         )

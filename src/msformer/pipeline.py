@@ -22,7 +22,7 @@ from msformer.foreground import Foreground
 from msformer.hypotheses import Hypothesis, compare, verdict
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import InstanceRow, Region, measure_instances, measure_mask, measure_regions
-from msformer.prepare import Prepared, find_no_data_in, prepare, window_limits
+from msformer.prepare import Prepared, find_no_data_in, in_window, prepare
 from msformer.refine import (
     Instances,
     enlarge,
@@ -117,7 +117,7 @@ def segment_with(
     Without ``one_by_one`` objects are not told apart. See ``segment`` for the other arguments and errors.
     """
     settings = _settings(config, random_state)
-    image = _in_window(_as_image(image, spacing_mm), settings)
+    image = in_window(_as_image(image, spacing_mm), settings.prepare.window)
     clock = _Clock()
     with clock("hash"):
         digest = image.digest
@@ -236,7 +236,7 @@ def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any
     Nothing is chosen; see ``segment`` for the arguments and errors. A blank image has no regions.
     """
     settings = _settings(config, None)
-    image = _in_window(_as_image(image, None), settings)
+    image = in_window(_as_image(image, None), settings.prepare.window)
     focus = find_focus(image.shape, settings.hints)
     part = focus.cut(image)
     no_data = find_no_data_in(part)
@@ -339,14 +339,6 @@ def _as_image(image: Image | ArrayLike, spacing_mm: tuple[float, float] | None) 
     if isinstance(image, Image):
         return image if spacing_mm is None else replace(image, spacing_mm=spacing_mm)
     return Image.from_array(image, spacing_mm=spacing_mm)
-
-
-def _in_window(image: Image, settings: Config) -> Image:
-    """The image with the limits of intensity that the settings ask for, where it has none of its own."""
-    if image.limits is not None:
-        return image
-    limits = window_limits(settings.prepare.window, image.pixels, image.modality)
-    return image if limits is None else replace(image, limits=limits)
 
 
 def _canonical(image: Image, indices: NDArray[np.uint16]) -> tuple[LabelMap, tuple[Region, ...], NDArray[np.intp]]:

@@ -19,7 +19,7 @@ from msformer.volume import Kind
 
 OUTPUT_KINDS = ("labels", "masks", "preview")
 """Folders of the results, one file a case in each."""
-OPTIONAL_KINDS = ("instances", "stability")
+OPTIONAL_KINDS = ("instances", "stability", "masks-alone")
 """Folders of results that only some settings ask for."""
 ALL_KINDS = (*OUTPUT_KINDS, *OPTIONAL_KINDS)
 SAME: dict[Kind, str] = {

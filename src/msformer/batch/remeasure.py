@@ -81,7 +81,7 @@ def _measure_one(
     item: LabelFile, finder: _ImageFinder | None, spacing_mm: tuple[float, float] | None, max_voxels: int
 ) -> Iterator[Row]:
     image = None if finder is None else _read_image(finder.find(item.name), max_voxels)
-    for segment, volume in _read_labels(item.path, max_voxels):
+    for segment, volume in read_labels(item.path, max_voxels):
         if image is not None:
             if segment is not None:
                 volume = _among_all_slices(volume, image)
@@ -243,7 +243,7 @@ def _read_picture(path: Path, page: int | None, max_voxels: int) -> Volume:
     return Volume(np.stack([first, *others]), ome_geometry(path), "photo", path)
 
 
-def _read_labels(path: Path, max_voxels: int) -> Iterator[tuple[int | None, Volume]]:
+def read_labels(path: Path, max_voxels: int) -> Iterator[tuple[int | None, Volume]]:
     """The label volume of a file; of a DICOM segmentation each segment with its number, as segments may overlap.
 
     Raises:

@@ -22,6 +22,7 @@ from PIL import Image as Pillow
 from msformer.batch.files import ALL_KINDS
 from msformer.batch.work import Record
 from msformer.config import Config
+from msformer.errors import ConfigError
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
 from msformer.processes import Split
@@ -31,6 +32,8 @@ from msformer.segmentation import versions
 THUMBNAIL_WIDTH = 960
 """Largest width in px of a preview inside the page; about 60 kB each."""
 
+RECORDS = "records.jsonl"
+"""Settings, then a record a line: all that the reports are made from, so that a later step can make them again."""
 REGION_COLUMNS = [
     "case_id", "kind", "label", "area_px", "area_mm2", "volume_ml", "area_share", "centroid_row", "centroid_column",
     "bbox_first_row", "bbox_first_column", "bbox_end_row", "bbox_end_column",
@@ -43,7 +46,15 @@ OBJECT_COLUMNS = [
 ]  # fmt: skip
 
 
-def write_report(out: Path, records: Sequence[Record], config: Config, *, n_planned: int, split: Split) -> None:
+def write_report(
+    out: Path,
+    records: Sequence[Record],
+    config: Config,
+    *,
+    n_planned: int,
+    split: Split,
+    learned: Mapping[str, Any] | None = None,
+) -> None:
     """Write the reports of a run into ``out``; an ``objects.csv`` of an earlier one goes where this one has none.
 
     Args:
@@ -52,6 +63,7 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
         config: Settings of the run.
         n_planned: Number of cases that were to be tried; more than ``records`` after an interruption.
         split: Processes and threads; labels of the network are the same for the same number of threads.
+        learned: What the folder taught, None where nothing was asked of it.
     """
     failed = sum(record["status"] == "failed" for record in records)
     summary = {
@@ -66,16 +78,34 @@ def write_report(out: Path, records: Sequence[Record], config: Config, *, n_plan
         "versions": versions(),
         "config": config.model_dump(mode="json"),
         "config_digest": config.digest,
-    }
+    } | ({} if learned is None else {"learned": dict(learned)})
     # Regions and objects of all cases stand in the tables; here they would bury the rest.
     cases = [{key: value for key, value in record.items() if key not in ("regions", "objects")} for record in records]
     write_text(out / "report.json", json.dumps({**summary, "cases": cases}, indent=1, allow_nan=False) + "\n")
+    lines = (json.dumps(record, allow_nan=False) for record in records)
+    write_text(out / RECORDS, json.dumps(summary["config"]) + "\n" + "".join(f"{line}\n" for line in lines))
     write_text(out / "regions.csv", _regions_csv(records))
     if any(record.get("n_objects") is not None for record in records):
         write_text(out / "objects.csv", _objects_csv(records))
     else:
         (out / "objects.csv").unlink(missing_ok=True)
     _write_page(out, records, summary)
+
+
+def read_records(out: Path) -> tuple[list[Record], Config]:
+    """The records of a run and its settings, as ``write_report`` left them.
+
+    Raises:
+        ConfigError: The folder has none, or they cannot be read.
+    """
+    path = out / RECORDS
+    try:
+        first, *lines = path.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines], Config.from_mapping(json.loads(first))
+    except OSError as error:
+        raise ConfigError(f"{str(out)!r} must be a folder that msformer segment wrote; it has no {RECORDS}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{str(path)!r} cannot be read: {error}") from error
 
 
 def strangers(out: Path, records: Sequence[Record]) -> list[str]:
@@ -187,6 +217,21 @@ def _loop(record: Record) -> str:
     return " · ".join([how, *record["notes"]])
 
 
+def _marks(record: Record) -> str:
+    """What the page marks and orders a case by, of what the folder taught."""
+    learned = record.get("learned")
+    if learned is None:
+        return ""
+    changed = ' class="changed"' if learned["source"] in ("region", "outline") else ""
+    return f'{changed} data-worth="{learned["worth_correcting"]:.4f}"'
+
+
+def _learned(learned: Mapping[str, Any]) -> str:
+    """What learning did to a mask, in words."""
+    words = {"own": "kept its own mask", "corrected": "corrected by hand"}
+    return f"{words.get(learned['source'], 'CHANGED by what the folder taught')} ({learned['reason']})"
+
+
 def _failed_entry(record: Record) -> str:
     name = escape(record["case_id"])
     reason = escape(record["error"])
@@ -204,12 +249,13 @@ def _done_entry(out: Path, record: Record) -> str:
         + (f" ({record['confidence_reason']})" if record.get("confidence_reason") else "")
         + f" · preset {record['preset']}"
         + (f" ({record['preset_reason']})" if record["preset_reason"] else "")
+        + (f" · {_learned(record['learned'])}" if "learned" in record else "")
         + f" · {_loop(record)} · {record['elapsed_s']:.1f} s"
     )
     with Pillow.open(out / record["outputs"]["preview"]) as opened:  # previews may be lower than an image may be
         picture = jpeg_data_uri(np.asarray(opened.convert("RGB")), THUMBNAIL_WIDTH)
     return (
-        f'<article data-score="{record["confidence"]:.4f}" data-name="{name}"><h2>{name}</h2>'
+        f'<article{_marks(record)} data-score="{record["confidence"]:.4f}" data-name="{name}"><h2>{name}</h2>'
         f'<img loading="lazy" alt="image, clusters and mask of {name}" src="{picture}">'
         f"<p>{escape(facts)}</p></article>\n"
     )

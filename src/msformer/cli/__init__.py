@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from msformer.cli import benchmark, demo, evaluate, grow, info, measure, phantoms, segment
+from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, phantoms, segment
 from msformer.cli.many import ManyValues, NumberPairs
 from msformer.errors import MSFormerError
 
@@ -26,6 +26,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("measure")(measure.measure)
 app.command("benchmark", cls=ManyValues)(benchmark.benchmark)
 app.command("phantoms", cls=ManyValues)(phantoms.phantoms)
+app.command("learn")(learn.learn)
 app.command("grow")(grow.grow)
 app.command("info")(info.info)
 

@@ -74,6 +74,17 @@ def segment(
         int | None,
         typer.Option(help="Seeds that are tried; the mask most like the others is taken. Adds a stability map."),
     ] = None,
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Let the folder teach, and decide on each image by what others taught.")
+    ] = False,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Masks that a person gave, NAME.png, which teach the rest; with --learn."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Decide by what another folder taught: its OUT/model; nothing is learned."),
+    ] = None,
     max_cases: Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into subfolders; results mirror them.")
@@ -177,6 +188,10 @@ def segment(
         raise typer.BadParameter("give at least one image, folder or pattern", param_hint="INPUT")
     if out is None:
         raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+    if corrections is not None and (model is not None or not learn):
+        raise typer.BadParameter("goes with --learn, and not with --model", param_hint="--corrections")
+    if learn and model is not None:
+        raise typer.BadParameter("say either --learn or --model", param_hint="--model")
     from msformer.batch.files import ALL_KINDS, OUTPUT_KINDS
     from msformer.batch.plan import plan_cases
     from msformer.batch.run import run_cases, split_cases
@@ -190,6 +205,10 @@ def segment(
         from msformer.fit import find_device
 
         find_device(settings.fit.device)
+    if model is not None:
+        from msformer.batch.learn import read_model_folder
+
+        read_model_folder(model)
     if settings.grown.model is not None:
         from msformer.prompting import read_model
 
@@ -215,6 +234,12 @@ def segment(
                 initial_weights=start_weights,
                 split=split,
                 on_record=on_record,
+            )
+        if learn or model is not None:
+            from msformer.cli.learn import learn_and_report
+
+            learn_and_report(
+                records, settings, out, corrections, model, max_pixels or MAX_PIXELS, split, is_told=progress != "none"
             )
     except KeyboardInterrupt:
         typer.echo(f"interrupted; what was finished is in {out}", err=True)

@@ -5,7 +5,7 @@ from msformer.prepare.intensity import intensity_range, to_unit_range
 from msformer.prepare.no_data import NoData
 from msformer.prepare.resample import resample, working_shape
 from msformer.prepare.stage import Prepared, View, detail_grid, find_no_data_in, prepare
-from msformer.prepare.window import window_limits
+from msformer.prepare.window import in_window, window_limits
 
 __all__ = [
     "NoData",
@@ -13,6 +13,7 @@ __all__ = [
     "View",
     "detail_grid",
     "find_no_data_in",
+    "in_window",
     "intensity_range",
     "prepare",
     "resample",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import ImageError
+from msformer.image import Image
 
 WINDOWS: dict[str, tuple[float, float]] = {
     "lung": (-600.0, 1500.0),
@@ -46,6 +49,18 @@ def window_limits(
     if width <= 0:
         raise ImageError(f"prepare.window must have a positive width; got {window}")
     return centre - width / 2, centre + width / 2
+
+
+def in_window(image: Image, window: str | tuple[float, float]) -> Image:
+    """The image with the limits of intensity that a window asks for, where it has none of its own.
+
+    Raises:
+        ImageError: As ``window_limits`` says.
+    """
+    if image.limits is not None:
+        return image
+    limits = window_limits(window, image.pixels, image.modality)
+    return image if limits is None else replace(image, limits=limits)
 
 
 def is_ct(voxels: NDArray[np.generic], modality: str | None) -> bool:

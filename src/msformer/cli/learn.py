@@ -1,0 +1,140 @@
+"""``msformer learn``: a folder teaches, with or without a person who corrected some of its masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from msformer.config import Config
+    from msformer.processes import Split
+
+
+def learn(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Images, folders or patterns; or OUT.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the results.", envvar="MSFORMER_OUT")
+    ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="INPUT is the folder of results of an earlier run: learn from it once more."),
+    ] = False,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Masks that a person gave, NAME.png; OUT/corrections if left out and there."),
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Named settings to start from.", envvar="MSFORMER_PRESET")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every case.", envvar="MSFORMER_SEED")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with settings.", envvar="MSFORMER_CONFIG")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting, e.g. fit.max_iter=8. Repeatable."),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into subfolders; results mirror them.")
+    ] = False,
+    updates: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Updates of a student; 60 if left out.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; from cores, memory and images if left out.", envvar="MSFORMER_WORKERS"),
+    ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(min=1, help="Refuse larger images.", envvar="MSFORMER_MAX_PIXELS")
+    ] = None,
+) -> None:
+    """Segment a folder, then let it teach: corrected images at any number, own masks only in folders that can bear it.
+
+    The same as msformer segment --learn. No image is decided by what saw a mask of it, and nothing is replaced
+    silently: OUT/masks-alone keeps each image's own mask, OUT/masks has what was decided, report.json and index.html
+    say what changed, why, and which images are worth a correction. OUT/model is what was learned; use it on other
+    images with msformer segment --model. With --again INPUT is OUT: nothing is segmented, only what is new is learned.
+    Exit codes: 0 done, 1 some images failed, 2 usage, 130 interrupted.
+    """
+    from msformer.batch.report import read_records
+    from msformer.batch.run import split_cases
+    from msformer.io import MAX_PIXELS
+    from msformer.processes import limit_threads
+
+    failed = 0
+    if again:
+        if len(inputs) != 1 or out is not None:
+            raise typer.BadParameter("give the one folder of results, without --out", param_hint="--again")
+        if preset or seed is not None or config or assignments or recursive:
+            raise typer.BadParameter("the settings are those of the folder", param_hint="--again")
+        out = Path(inputs[0])
+    else:
+        failed = _first_pass(
+            inputs,
+            out,
+            preset,
+            seed,
+            config,
+            assignments,
+            recursive=recursive,
+            workers=workers,
+            max_pixels=max_pixels,
+        )
+    if out is None:
+        raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+    records, settings = read_records(out)
+    split = split_cases(len(records), settings, workers=workers)
+    limit_threads(split.threads)
+    try:
+        learn_and_report(records, settings, out, corrections, None, max_pixels or MAX_PIXELS, split, updates=updates)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; msformer learn --again {out} goes on with what is there", err=True)
+        raise typer.Exit(130) from None
+    if failed:
+        raise typer.Exit(failed)
+
+
+def _first_pass(*arguments: Any, **options: Any) -> int:
+    """Segment every image by itself; the exit code of that, where all could be tried."""
+    from msformer.cli.segment import segment
+
+    try:
+        segment(*arguments, **options)
+    except typer.Exit as stop:
+        if stop.exit_code > 1:
+            raise
+        return stop.exit_code
+    return 0
+
+
+def learn_and_report(
+    records: Sequence[dict[str, Any]],
+    settings: Config,
+    out: Path,
+    corrections: Path | None,
+    model: Path | None,
+    max_pixels: int,
+    split: Split,
+    *,
+    updates: int | None = None,
+    is_told: bool = True,
+) -> None:
+    """Learn from what was segmented, or take a model, and write the reports anew."""
+    from msformer.batch.learn import learn as learn_from
+    from msformer.batch.report import write_report
+    from msformer.learning import Lessons
+
+    how = Lessons(seed=settings.random_state) if updates is None else Lessons(updates, seed=settings.random_state)
+    decided, summary = learn_from(
+        records,
+        settings,
+        out,
+        corrections=corrections,
+        model=model,
+        max_pixels=max_pixels,
+        split=split,
+        how=how,
+        tell=(lambda line: typer.echo(line, err=True)) if is_told else (lambda _: None),
+    )
+    write_report(out, decided, settings, n_planned=len(decided), split=split, learned=summary)

@@ -1,0 +1,181 @@
+"""Who teaches whom: from what a person corrected at any number, from own masks only where a folder can bear it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.learning.decide import ALONE, HALF, TAUGHT, Decision, Rule, decide, dice, uses_regions
+from msformer.learning.lesson import Lesson, in_order
+from msformer.learning.member import Member
+from msformer.learning.student import Lessons, objects_in
+from msformer.learning.taught import region_dice
+
+LEAST = 40
+"""Images with a mask of their own, fewest for a folder to learn from itself."""
+LEAST_CONFIDENT = 10
+"""Of these, fewest at a confidence of at least a half: where the program is right nowhere, it has nothing to teach."""
+FOLDS = 2
+"""Parts of a folder that each are decided by what the others taught."""
+LEAST_CHECKED = 4
+"""Corrected images from which on the choice is checked by leaving some of them out."""
+NEARLY_ALL = 0.9
+"""Share of a mask's largest piece from which on it is one object, and crumbs."""
+NEVER = 9.0
+"""A margin that no region reaches: scores are of Dice, at most two of them."""
+POWER = 3.0
+"""Own masks count by this power of their confidence: those of .5 an eighth of those of 1."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The teachers of one member.
+
+    Attributes:
+        name: Of the member.
+        teachers: Digests of the images.
+        is_check: Whether it only serves to see how good the choice is.
+    """
+
+    name: str
+    teachers: frozenset[str]
+    is_check: bool = False
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is done in a folder.
+
+    Attributes:
+        groups: The members that are taught; none where the folder cannot teach.
+        rule: What decides.
+        how: How students are taught.
+        reason: Why it is so, in words.
+    """
+
+    groups: tuple[Group, ...]
+    rule: Rule
+    how: Lessons
+    reason: str
+
+
+def plan_course(lessons: Sequence[Lesson], how: Lessons, folds: int = FOLDS) -> Course:
+    """Say who is taught by whom.
+
+    Args:
+        lessons: All of the folder.
+        how: How students are taught.
+        folds: Parts of a folder that learns from itself.
+    """
+    corrected = in_order([one for one in lessons if one.corrected is not None])
+    if corrected:
+        groups = [Group("corrected", frozenset(one.digest for one in corrected))]
+        if len({one.digest for one in corrected}) >= LEAST_CHECKED:
+            groups += [
+                Group(f"check-{index}", part, is_check=True) for index, part in enumerate(_all_but(corrected, FOLDS))
+            ]
+        rule = replace(TAUGHT, one_object=means_one_object(corrected))
+        return Course(tuple(groups), rule, how, f"taught by {len(corrected)} corrected images")
+    own = in_order([one for one in lessons if (one.own >= HALF).any()])
+    confident = sum(one.confidence >= HALF for one in own)
+    if len(own) < LEAST or confident < LEAST_CONFIDENT:
+        reason = (
+            f"nothing was learned: without corrections it takes {LEAST} images with a mask, {LEAST_CONFIDENT} of them "
+            f"at a confidence of {HALF} or more; got {len(own)} and {confident}"
+        )
+        return Course((), ALONE, how, reason)
+    parts = [Group(f"fold-{index}", part) for index, part in enumerate(_all_but(own, folds))]
+    return Course(tuple(parts), ALONE, how, f"taught by its own masks, each by the other {folds - 1} of {folds} parts")
+
+
+def teachers_of(group: Group, lessons: Sequence[Lesson]) -> list[Lesson]:
+    """The lessons that teach a member; own masks count by a power of their confidence."""
+    found = [one for one in lessons if one.digest in group.teachers]
+    return in_order([one if one.corrected is not None else replace(one, confidence=one.confidence**POWER)
+                     for one in found if one.corrected is not None or (one.own >= HALF).any()])  # fmt: skip
+
+
+def judge(lesson: Lesson, members: Sequence[Member], rule: Rule) -> Decision:
+    """Decide on an image by the members that may judge it."""
+    some = [member for member in members if member.may_judge(lesson)]
+    by_regions = uses_regions(lesson, rule)
+    expected = [one.forest.predict(lesson.features) for one in some if by_regions and one.forest is not None]
+    asks = rule.student > 0 if by_regions else rule.outlines
+    maps = [objects_in(one.student, lesson) for one in some] if asks else []
+    return decide(lesson, expected, maps, rule)
+
+
+@dataclass(frozen=True)
+class Check:
+    """How good each way to choose is on corrected images that did not teach it; means of Dice on the small grid.
+
+    Attributes:
+        images: How many there were.
+        own: The first masks.
+        regions: The best by taught regions alone.
+        together: The same with the student's agreement.
+        outline: The student's own outline.
+    """
+
+    images: int
+    own: float
+    regions: float
+    together: float
+    outline: float
+
+    def best(self, rule: Rule) -> Rule:
+        """The way that was best; of equal ones, that which is best in other folders."""
+        ways = [(self.own, replace(rule, margin=NEVER)), (self.outline, replace(rule, outlines=True))]
+        if rule.one_object:
+            ways[1:] = [(self.regions, replace(rule, student=0.0)), (self.together, rule)]
+        return max(reversed(ways), key=lambda way: way[0])[1]
+
+
+def check(lessons: Sequence[Lesson], members: Sequence[Member]) -> Check | None:
+    """Try the ways to choose on corrected images that members did not see; None where there are too few."""
+    rows: list[Mapping[str, float]] = []
+    for lesson in in_order([one for one in lessons if one.corrected is not None]):
+        some = [member for member in members if member.may_judge(lesson)]
+        if some and lesson.corrected is not None:
+            rows.append(_tried(lesson, lesson.corrected, some))
+    if len(rows) < LEAST_CHECKED:
+        return None
+    return Check(
+        len(rows), *(float(np.mean([row[name] for row in rows])) for name in ("own", "regions", "together", "outline"))
+    )
+
+
+def _tried(lesson: Lesson, truth: NDArray[np.float32], members: Sequence[Member]) -> Mapping[str, float]:
+    seen = np.asarray(np.mean([objects_in(one.student, lesson) for one in members], axis=0), dtype=np.float32)
+    row = {
+        "own": dice(lesson.own >= HALF, truth >= HALF),
+        "outline": dice(seen >= HALF, truth >= HALF),
+    }
+    forests = [one.forest for one in members if one.forest is not None]
+    if not len(lesson.masks) or not forests:
+        return row | {"regions": row["own"], "together": row["own"]}
+    expected = np.mean([forest.predict(lesson.features) for forest in forests], axis=0)
+    right = region_dice(lesson, truth)
+    together = expected + TAUGHT.student * region_dice(lesson, seen)
+    return row | {"regions": float(right[expected.argmax()]), "together": float(right[together.argmax()])}
+
+
+def means_one_object(corrected: Sequence[Lesson]) -> bool:
+    """Whether a person means one connected object: its largest piece is nearly all of it in most corrected images."""
+    shares = []
+    for lesson in corrected:
+        mask = (lesson.truth >= HALF).astype(np.uint8)
+        areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA]
+        if len(areas):
+            shares.append(areas.max() / areas.sum() >= NEARLY_ALL)
+    return bool(np.mean(shares) > HALF) if shares else True
+
+
+def _all_but(lessons: Sequence[Lesson], folds: int) -> list[frozenset[str]]:
+    """The teachers of each part: images of all the other parts; equal images lie in one part."""
+    digests = list(dict.fromkeys(one.digest for one in in_order(lessons)))
+    return [frozenset(digest for place, digest in enumerate(digests) if place % folds != part) for part in range(folds)]

@@ -1,0 +1,185 @@
+"""One image as a folder is learned from: small enough that thousands are kept on disk and tens in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.answer import Glance
+from msformer.config import Config
+from msformer.errors import ReadError
+from msformer.focus import Focus
+from msformer.hypotheses import trial_settings
+from msformer.image import Image, Mask
+from msformer.io.atomic import atomic_path
+from msformer.prepare import find_no_data_in, prepare, resample
+from msformer.regions import FEATURES, Ground, find_regions, region_features, region_view
+
+COLOURS = 4
+"""Planes of a region whose means are told beside what is seen of it: within a folder, colour means something."""
+DESCRIBED = (*FEATURES, *(f"mean of plane {index}" for index in range(COLOURS)))
+"""What is known of a region without the network."""
+FORMAT = 1
+"""Rises when older files could not be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is learned from one image, and decided on it.
+
+    Attributes:
+        name: Of the case.
+        digest: SHA-256 of the image's pixels; what order and folds depend on, so that names do not count.
+        view: ``(IN_CHANNELS, h, w)``, what the network sees of the image.
+        own: ``(h, w)``, share of each pixel that the program's own mask covers.
+        confidence: Of that mask, in [0, 1].
+        is_single: Whether its preset looks for one object.
+        features: ``(n, len(DESCRIBED))``, of the regions; n may be 0.
+        masks: ``(n, a, b)``, the regions on their own grid.
+        corrected: ``(h, w)`` in [0, 1], the mask that a person gave; None where there is none.
+    """
+
+    name: str
+    digest: str
+    view: NDArray[np.float32]
+    own: NDArray[np.float32]
+    confidence: float
+    is_single: bool
+    features: NDArray[np.float32]
+    masks: NDArray[np.bool_]
+    corrected: NDArray[np.float32] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the view."""
+        return self.view.shape[1], self.view.shape[2]
+
+    @property
+    def valid(self) -> Mask:
+        """``(h, w)``, where the view shows something."""
+        return np.asarray(self.view[-1] > 0.5)
+
+    @property
+    def truth(self) -> NDArray[np.float32]:
+        """``(h, w)``, the best that is known: what a person gave, else the program's own mask."""
+        return self.own if self.corrected is None else self.corrected
+
+    def on_regions(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A map of the view ``(h, w)`` on the grid of the regions ``(a, b)``."""
+        rows, columns = self.masks.shape[1:]
+        return np.asarray(cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+    def with_correction(self, mask: Mask | None) -> Lesson:
+        """The same with what a person gave at native size ``(H, W)``; None takes it away."""
+        return replace(self, corrected=None if mask is None else shrunk(mask, self.shape))
+
+
+def shrunk(mask: Mask, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Share of each pixel of a smaller grid that a mask covers."""
+    return resample(mask.astype(np.float32), shape, "area")[:, :, 0]
+
+
+def make_lesson(
+    name: str, digest: str, image: Image, focus: Focus, settings: Config, own: Mask, confidence: float
+) -> Lesson:
+    """Look at an image once.
+
+    Args:
+        name: Of the case.
+        digest: Of its pixels.
+        image: The whole image.
+        focus: The part that is looked at.
+        settings: Those that its own mask was made with, of a preset and not of ``auto``.
+        own: ``(H, W)``, that mask.
+        confidence: Of it.
+    """
+    part = focus.cut(image)
+    no_data = find_no_data_in(part)
+    looked = Glance(part, no_data, settings.grown).looked
+    view = looked.input()[0].numpy()
+    shape = view.shape[1], view.shape[2]
+    is_single = settings.foreground.objects == "one"
+    features = np.zeros((0, len(DESCRIBED)), dtype=np.float32)
+    masks = np.zeros((0, 1, 1), dtype=bool)
+    prepared = prepare(part, trial_settings(for_one_object(settings)).prepare, no_data)
+    if not prepared.is_blank:
+        seen = region_view(prepared.detail)
+        ground = Ground.of(seen.planes, seen.valid)
+        if regions := find_regions(ground.planes, ground.valid):
+            masks = np.stack([one.on(seen.shape) for one in regions])
+            features = np.concatenate([region_features(regions, ground), _colours(masks, ground.planes)], axis=1)
+    return Lesson(
+        name, digest, view, shrunk(own[focus.rows, focus.columns], shape), confidence, is_single, features, masks
+    )
+
+
+def for_one_object(settings: Config) -> Config:
+    """Settings that look for one object: the same, or where they look for several those of ``general``."""
+    return settings if settings.foreground.objects == "one" else settings.carried_to("general")
+
+
+def _colours(masks: NDArray[np.bool_], planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means over each region of the first planes, ``(n, COLOURS)``; 0 where there are fewer."""
+    found = np.zeros((len(masks), COLOURS), dtype=np.float32)
+    for row, mask in zip(found, masks, strict=True):
+        row[: planes.shape[2]] = planes[mask].mean(axis=0)[:COLOURS]
+    return found
+
+
+def write_lesson(path: Path, lesson: Lesson, key: str) -> None:
+    """Keep a lesson in a file; ``key`` says what it was made from."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        format=FORMAT,
+        key=key,
+        name=lesson.name,
+        digest=lesson.digest,
+        view=lesson.view.astype(np.float16),
+        own=lesson.own.astype(np.float16),
+        confidence=lesson.confidence,
+        is_single=lesson.is_single,
+        features=lesson.features,
+        masks=np.packbits(lesson.masks, axis=None),
+        masks_shape=lesson.masks.shape,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def read_lesson(path: Path, key: str | None = None) -> Lesson:
+    """Read a lesson back, without what a person gave.
+
+    Raises:
+        ReadError: It is missing, damaged, of another version, or was made from something else than ``key`` says.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if int(data["format"]) != FORMAT or (key is not None and str(data["key"]) != key):
+                raise ReadError(f"{path}: was made from another image, mask or version")
+            shape = tuple(int(side) for side in data["masks_shape"])
+            masks = np.unpackbits(data["masks"], count=int(np.prod(shape))).reshape(shape).astype(bool)
+            return Lesson(
+                str(data["name"]),
+                str(data["digest"]),
+                data["view"].astype(np.float32),
+                data["own"].astype(np.float32),
+                float(data["confidence"]),
+                bool(data["is_single"]),
+                data["features"],
+                masks,
+            )
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ReadError(f"{path}: no lesson can be read: {error}") from error
+
+
+def in_order(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Lessons by what their images show, so that names and the order of files change nothing."""
+    return sorted(lessons, key=lambda lesson: (lesson.digest, lesson.name))

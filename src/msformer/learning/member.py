@@ -1,0 +1,128 @@
+"""What a folder teaches: a student and taught regions, which know whom they saw; and their file, which runs no code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from msformer.errors import WeightsError
+from msformer.io.atomic import atomic_path
+from msformer.learning.forest import PARTS, Forest
+from msformer.learning.lesson import DESCRIBED, Lesson, in_order
+from msformer.learning.student import Lessons, draw_chances, teach
+from msformer.learning.taught import fit_taught
+from msformer.network.prompted import PromptedNet, PromptedSizes, build_prompted
+from msformer.prompting.model import read_bounded, tensors_in, what_it_says
+
+FORMAT = "msformer-member-1"
+"""What a file calls itself; the number rises when older programs could not read it."""
+LARGEST_FILE = 256 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """What was learned from some images.
+
+    Attributes:
+        student: The network.
+        forest: Taught regions; None where no image had any.
+        saw: Digests of the images that it was taught by.
+        key: Of all that it was made from.
+    """
+
+    student: PromptedNet
+    forest: Forest | None
+    saw: frozenset[str]
+    key: str
+
+    def may_judge(self, lesson: Lesson) -> bool:
+        """Whether it never saw a mask of this image, under whatever name."""
+        return lesson.digest not in self.saw
+
+
+def member_key(network_digest: str, lessons: Sequence[Lesson], how: Lessons) -> str:
+    """Digest of what a member is made from: where it starts, its teachers and what they say, how it is taught."""
+    digest = hashlib.sha256(f"{FORMAT} {network_digest} {how}".encode())
+    for lesson in in_order(lessons):
+        digest.update(f"{lesson.digest} {lesson.confidence!r} {lesson.corrected is not None}".encode())
+        digest.update(np.ascontiguousarray(lesson.truth).tobytes())
+    return digest.hexdigest()
+
+
+def teach_member(
+    network: PromptedNet,
+    network_digest: str,
+    lessons: Sequence[Lesson],
+    how: Lessons,
+    tell: Callable[[int], None] | None = None,
+) -> Member:
+    """Teach a student and a forest by the same images."""
+    ordered = in_order(lessons)
+    student = teach(network, ordered, how, tell)
+    forest = fit_taught(ordered, [float(chance) for chance in draw_chances(ordered, how)], how.seed)
+    saw = frozenset(lesson.digest for lesson in ordered)
+    return Member(student, forest, saw, member_key(network_digest, ordered, how))
+
+
+def write_member(path: Path, member: Member) -> None:
+    """Write a member; the file appears whole or not at all."""
+    from safetensors.torch import save
+
+    tensors = {f"student.{name}": value.detach().float().contiguous().clone()
+               for name, value in member.student.state_dict().items()}  # fmt: skip
+    if member.forest is not None:
+        tensors |= {f"forest.{name}": torch.from_numpy(array.copy()) for name, array in member.forest.arrays().items()}
+    about = {
+        "format": FORMAT,
+        "key": member.key,
+        "saw": json.dumps(sorted(member.saw)),
+        "sizes": json.dumps(member.student.describe()),
+        "columns": json.dumps(DESCRIBED),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(tensors, metadata=about))
+
+
+def read_member(path: Path) -> Member:
+    """Read a member.
+
+    Raises:
+        WeightsError: The file is missing, too large, damaged, not of this program, of another version's regions, or
+            does not hold finite numbers.
+    """
+    data = read_bounded(path, LARGEST_FILE)
+    about = what_it_says(data, str(path), FORMAT)
+    tensors = tensors_in(data, str(path))
+    try:
+        sizes = PromptedSizes(**json.loads(about["sizes"]))
+        saw, columns, key = json.loads(about["saw"]), json.loads(about["columns"]), str(about["key"])
+        if sizes != PromptedSizes(
+            sizes.encoder, *(int(value) for value in (sizes.dim, sizes.depth_fine, sizes.depth_coarse))
+        ):
+            raise ValueError("sizes")
+        if not all(isinstance(one, str) for one in saw) or not 0 < sizes.dim <= 512:
+            raise ValueError("saw")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: what the file says of itself cannot be read") from error
+    if tuple(columns) != DESCRIBED:
+        raise WeightsError(f"{path}: was taught by another version of the program, which saw other things of regions")
+    student = build_prompted(sizes, torch.Generator().manual_seed(0))
+    state = {name.removeprefix("student."): value for name, value in tensors.items() if name.startswith("student.")}
+    for name, value in student.state_dict().items():
+        if name not in state or state[name].shape != value.shape or not torch.isfinite(state[name].float()).all():
+            raise WeightsError(f"{path}: {name} of the student must hold {tuple(value.shape)} finite numbers")
+    try:
+        student.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(f"{path}: the student is of another network") from error
+    forest = None
+    if arrays := {name: tensors[f"forest.{name}"].numpy() for name in PARTS if f"forest.{name}" in tensors}:
+        forest = Forest.from_arrays(arrays, len(DESCRIBED), str(path))
+    return Member(student.eval().requires_grad_(False), forest, frozenset(saw), key)
