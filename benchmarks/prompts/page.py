@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.prompts.methods import FOREST, METHODS
-from benchmarks.prompts.methods.base import LONGEST
+from benchmarks.prompts.methods.base import LONGEST, Saying
 from benchmarks.prompts.methods.marked import SIDE
 from benchmarks.prompts.protocols import BEST_OF_3, BOX, GOALS, JITTERED, MOST_CLICKS, ONE_CLICK, Row
 from benchmarks.prompts.sets import GROUPS
@@ -27,6 +27,7 @@ TITLES = {
     "clicks-85": "Clicks to IoU .85",
     "clicks-90": "Clicks to IoU .90",
 }
+SAYINGS: dict[Saying, str] = {"click": "one click", "box": "a box", "clicks": "further clicks"}
 Values = dict[str, dict[str, float]]
 """By set, by picture (or object of a picture)."""
 
@@ -99,9 +100,10 @@ def page(results: Mapping[str, Any]) -> str:
         "and without a box the frame is ground to them. A method that breaks has found nothing.",
         f"Intervals: {COVERAGE:.0%}, bootstrap over the pictures of each set, seed {seed}; sets count alike.",
         "",
-        "| method | what it is |",
-        "|---|---|",
-        *(f"| {name} | {METHODS[name]} |" for name in methods),
+        "| method | what it is | asked by |",
+        "|---|---|---|",
+        *(f"| {name} | {METHODS[name].words} | {_asked(name, results['all_clicks'])} |" for name in methods),
+        *_not_clicked(methods, results["all_clicks"]),
     ]
     if any(row["group"] == "single" for row in rows):
         parts += ["", "## Single objects"]
@@ -123,6 +125,7 @@ def made_by(results: Mapping[str, Any]) -> str:
     more = f" --only {' '.join(results['only'])}" if results["only"] else ""
     more += f" --limit {results['limit']}" if results["limit"] else ""
     more += f" --seed {results['seed']}" if results["seed"] else ""
+    more += " --all-clicks" if results["all_clicks"] else ""
     model = results["model"]
     if model is not None and not model["ships"]:
         more += " --model FILE"
@@ -137,6 +140,19 @@ def made_by(results: Mapping[str, Any]) -> str:
         kind = "the one that ships" if model["ships"] else "from another file than the one that ships"
         text += f" The grown network is {kind}, digest `{model['digest'][:16]}`."
     return text
+
+
+def _asked(name: str, all_clicks: bool) -> str:
+    """What a method is asked by."""
+    return ", ".join(SAYINGS[said] for said in METHODS[name].sayings(all_clicks=all_clicks))
+
+
+def _not_clicked(methods: Sequence[str], all_clicks: bool) -> list[str]:
+    """Which methods have no cell in the tables of further clicks though they could answer them."""
+    slow = [name for name in methods if "clicks" in METHODS[name].on_request]
+    if all_clicks or not slow:
+        return []
+    return ["", f"Not asked for further clicks, which take seconds each: {', '.join(slow)} (`--all-clicks` asks)."]
 
 
 def _ahead(rows: Sequence[Row], methods: Sequence[str], seed: int) -> list[str]:

@@ -43,6 +43,7 @@ def results(rows: list[dict[str, Any]] = ROWS, **more: Any) -> dict[str, Any]:
         "seed": 0,
         "limit": None,
         "only": [],
+        "all_clicks": False,
         "methods": ["grown", "watershed"],
         "pictures": 5,
         "model": {"digest": DIGEST, "recipe": {}, "ships": True},
@@ -121,6 +122,21 @@ def test_times_are_medians_and_the_command_is_told() -> None:
     assert f"the one that ships, digest `{DIGEST[:16]}`" in text
     part = page(results(limit=2, only=["polyps"], model={"digest": DIGEST, "recipe": {}, "ships": False}))
     assert re.search(r"--only polyps --limit 2 --model FILE --methods grown watershed`", part)
+
+
+def test_what_each_is_asked_by_is_told_and_who_was_left_out() -> None:
+    slow = [*ROWS, row("GrabCut", "polyps", "a", 0.5), row("random walker", "polyps", "a", 0.5)]
+    text = page(results(slow))
+    assert "| watershed | scikit-image, marks flood the gradient | one click, a box, further clicks |" in text
+    assert "pieces that were clicked on | one click, a box |" in text
+    left_out = "Not asked for further clicks, which take seconds each: GrabCut, random walker (`--all-clicks` asks)."
+    assert left_out in text.splitlines()
+    assert "GrabCut" not in text[text.index("### Clicks to IoU .85") :].split("###")[1]
+    asked = page(results(slow, all_clicks=True))
+    assert "Not asked" not in asked
+    assert "pieces that were clicked on | one click, a box, further clicks |" in asked
+    assert "docs/prompts.md --all-clicks --methods" in asked
+    assert "Not asked" not in page(results())
 
 
 def test_what_broke_is_told() -> None:
