@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of jittered boxes and forests")
     slow = " and ".join(name for name, entry in METHODS.items() if "clicks" in entry.on_request)
     parser.add_argument(
-        "--all-clicks", action="store_true", help=f"ask {slow} for further clicks, too: seconds a click, hours in all"
+        "--all-clicks", action="store_true", help=f"ask {slow} for further clicks, too, which takes long"
     )
     parser.add_argument("--page-only", action="store_true", help=f"measure nothing, read {ROWS}")
     given = parser.parse_args(arguments)

@@ -22,12 +22,14 @@ from msformer.evaluation.prompts import (
 from msformer.image import Mask
 from msformer.morphology import dice
 
-ONE_CLICK, BEST_OF_3, BOX, JITTERED = "one-click", "best-of-3", "box", "box-jittered"
+ONE_CLICK, BEST_OF_3, AUTOMATIC = "one-click", "best-of-3", "automatic"
+BOX, JITTERED = "box", "box-jittered"
 GOALS = {"clicks-85": 0.85, "clicks-90": 0.90}
 """Protocols that count clicks, and the IoU that they go on for."""
 PROTOCOLS: dict[str, Saying] = {
     ONE_CLICK: "click",
     BEST_OF_3: "click",
+    AUTOMATIC: "nothing",
     BOX: "box",
     JITTERED: "box",
     **dict.fromkeys(GOALS, "clicks"),
@@ -64,6 +66,9 @@ def ask(
     rows = [_scored(ONE_CLICK, _taken(answers, shape), truth, seconds, len(answers))]
     best = max((mask for mask, _ in answers[:3]), key=lambda mask: dice(mask, truth), default=_nothing(shape))
     rows.append(_scored(BEST_OF_3, best, truth, seconds, len(answers)))
+    if "nothing" in sayings:
+        own, seconds = _timed(prompter, [], None, None)
+        rows.append(_scored(AUTOMATIC, _taken(own, shape), truth, seconds, len(own)))
     if "box" in sayings:
         exact = box_of(truth)
         for name, box in ((BOX, exact), (JITTERED, jittered(exact, rng, shape))):

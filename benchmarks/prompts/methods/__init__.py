@@ -11,7 +11,7 @@ import torch
 from benchmarks.prompts.methods import marked
 from benchmarks.prompts.methods.base import Answer, Method, Picture, Prompter, Saying
 from benchmarks.prompts.methods.forest import Forest
-from benchmarks.prompts.methods.grown import Engine, Grown, GuidedEngine, LookedEngine
+from benchmarks.prompts.methods.grown import GRID, Engine, Grown, GuidedEngine, LookedEngine
 from benchmarks.prompts.methods.tree import RegionTree
 from msformer.network.prompted import build_prompted
 from msformer.prompting.model import grown_network, read_model
@@ -29,7 +29,7 @@ class Entry:
     Attributes:
         words: What it is, for the page.
         asked: What is said to it.
-        on_request: What is said to it with ``--all-clicks`` only, since each answer takes seconds.
+        on_request: What is said to it with ``--all-clicks`` only, since it is slow.
     """
 
     words: str
@@ -42,21 +42,28 @@ class Entry:
 
 
 METHODS = {
-    GROWN: Entry("the network grown from random scenes (`msformer.prompting`)", ("click", "box", "clicks")),
+    GROWN: Entry(
+        "the network grown from random scenes (`msformer.prompting`); without a prompt it is pointed at "
+        f"{GRID} × {GRID} places, and the box of the answer with the most expected Dice times Dice with its map of "
+        "objects is asked for",
+        ("nothing", "click", "box", "clicks"),
+    ),
     GUIDED: Entry(
         f"the same after {UPDATES} updates on each picture by the method's losses and by the click", ("click",)
     ),
     FROM_NOISE: Entry(f"the same network with random weights after {UPDATES} such updates", ("click",)),
     "GrabCut": Entry(
-        f"OpenCV, {marked.ROUNDS} rounds from a disc, the box or the answer before; pieces that were clicked on",
-        ("click", "box"),
+        f"OpenCV, {marked.ROUNDS} rounds from a disc around the click, the box or the answer before; pieces that were "
+        "clicked on; without a prompt from the centred ellipse of `msformer.baselines`, all pieces",
+        ("nothing", "click", "box"),
         on_request=("clicks",),
     ),
     "random walker": Entry(f"scikit-image, beta {marked.BETA}", ("click", "box"), on_request=("clicks",)),
     "watershed": Entry("scikit-image, marks flood the gradient", ("click", "box", "clicks")),
     "region tree": Entry(
-        "the best region that agrees with the clicks, preset `general`: `--point` without a grown network",
-        ("click", "box", "clicks"),
+        "the best region, of those that agree with most clicks, preset `general`: what the program does without a "
+        "grown network, with `--point` or without",
+        ("nothing", "click", "box", "clicks"),
     ),
     FOREST: Entry(
         "random forest from the features of regions to their Dice, **fitted on the masks of the other sets**",

@@ -20,7 +20,7 @@ MOST = np.zeros_like(TRUTH)
 MOST[3:13, 5:22] = True  # 170 px of it: IoU .85
 NOTHING = np.zeros_like(TRUTH)
 CLICK: tuple[Saying, ...] = ("click",)
-EVERYTHING: tuple[Saying, ...] = ("click", "box", "clicks")
+EVERYTHING: tuple[Saying, ...] = ("nothing", "click", "box", "clicks")
 
 
 class Told:
@@ -55,11 +55,12 @@ def test_boxes_are_asked_for_without_a_click() -> None:
     told = Told([(TRUTH, 1.0)])
     rows = ask(told, TRUTH, np.random.default_rng(0), EVERYTHING)
     assert [row["protocol"] for row in rows] == list(PROTOCOLS)
-    assert [asked[0] for asked in told.asked[1:]] == [(), ()]
-    assert told.asked[1][1] == (3, 5, 13, 25)
-    assert told.asked[2][1] != (3, 5, 13, 25)
-    assert len(told.asked) == 3  # one click was enough: nothing more is asked
-    assert [row["value"] for row in rows] == [1.0, 1.0, 1.0, 1.0, 1, 1]
+    assert [asked[0] for asked in told.asked[1:]] == [(), (), ()]
+    assert told.asked[1] == ((), None, None)  # nothing is said
+    assert told.asked[2][1] == (3, 5, 13, 25)
+    assert told.asked[3][1] not in ((3, 5, 13, 25), None)
+    assert len(told.asked) == 4  # one click was enough: nothing more is asked
+    assert [row["value"] for row in rows] == [1.0, 1.0, 1.0, 1.0, 1.0, 1, 1]
     assert rows[-1]["ms"] is None
 
 
@@ -94,13 +95,21 @@ def test_the_last_click_still_counts_as_reached() -> None:
 
 def test_no_answer_is_an_empty_mask() -> None:
     rows = ask(Told([]), TRUTH, np.random.default_rng(0), EVERYTHING, most_clicks=3)
-    assert [row["value"] for row in rows] == [0.0, 0.0, 0.0, 0.0, 3, 3]
+    assert [row["value"] for row in rows] == [0.0, 0.0, 0.0, 0.0, 0.0, 3, 3]
 
 
 def test_a_method_that_broke_has_found_nothing() -> None:
     rows = failed(EVERYTHING)
-    assert [(row["protocol"], row["value"]) for row in rows] == list(zip(PROTOCOLS, [0, 0, 0, 0, 20, 20], strict=True))
+    assert [(row["protocol"], row["value"]) for row in rows] == list(
+        zip(PROTOCOLS, [0, 0, 0, 0, 0, 20, 20], strict=True)
+    )
     assert [row["protocol"] for row in failed(CLICK)] == ["one-click", "best-of-3"]
+
+
+def test_without_a_prompt_the_method_picks_among_its_own_objects() -> None:
+    told = Told([(TRUTH, 1.0)], [(NOTHING, 0.1), (HALF, 0.3)])
+    own = ask(told, TRUTH, np.random.default_rng(0), ("nothing", "click"))[2]
+    assert (own["protocol"], own["value"], own["answers"]) == ("automatic", pytest.approx(2 / 3), 2)
 
 
 def test_nobody_is_asked_by_what_was_not_to_be_said() -> None:
