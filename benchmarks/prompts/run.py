@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import one_core_each
-from benchmarks.prompts.methods import FOREST, GROWN, METHODS, Picture, Saying, method_of
+from benchmarks.prompts.methods import FOREST, METHODS, Picture, Saying, method_of
 from benchmarks.prompts.methods.forest import Table, fit, table_of
 from benchmarks.prompts.protocols import Row, ask, failed, generator_of, timed
 from benchmarks.prompts.sets import GROUP_OF_SET, cases_of, targets_of
@@ -84,7 +84,7 @@ def run(options: Options) -> dict[str, Any]:
     cases = cases_of(options.data, options.only, options.limit)
     # A file that cannot be used is told now, not once a picture.
     network = None
-    if GROWN in options.methods:
+    if any(METHODS[name].is_grown for name in options.methods):
         network = grown_network() if options.model is None else read_model(options.model)
     with tempfile.TemporaryDirectory() as folder, one_core_each() as pool:
         forests: dict[str, Path] = {}

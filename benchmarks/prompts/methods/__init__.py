@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.prompts.methods import marked
+from benchmarks.prompts.methods.agreed import ALIKE, Agreed
 from benchmarks.prompts.methods.base import Answer, Method, Picture, Prompter, Saying
 from benchmarks.prompts.methods.forest import Forest
 from benchmarks.prompts.methods.grown import GRID, Engine, Grown, GuidedEngine, LookedEngine
@@ -17,6 +18,7 @@ from msformer.network.prompted import build_prompted
 from msformer.prompting.model import grown_network, read_model
 
 GROWN, FOREST = "grown", "forest on regions"
+AGREED = "grown, border of the region tree"
 GUIDED, FROM_NOISE = "grown, self-guided", "random weights, self-guided"
 UPDATES = 4
 """Updates on each picture, as many as the preset `general` has."""
@@ -30,11 +32,13 @@ class Entry:
         words: What it is, for the page.
         asked: What is said to it.
         on_request: What is said to it with ``--all-clicks`` only, since it is slow.
+        is_grown: Whether it starts from the file of the grown network.
     """
 
     words: str
     asked: tuple[Saying, ...]
     on_request: tuple[Saying, ...] = ()
+    is_grown: bool = False
 
     def sayings(self, *, all_clicks: bool) -> tuple[Saying, ...]:
         """What is said to it, all that it can be told where ``all_clicks``."""
@@ -47,11 +51,19 @@ METHODS = {
         f"{GRID} × {GRID} places, and the box of the answer with the most expected Dice times Dice with its map of "
         "objects is asked for",
         ("nothing", "click", "box", "clicks"),
+        is_grown=True,
+    ),
+    AGREED: Entry(
+        f"`grown`, but each answer is the region that it is most like, where their IoU is at least {ALIKE}",
+        ("click", "box"),
+        is_grown=True,
     ),
     GUIDED: Entry(
-        f"the same after {UPDATES} updates on each picture by the method's losses and by the click", ("click",)
+        f"`grown` after {UPDATES} updates on each picture by the method's losses and by the click",
+        ("click",),
+        is_grown=True,
     ),
-    FROM_NOISE: Entry(f"the same network with random weights after {UPDATES} such updates", ("click",)),
+    FROM_NOISE: Entry(f"the same network with random weights after {UPDATES} such updates", ("click",), is_grown=True),
     "GrabCut": Entry(
         f"OpenCV, {marked.ROUNDS} rounds from a disc around the click, the box or the answer before; pieces that were "
         "clicked on; without a prompt from the centred ellipse of `msformer.baselines`, all pieces",
@@ -85,6 +97,8 @@ def method_of(name: str, *, model: Path | None = None, forest: Path | None = Non
     """
     if name == GROWN:
         return partial(Grown, engine_of(model))
+    if name == AGREED:
+        return partial(Agreed, engine_of(model))
     if name in (GUIDED, FROM_NOISE):
         return partial(Grown, guided_engine(model, from_noise=name == FROM_NOISE))
     if name == FOREST:

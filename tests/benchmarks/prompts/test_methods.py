@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.prompts.methods import FOREST, METHODS, method_of
+from benchmarks.prompts.methods.agreed import Agreed
 from benchmarks.prompts.methods.base import Picture, reduced
 from benchmarks.prompts.methods.forest import Forest, Table, fit, table_of, told
 from benchmarks.prompts.methods.grown import GRID, Grown, LookedEngine, Maps
@@ -184,6 +185,39 @@ def test_without_a_prompt_there_may_be_no_object() -> None:
     assert unasked(Pointed(everywhere), np.zeros((128, 128), dtype=bool)) == [], "nothing is shown"
 
 
+class Discs(Half):
+    """An engine that marks discs of these radii in px around the middle of the disc of the picture."""
+
+    def __init__(self, *radii: float) -> None:
+        super().__init__()
+        self.radii = radii
+
+    def answer(self, looked: tuple[int, int], said: Said, before: int | None) -> tuple[Maps, int]:
+        rows, columns = np.ogrid[: looked[0], : looked[1]]
+        distance = np.hypot(rows - 60, columns - 70).astype(np.float32)
+        return [(radius - distance, 0.5 + 0.01 * radius) for radius in self.radii], 0
+
+
+def test_an_answer_that_is_much_like_a_region_takes_its_border() -> None:
+    picture, truth = disc_picture()
+    answers = {}
+    for method in (Grown, Agreed):
+        answers[method] = method(Discs(27, 22, 33), picture).answer([(60, 70, 1)], None, None)
+    # IoU with the disc of 30 px: .81, .54 and .83.
+    (near, _), (far, _), (large, _) = answers[Agreed]
+    assert dice(near, truth) > 0.98 > 0.93 > dice(answers[Grown][0][0], truth)
+    assert dice(large, truth) > 0.98 > 0.93 > dice(answers[Grown][2][0], truth)
+    np.testing.assert_array_equal(far, answers[Grown][1][0])
+    assert [one[1] for one in answers[Agreed]] == pytest.approx([0.77, 0.72, 0.83]), "what it expects stays"
+
+
+def test_without_a_region_an_answer_stays_as_it_is() -> None:
+    picture = Picture.of(Image.from_array(np.full(SHAPE, 90, dtype=np.uint8)))
+    assert find_regions_of(picture) is None
+    ((mask, _),) = Agreed(Discs(27), picture).answer([(60, 70, 1)], None, None)
+    assert mask.sum() == pytest.approx(np.pi * 27**2, rel=0.02)
+
+
 @pytest.mark.parametrize("name", [name for name, entry in METHODS.items() if "nothing" in entry.asked])
 def test_a_disc_is_found_without_a_prompt(name: str) -> None:
     picture, truth = disc_picture()
@@ -258,7 +292,7 @@ def test_a_forest_needs_its_file() -> None:
 
 def test_methods_know_nothing_of_the_evaluation() -> None:
     sources = sorted((Path(__file__).parents[3] / "benchmarks" / "prompts" / "methods").glob("*.py"))
-    assert len(sources) == 6
+    assert len(sources) == 7
     for source in sources:
         names = [line for line in source.read_text(encoding="utf-8").splitlines() if "import" in line.split()]
         assert not any("evaluation" in line for line in names), source.name

@@ -11,9 +11,10 @@ import pytest
 import torch
 from benchmarks.prompts.__main__ import main
 from benchmarks.prompts.methods import METHODS
-from benchmarks.prompts.run import Job, Options, measure
+from benchmarks.prompts.run import Job, Options, measure, run
 from benchmarks.prompts.sets import GROUP_OF_SET, cases_of, targets_of
 
+from msformer.errors import WeightsError
 from msformer.io import write_mask, write_png
 from msformer.network.prompted import PromptedSizes, build_prompted
 from msformer.phantoms import make_phantom
@@ -49,14 +50,20 @@ def test_every_method_is_measured_and_the_page_is_made_from_the_rows_alone(
         (name, method) for name in ("dermoscopy_ph2", "polyps_kvasir") for method in METHODS
     }
     counts = [sum(row["method"] == method for row in results["rows"]) for method in METHODS]
-    # Seven protocols of two pictures; the forest and those that guide themselves know two; two are too slow for clicks;
-    # three have an answer without a prompt.
-    assert counts == [14, 4, 4, 10, 8, 12, 14, 4]
+    # Seven protocols of two pictures; the forest and those that guide themselves know two; three are not asked for
+    # further clicks; three have an answer without a prompt.
+    assert counts == [14, 8, 4, 4, 10, 8, 12, 14, 4]
     text = markdown.read_text(encoding="utf-8")
     assert str(tmp_path) not in text + json.dumps(results)
     again = tmp_path / "again.md"
     main(["--out", str(out), "--markdown", str(again), "--page-only"])
     assert again.read_text(encoding="utf-8") == text
+
+
+def test_a_file_that_is_no_network_is_told_before_anything_is_measured(data: Path, tmp_path: Path) -> None:
+    for name in ("grown", "grown, border of the region tree", "grown, self-guided", "random weights, self-guided"):
+        with pytest.raises(WeightsError, match="there is no such file"):
+            run(Options(data, methods=(name,), model=tmp_path / "missing.safetensors"))
 
 
 def test_only_the_first_pictures_of_the_sets_that_are_named(data: Path) -> None:
