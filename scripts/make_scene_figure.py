@@ -1,4 +1,4 @@
-"""Make the picture, the table and the timing of docs/scenes.md.
+"""Make the pictures, the table and the timing of docs/scenes.md.
 
 python scripts/make_scene_figure.py [--check]
 """
@@ -9,6 +9,7 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from msformer.scenes import Scene, SceneOptions, make_scene
 
 PAGE = Path(__file__).parent.parent / "docs" / "scenes.md"
 PICTURE = PAGE.parent / "scenes" / "grid.png"
+FURTHER = PICTURE.with_name("further.png")
 ROWS, COLUMNS, SIDE = 6, 8, 128
+MORE = SceneOptions(two_channels=1.0, four_channels=1.0)
 GREEN = (0, 255, 0)
 
 
 def main() -> int:
-    """Write picture, table and timing; with ``--check``, tell whether the table is what the options say."""
+    """Write pictures, table and timing; with ``--check``, tell whether the table is what the options say."""
     page = PAGE.read_text(encoding="utf-8")
     if "--check" in sys.argv[1:]:
         stale = replaced(page, "table", table()) != page
@@ -35,6 +38,7 @@ def main() -> int:
         return int(stale)
     PICTURE.parent.mkdir(exist_ok=True)
     write_png(PICTURE, grid())
+    write_png(FURTHER, further())
     page = replaced(replaced(page, "table", table()), "speed", speed())
     PAGE.write_text(page, encoding="utf-8")
     return 0
@@ -78,15 +82,28 @@ def speed() -> str:
 def grid() -> NDArray[np.uint8]:
     """Scenes 0 to 47, each with its target outlined."""
     scenes = [make_scene(seed, shape=(SIDE, SIDE)) for seed in range(ROWS * COLUMNS)]
-    tiles = [np.pad(tile(one), ((0, 4), (0, 4), (0, 0)), constant_values=255) for one in scenes]
-    rows = [np.hstack(tiles[row * COLUMNS : (row + 1) * COLUMNS]) for row in range(ROWS)]
-    return np.asarray(np.vstack(rows), dtype=np.uint8)
+    tiles = [tile(scene, scene.image) for scene in scenes]
+    return np.asarray(np.vstack([row(tiles[first : first + COLUMNS]) for first in range(0, len(tiles), COLUMNS)]))
 
 
-def tile(scene: Scene) -> NDArray[np.uint8]:
-    """The scene with its target outlined."""
-    colour = scene.image if scene.image.ndim == 3 else np.repeat(scene.image[..., None], 3, axis=2)
-    marked = colour.copy()
+def further() -> NDArray[np.uint8]:
+    """The first scenes of two and the first of four channels; the last channel stands below the others."""
+    scenes = [make_scene(seed, shape=(SIDE, SIDE), options=MORE) for seed in range(ROWS * COLUMNS)]
+    shown = [
+        scene for count in (2, 4) for scene in [one for one in scenes if one.image.shape[2] == count][: COLUMNS // 2]
+    ]
+    above = row([tile(one, one.image[..., 0] if one.image.shape[2] == 2 else one.image[..., :3]) for one in shown])
+    return np.asarray(np.vstack([above, row([tile(one, one.image[..., -1]) for one in shown])]))
+
+
+def row(tiles: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Tiles side by side with white between."""
+    return np.hstack([np.pad(one, ((0, 4), (0, 4), (0, 0)), constant_values=255) for one in tiles])
+
+
+def tile(scene: Scene, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey or coloured pixels of the scene with its target outlined, ``(H, W, 3)``."""
+    marked = pixels.copy() if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     lines, _ = cv2.findContours(scene.mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(marked, lines, -1, GREEN, 1)
     return np.asarray(marked, dtype=np.uint8)

@@ -19,7 +19,8 @@ from msformer.morphology import dice
 from msformer.network.prompted import PromptedSizes, build_prompted
 from msformer.phantoms import make_phantom
 from msformer.processes import Split
-from msformer.prompting import grown_network, write_model
+from msformer.prompting import Said, answer, grown_network, look, write_model
+from msformer.scenes import SceneOptions, make_scene
 
 OBJECTS = {"disc": (40, 50, 22), "small": (100, 130, 7)}
 
@@ -49,6 +50,21 @@ def test_a_click_gives_the_object_under_it(name: str, channels: int) -> None:
     mask = pointed(image, point=(row, column))
     assert dice(mask, masks[name]) > 0.85
     assert mask[row, column]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_each_channel_may_have_a_contrast_of_its_own(channels: int) -> None:
+    options = SceneOptions.plain(
+        grey=float(channels < 3), two_channels=float(channels == 2), four_channels=float(channels == 4)
+    )
+    for seed in range(3):
+        scene = make_scene(seed, options=options)
+        assert scene.image.shape[2:] == (() if channels == 1 else (channels,))
+        looked = look(grown_network().network, scene.image.astype(np.float32), scene.valid)
+        row, column = np.argwhere(scene.mask).mean(axis=0)
+        assert scene.mask[int(row), int(column)], "an ellipse holds its middle"
+        found = answer(looked, Said((((row + 0.5) / 128, (column + 0.5) / 128, True),)))
+        assert dice(found.maps[found.best] > 0, scene.mask) > 0.9
 
 
 def test_a_box_gives_the_object_in_it() -> None:

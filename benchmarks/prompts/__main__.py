@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, metavar="FILE", help="a grown network; the one that ships if left out")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--seed", type=int, default=0, help="of jittered boxes and forests")
+    slow = " and ".join(name for name, entry in METHODS.items() if "clicks" in entry.on_request)
+    parser.add_argument(
+        "--all-clicks", action="store_true", help=f"ask {slow} for further clicks, too, which takes long"
+    )
     parser.add_argument("--page-only", action="store_true", help=f"measure nothing, read {ROWS}")
     given = parser.parse_args(arguments)
     path = given.out / ROWS
@@ -43,9 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             parser.error("--data is needed to measure")
         if given.limit is not None and given.limit < 1:
             parser.error(f"--limit must be at least 1; got {given.limit}")
-        results = run(
-            Options(given.data, tuple(given.only), given.limit, given.model, tuple(given.methods), given.seed)
-        )
+        only, methods = tuple(given.only), tuple(given.methods)
+        results = run(Options(given.data, only, given.limit, given.model, methods, given.seed, given.all_clicks))
         given.out.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(null_undefined(results), indent=1, allow_nan=False) + "\n")
     text = page(results)

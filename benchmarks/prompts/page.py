@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.prompts.methods import FOREST, METHODS
-from benchmarks.prompts.methods.base import LONGEST
+from benchmarks.prompts.methods.base import LONGEST, Saying
 from benchmarks.prompts.methods.marked import SIDE
-from benchmarks.prompts.protocols import BEST_OF_3, BOX, GOALS, JITTERED, MOST_CLICKS, ONE_CLICK, Row
+from benchmarks.prompts.protocols import AUTOMATIC, BEST_OF_3, BOX, GOALS, JITTERED, MOST_CLICKS, ONE_CLICK, Row
 from benchmarks.prompts.sets import GROUPS
 from msformer.evaluation.aggregate import COVERAGE, summarise
 from msformer.evaluation.prompts import JITTER
@@ -20,12 +20,19 @@ from msformer.evaluation.prompts import JITTER
 N_RESAMPLES = 5_000
 COMMAND = "python -m benchmarks.prompts --data ../shared/data --out OUT --markdown docs/prompts.md"
 TITLES = {
+    AUTOMATIC: "Without a prompt",
     ONE_CLICK: "One click",
     BEST_OF_3: "Best of three answers",
     BOX: "One box, exact",
     JITTERED: f"One box, each border moved by up to {JITTER:.0%} of its side",
     "clicks-85": "Clicks to IoU .85",
     "clicks-90": "Clicks to IoU .90",
+}
+SAYINGS: dict[Saying, str] = {
+    "nothing": "nothing",
+    "click": "one click",
+    "box": "a box",
+    "clicks": "further clicks",
 }
 Values = dict[str, dict[str, float]]
 """By set, by picture (or object of a picture)."""
@@ -94,14 +101,17 @@ def page(results: Mapping[str, Any]) -> str:
         "border); the next one is the same of the largest piece of what is wrong, until the IoU is reached, at most",
         f"{MOST_CLICKS} in all, and {MOST_CLICKS} count where it is not. Of several answers the one counts that the",
         "method itself expects the most of; *best of three* lets the truth pick, and of one answer there is no choice.",
+        "*Without a prompt* nothing is said, and the method gives an object of its own; those that need to be told one",
+        "have no cell.",
         "Masks are compared at native size, those of single objects with the whole mask of the set, whatever its",
         f"pieces. The picture is reduced to at most {LONGEST} px a side; methods that grow from marks see {SIDE} px,",
         "and without a box the frame is ground to them. A method that breaks has found nothing.",
         f"Intervals: {COVERAGE:.0%}, bootstrap over the pictures of each set, seed {seed}; sets count alike.",
         "",
-        "| method | what it is |",
-        "|---|---|",
-        *(f"| {name} | {METHODS[name]} |" for name in methods),
+        "| method | what it is | asked by |",
+        "|---|---|---|",
+        *(f"| {name} | {METHODS[name].words} | {_asked(name, results['all_clicks'])} |" for name in methods),
+        *_not_clicked(methods, results["all_clicks"]),
     ]
     if any(row["group"] == "single" for row in rows):
         parts += ["", "## Single objects"]
@@ -123,6 +133,7 @@ def made_by(results: Mapping[str, Any]) -> str:
     more = f" --only {' '.join(results['only'])}" if results["only"] else ""
     more += f" --limit {results['limit']}" if results["limit"] else ""
     more += f" --seed {results['seed']}" if results["seed"] else ""
+    more += " --all-clicks" if results["all_clicks"] else ""
     model = results["model"]
     if model is not None and not model["ships"]:
         more += " --model FILE"
@@ -137,6 +148,19 @@ def made_by(results: Mapping[str, Any]) -> str:
         kind = "the one that ships" if model["ships"] else "from another file than the one that ships"
         text += f" The grown network is {kind}, digest `{model['digest'][:16]}`."
     return text
+
+
+def _asked(name: str, all_clicks: bool) -> str:
+    """What a method is asked by."""
+    return ", ".join(SAYINGS[said] for said in METHODS[name].sayings(all_clicks=all_clicks))
+
+
+def _not_clicked(methods: Sequence[str], all_clicks: bool) -> list[str]:
+    """Which methods have no cell in the tables of further clicks though they could answer them."""
+    slow = [name for name in methods if "clicks" in METHODS[name].on_request]
+    if all_clicks or not slow:
+        return []
+    return ["", f"Not asked for further clicks, to save time: {', '.join(slow)} (`--all-clicks` asks)."]
 
 
 def _ahead(rows: Sequence[Row], methods: Sequence[str], seed: int) -> list[str]:
@@ -230,15 +254,21 @@ def _times(rows: Sequence[Row], methods: Sequence[str]) -> list[str]:
         "## Time",
         "",
         "Median ms on one thread, over all pictures, the way to native size included. *Look*: once a picture.",
-        "*First click* and *box*: the answer after that. *Further click*: median over the pictures that needed one.",
+        "*Nothing*, *first click*, *box*: the answer to that. *Further click*: median over pictures that needed one.",
         "",
-        "| method | look | first click | box | further click |",
-        "|---|---|---|---|---|",
+        "| method | look | nothing | first click | box | further click |",
+        "|---|---|---|---|---|---|",
     ]
     for name in methods:
         cells = [
             _median([row.get(key) for row in rows if row["method"] == name and row["protocol"] == protocol])
-            for protocol, key in ((ONE_CLICK, "look_ms"), (ONE_CLICK, "ms"), (BOX, "ms"), (last, "ms"))
+            for protocol, key in (
+                (ONE_CLICK, "look_ms"),
+                (AUTOMATIC, "ms"),
+                (ONE_CLICK, "ms"),
+                (BOX, "ms"),
+                (last, "ms"),
+            )
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     if FOREST in methods:

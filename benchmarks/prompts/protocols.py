@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.prompts.methods.base import Answer, Prompter
+from benchmarks.prompts.methods.base import Answer, Prompter, Saying
 from msformer.evaluation.prompts import (
     Box,
     Click,
@@ -22,25 +22,39 @@ from msformer.evaluation.prompts import (
 from msformer.image import Mask
 from msformer.morphology import dice
 
-ONE_CLICK, BEST_OF_3, BOX, JITTERED = "one-click", "best-of-3", "box", "box-jittered"
+ONE_CLICK, BEST_OF_3, AUTOMATIC = "one-click", "best-of-3", "automatic"
+BOX, JITTERED = "box", "box-jittered"
 GOALS = {"clicks-85": 0.85, "clicks-90": 0.90}
 """Protocols that count clicks, and the IoU that they go on for."""
-PROTOCOLS = (ONE_CLICK, BEST_OF_3, BOX, JITTERED, *GOALS)
+PROTOCOLS: dict[str, Saying] = {
+    ONE_CLICK: "click",
+    BEST_OF_3: "click",
+    AUTOMATIC: "nothing",
+    BOX: "box",
+    JITTERED: "box",
+    **dict.fromkeys(GOALS, "clicks"),
+}
+"""What is said under each; rows come in this order."""
 MOST_CLICKS = 20
 """Clicks after which nobody goes on; so many count where the goal is not reached."""
 Row = dict[str, Any]
 
 
 def ask(
-    prompter: Prompter, truth: Mask, rng: np.random.Generator, *, all_protocols: bool, most_clicks: int = MOST_CLICKS
+    prompter: Prompter,
+    truth: Mask,
+    rng: np.random.Generator,
+    sayings: Collection[Saying],
+    *,
+    most_clicks: int = MOST_CLICKS,
 ) -> list[Row]:
-    """Ask for one object under the protocols.
+    """Ask for one object under the protocols that say what may be said.
 
     Args:
         prompter: A picture that a method has looked at.
         truth: ``(H, W)``, not empty.
         rng: Draws the jitter of the box.
-        all_protocols: With boxes and further clicks; otherwise one click alone.
+        sayings: What may be said; one click always is.
         most_clicks: Clicks after which it is given up.
 
     Returns:
@@ -52,13 +66,17 @@ def ask(
     rows = [_scored(ONE_CLICK, _taken(answers, shape), truth, seconds, len(answers))]
     best = max((mask for mask, _ in answers[:3]), key=lambda mask: dice(mask, truth), default=_nothing(shape))
     rows.append(_scored(BEST_OF_3, best, truth, seconds, len(answers)))
-    if not all_protocols:
-        return rows
-    exact = box_of(truth)
-    for name, box in ((BOX, exact), (JITTERED, jittered(exact, rng, shape))):
-        by_box, seconds = _timed(prompter, [], box, None)
-        rows.append(_scored(name, _taken(by_box, shape), truth, seconds, len(by_box)))
-    return rows + click_on(prompter, truth, _taken(answers, shape), most_clicks)
+    if "nothing" in sayings:
+        own, seconds = _timed(prompter, [], None, None)
+        rows.append(_scored(AUTOMATIC, _taken(own, shape), truth, seconds, len(own)))
+    if "box" in sayings:
+        exact = box_of(truth)
+        for name, box in ((BOX, exact), (JITTERED, jittered(exact, rng, shape))):
+            by_box, seconds = _timed(prompter, [], box, None)
+            rows.append(_scored(name, _taken(by_box, shape), truth, seconds, len(by_box)))
+    if "clicks" in sayings:
+        rows += click_on(prompter, truth, _taken(answers, shape), most_clicks)
+    return rows
 
 
 def click_on(prompter: Prompter, truth: Mask, start: Mask, most_clicks: int = MOST_CLICKS) -> list[Row]:
@@ -94,14 +112,14 @@ def click_on(prompter: Prompter, truth: Mask, start: Mask, most_clicks: int = MO
     return rows
 
 
-def failed(all_protocols: bool, most_clicks: int = MOST_CLICKS) -> list[Row]:
+def failed(sayings: Collection[Saying], most_clicks: int = MOST_CLICKS) -> list[Row]:
     """The rows of a method that broke: nothing found, no goal reached."""
-    names = PROTOCOLS if all_protocols else (ONE_CLICK, BEST_OF_3)
     return [
         {"protocol": name, "value": most_clicks, "iou": 0.0, "reached": False}
         if name in GOALS
         else {"protocol": name, "value": 0.0, "iou": 0.0, "ms": None, "answers": 0}
-        for name in names
+        for name, said in PROTOCOLS.items()
+        if said in sayings
     ]
 
 

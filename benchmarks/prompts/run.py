@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import one_core_each
-from benchmarks.prompts.methods import FOREST, GROWN, METHODS, ONE_CLICK_ONLY, Picture, method_of
+from benchmarks.prompts.methods import FOREST, METHODS, Picture, Saying, method_of
 from benchmarks.prompts.methods.forest import Table, fit, table_of
 from benchmarks.prompts.protocols import Row, ask, failed, generator_of, timed
 from benchmarks.prompts.sets import GROUP_OF_SET, cases_of, targets_of
@@ -40,6 +40,7 @@ class Options:
         model: File of the grown network; the one that ships where None.
         methods: Names of ``METHODS``.
         seed: Of boxes, forests and intervals.
+        all_clicks: Whether slow methods are asked for further clicks, too.
     """
 
     data: Path
@@ -48,6 +49,11 @@ class Options:
     model: Path | None = None
     methods: tuple[str, ...] = tuple(METHODS)
     seed: int = 0
+    all_clicks: bool = False
+
+    def sayings(self, method: str, group: str) -> tuple[Saying, ...]:
+        """What is said to a method of an object of a group: where it is one of several, a click alone tells which."""
+        return METHODS[method].sayings(all_clicks=self.all_clicks) if group == "single" else ("click",)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def run(options: Options) -> dict[str, Any]:
     cases = cases_of(options.data, options.only, options.limit)
     # A file that cannot be used is told now, not once a picture.
     network = None
-    if GROWN in options.methods:
+    if any(METHODS[name].is_grown for name in options.methods):
         network = grown_network() if options.model is None else read_model(options.model)
     with tempfile.TemporaryDirectory() as folder, one_core_each() as pool:
         forests: dict[str, Path] = {}
@@ -104,6 +110,7 @@ def run(options: Options) -> dict[str, Any]:
         "seconds": time.perf_counter() - start,
         "seed": options.seed,
         "limit": options.limit,
+        "all_clicks": options.all_clicks,
         "only": list(options.only),
         "methods": [name for name in METHODS if name in options.methods],
         "pictures": len(cases),
@@ -130,7 +137,7 @@ def measure(job: Job) -> Outcome:
     for name in options.methods:
         if name == FOREST and job.forest is None:
             continue
-        everything = group == "single" and name not in ONE_CLICK_ONLY
+        sayings = options.sayings(name, group)
         try:
             method = method_of(name, model=options.model, forest=job.forest)
             prompter, seconds = timed(partial(method, picture))
@@ -142,14 +149,10 @@ def measure(job: Job) -> Outcome:
             about = {"set": case.set_name, "group": group, "case": case.name, "object": target.index, "method": name}
             rng = generator_of(options.seed, case.set_name, case.name, str(target.index))
             try:
-                found = (
-                    failed(everything)
-                    if prompter is None
-                    else ask(prompter, target.truth, rng, all_protocols=everything)
-                )
+                found = failed(sayings) if prompter is None else ask(prompter, target.truth, rng, sayings)
             except Exception as error:
                 failures.append({"set": case.set_name, "case": case.name, "method": name, "error": _named(error)})
-                found = failed(everything)
+                found = failed(sayings)
             found[0]["look_ms"] = looked
             rows += [about | row for row in found]
     return Outcome(rows, failures)

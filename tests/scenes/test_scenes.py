@@ -135,6 +135,7 @@ def test_every_option_changes_something(name: str) -> None:
         "single": {"pair": 0.5},
         "colour": {"grey": 0.0},
         "saturation": {"grey": 0.0},
+        "four_channels": {"grey": 0.0},
         "texture_scale": {"ground_texture": (0.1, 0.1)},
         "directional": {"ground_texture": (0.1, 0.1)},
         "see_through": {"ground_texture": (0.1, 0.1)},

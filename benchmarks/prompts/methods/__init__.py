@@ -2,38 +2,89 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import torch
 
 from benchmarks.prompts.methods import marked
-from benchmarks.prompts.methods.base import Answer, Method, Picture, Prompter
+from benchmarks.prompts.methods.agreed import ALIKE, Agreed
+from benchmarks.prompts.methods.base import Answer, Method, Picture, Prompter, Saying
 from benchmarks.prompts.methods.forest import Forest
-from benchmarks.prompts.methods.grown import Engine, Grown, GuidedEngine, LookedEngine
+from benchmarks.prompts.methods.grown import GRID, Engine, Grown, GuidedEngine, LookedEngine
 from benchmarks.prompts.methods.tree import RegionTree
 from msformer.network.prompted import build_prompted
 from msformer.prompting.model import grown_network, read_model
 
 GROWN, FOREST = "grown", "forest on regions"
+AGREED = "grown, border of the region tree"
 GUIDED, FROM_NOISE = "grown, self-guided", "random weights, self-guided"
 UPDATES = 4
 """Updates on each picture, as many as the preset `general` has."""
-METHODS = {
-    GROWN: "the network grown from random scenes (`msformer.prompting`)",
-    GUIDED: f"the same after {UPDATES} updates on each picture by the method's losses and by the click",
-    FROM_NOISE: f"the same network with random weights after {UPDATES} such updates",
-    "GrabCut": f"OpenCV, {marked.ROUNDS} rounds from a disc, the box or the answer before; pieces that were clicked on",
-    "random walker": f"scikit-image, beta {marked.BETA}",
-    "watershed": "scikit-image, marks flood the gradient",
-    "region tree": "the best region that agrees with the clicks, preset `general`: `--point` without a grown network",
-    FOREST: "random forest from the features of regions to their Dice, **fitted on the masks of the other sets**",
-}
-"""What each is, for the page; in its order."""
-ONE_CLICK_ONLY = (FOREST, GUIDED, FROM_NOISE)
-"""Methods that know one click and nothing else."""
 
-__all__ = ["FOREST", "GROWN", "METHODS", "ONE_CLICK_ONLY", "Answer", "Engine", "Method", "Picture", "Prompter"]
+
+@dataclass(frozen=True)
+class Entry:
+    """A method of the table.
+
+    Attributes:
+        words: What it is, for the page.
+        asked: What is said to it.
+        on_request: What is said to it with ``--all-clicks`` only, since it is slow.
+        is_grown: Whether it starts from the file of the grown network.
+    """
+
+    words: str
+    asked: tuple[Saying, ...]
+    on_request: tuple[Saying, ...] = ()
+    is_grown: bool = False
+
+    def sayings(self, *, all_clicks: bool) -> tuple[Saying, ...]:
+        """What is said to it, all that it can be told where ``all_clicks``."""
+        return self.asked + self.on_request if all_clicks else self.asked
+
+
+METHODS = {
+    GROWN: Entry(
+        "the network grown from random scenes (`msformer.prompting`); without a prompt it is pointed at "
+        f"{GRID} × {GRID} places, and the box of the answer with the most expected Dice times Dice with its map of "
+        "objects is asked for",
+        ("nothing", "click", "box", "clicks"),
+        is_grown=True,
+    ),
+    AGREED: Entry(
+        f"`grown`, but each answer is the region that it is most like, where their IoU is at least {ALIKE}",
+        ("click", "box"),
+        is_grown=True,
+    ),
+    GUIDED: Entry(
+        f"`grown` after {UPDATES} updates on each picture by the method's losses and by the click",
+        ("click",),
+        is_grown=True,
+    ),
+    FROM_NOISE: Entry(f"the same network with random weights after {UPDATES} such updates", ("click",), is_grown=True),
+    "GrabCut": Entry(
+        f"OpenCV, {marked.ROUNDS} rounds from a disc around the click, the box or the answer before; pieces that were "
+        "clicked on; without a prompt from the centred ellipse of `msformer.baselines`, all pieces",
+        ("nothing", "click", "box"),
+        on_request=("clicks",),
+    ),
+    "random walker": Entry(f"scikit-image, beta {marked.BETA}", ("click", "box"), on_request=("clicks",)),
+    "watershed": Entry("scikit-image, marks flood the gradient", ("click", "box", "clicks")),
+    "region tree": Entry(
+        "the best region, of those that agree with most clicks, preset `general`: what the program does without a "
+        "grown network, with `--point` or without",
+        ("nothing", "click", "box", "clicks"),
+    ),
+    FOREST: Entry(
+        "random forest from the features of regions to their Dice, **fitted on the masks of the other sets**",
+        ("click",),
+    ),
+}
+"""What each is and what it is asked; in the page's order."""
+
+__all__ = ["FOREST", "GROWN", "METHODS", "Answer", "Engine", "Entry", "Method", "Picture", "Prompter", "Saying"]
 
 
 def method_of(name: str, *, model: Path | None = None, forest: Path | None = None) -> Method:
@@ -46,6 +97,8 @@ def method_of(name: str, *, model: Path | None = None, forest: Path | None = Non
     """
     if name == GROWN:
         return partial(Grown, engine_of(model))
+    if name == AGREED:
+        return partial(Agreed, engine_of(model))
     if name in (GUIDED, FROM_NOISE):
         return partial(Grown, guided_engine(model, from_noise=name == FROM_NOISE))
     if name == FOREST:

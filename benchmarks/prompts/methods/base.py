@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Box: TypeAlias = tuple[int, int, int, int]
 """First row, first column, end row, end column in px."""
 LONGEST = 640
 """Longest side in px of the picture that methods see; answers are of native size."""
+Saying: TypeAlias = Literal["nothing", "click", "box", "clicks"]
+"""What may be said of an object: nothing at all, one click, a box, or further clicks until the answer is right."""
 Answer: TypeAlias = tuple[Mask, float]
 """A mask ``(H, W)`` at native size, and how good the method expects it to be; answers compare among themselves only."""
 
@@ -29,7 +31,7 @@ class Prompter(Protocol):
     """A picture that a method has looked at."""
 
     def answer(self, clicks: Sequence[Click], box: Box | None, previous_mask: Mask | None) -> list[Answer]:
-        """Answer a prompt.
+        """Answer a prompt; where nothing is said, methods that the table says have one give an object of their own.
 
         Args:
             clicks: All clicks so far, the first one first; in px of the native picture.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.prompts.methods.base import Answer, Box, Click, Picture, on_grid, reduced
+from msformer.baselines.grabcut import ELLIPSE_SHARE, centred_ellipse
 from msformer.image import Mask
 from msformer.prepare import resample
 from msformer.refine import smooth_to_native
@@ -53,6 +54,8 @@ class Marked:
         small_clicks = [(int((row + 0.5) * scale[0]), int((column + 0.5) * scale[1]), s) for row, column, s in clicks]
         small_box = None if box is None else _scaled(box, scale, shape)
         previous = None if previous_mask is None else on_grid(previous_mask, shape)
+        if not clicks and box is None:
+            previous = centred_ellipse(shape, ELLIPSE_SHARE)
         marks = marks_of(self._field, small_clicks, small_box)
         mask, expected = self._cut(self._pixels, marks, small_box, previous)
         return [(smooth_to_native(mask, self._native), expected)]
@@ -88,7 +91,7 @@ def grabcut(pixels: NDArray[np.float32], marks: Marks, box: Box | None, previous
     """Colour mixtures inside and outside, and a cut between neighbours (Rother, Kolmogorov & Blake 2004).
 
     The first guess is the mask so far, what is in the box, or a disc around the clicks; of the result the pieces count
-    that were clicked on.
+    that were clicked on, if any was.
     """
     likely = np.zeros(marks.shape, dtype=bool) if previous is None else previous
     clicked = marks == OBJECT
@@ -108,7 +111,7 @@ def grabcut(pixels: NDArray[np.float32], marks: Marks, box: Box | None, previous
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(codes, state, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     mask = np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD))
-    if box is None:
+    if box is None and clicked.any():
         _, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
         mask = mask & np.isin(pieces, np.unique(pieces[clicked]))
     return mask, 1.0

@@ -133,5 +133,5 @@ def _recoloured(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     if rng.random() < 0.15:
         pixels = 255 - pixels
     if pixels.ndim == 3 and rng.random() < 0.3:
-        pixels = pixels[:, :, rng.permutation(3)]
+        pixels = pixels[:, :, rng.permutation(pixels.shape[2])]
     return np.ascontiguousarray(pixels)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.scenes.draws import Draws
+from msformer.scenes.further import further_level, with_further_look
 from msformer.scenes.outlines import Outline, outline
 from msformer.scenes.paint import Colour, Look
 from msformer.scenes.texture import texture
@@ -24,12 +25,13 @@ class Palette:
     """The colours that a scene's looks are made from.
 
     Attributes:
-        channels: 1 or 3.
+        channels: 1 or 3; a further one is not counted.
         ground: Colour of the ground that the objects lie on.
         contrast: Grey value between objects and ground, with its sign.
         salience: By how much objects stand out, in grey and colour together; nothing else is to stand out more.
         scales: Range of scales of textures in px.
         unit: What a px of 128 is in px.
+        further: Grey value of that ground in a further channel, None where there is none.
     """
 
     channels: int
@@ -38,6 +40,7 @@ class Palette:
     salience: float
     scales: tuple[float, float]
     unit: float
+    further: float | None = None
 
 
 def make_palette(draws: Draws, unit: float) -> Palette:
@@ -60,7 +63,8 @@ def make_palette(draws: Draws, unit: float) -> Palette:
         salience = 0.05
     low, high = draws.options.texture_scale
     scales = low * max(unit, 0.6), high * max(unit, 0.6)
-    return Palette(channels, as_colour(level * (1 + tint)), contrast, salience, scales, unit)
+    further = further_level(draws, channels)
+    return Palette(channels, as_colour(level * (1 + tint)), contrast, salience, scales, unit, further)
 
 
 def _least_contrast(draws: Draws) -> float:
@@ -130,7 +134,7 @@ def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int
         plane = texture(rng, shape, (palette.scales[0], max(scale, palette.scales[0])), directional=rng.random() < 0.5)
         textured = np.repeat(plane[..., None], palette.channels, axis=2) * np.float32(rng.uniform(0.06, 0.14))
         see_through, parted, offset = False, False, 0 * offset
-    return Look(
+    look = Look(
         kind=kind,
         colour=as_colour(offset if see_through else ground + offset),
         see_through=see_through,
@@ -145,6 +149,7 @@ def object_look(draws: Draws, palette: Palette, kind: int, shape: tuple[int, int
         part_colour=part_colour,
         part_size=rng.uniform(0.75, 0.92) if part == "rim" else rng.uniform(0.3, 0.65),
     )
+    return with_further_look(draws, "look", look, ground, palette.further)
 
 
 def other_look(
@@ -160,7 +165,7 @@ def other_look(
     offset = contrast + salience * coloured * hue(rng, palette.channels)
     textured = rng.random() < 0.6
     see_through = bool(rng.random() < draws.options.see_through)
-    return Look(
+    look = Look(
         kind=kind,
         colour=as_colour(offset if see_through else palette.ground + offset),
         see_through=see_through,
@@ -171,6 +176,7 @@ def other_look(
         grading=contrast * rng.uniform(-0.5, 0.5) if rng.random() < draws.options.grading else 0.0,
         opacity=rng.uniform(0.6, 1),
     )
+    return with_further_look(draws, layer, look, palette.ground, palette.further)
 
 
 def outlines(draws: Draws, layer: str, count: int) -> list[Outline]:

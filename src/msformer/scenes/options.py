@@ -110,6 +110,13 @@ class SceneOptions:
     rulers: float = _chance(0.07, "a line with ticks")
     words: float = _chance(0.13, "words")
     calipers: float = _chance(0.06, "small crosses around the object")
+    # Last, since each option's number is drawn in this order: scenes of a seed stay what they were before.
+    two_channels: float = _chance(
+        0.0, "a grey picture has a second channel, in which each kind of things has another contrast"
+    )
+    four_channels: float = _chance(
+        0.0, "a picture in colour has a fourth channel, in which each kind of things has another contrast"
+    )
 
     def __post_init__(self) -> None:
         for one in fields(self):

@@ -56,20 +56,23 @@ def overlays(draws: Draws, image: NDArray[np.uint8], target: Mask) -> Mask:
     """Draw stickers, rulers, words and calipers on ``(H, W, C)``; returns where they are, ``(H, W)``."""
     shape = image.shape[:2]
     covered = np.zeros(shape, dtype=bool)
+    channels = 1 if image.shape[2] < 3 else 3
     for name, make in (("stickers", _stickers), ("rulers", _ruler), ("words", _words)):
         if draws.happens(name):
             rng = draws.rng(name)
-            for layer, colour in make(rng, shape, image.shape[2]):
+            for layer, colour in make(rng, shape, channels):
                 _lay(image, layer, colour)
                 covered |= layer > 0
     if draws.happens("calipers") and target.any():
-        for layer, colour in _calipers(draws.rng("calipers"), target, image.shape[2]):
+        for layer, colour in _calipers(draws.rng("calipers"), target, channels):
             _lay(image, layer, colour)
             covered |= layer > 0
     return covered
 
 
 def _lay(image: NDArray[np.uint8], layer: NDArray[np.uint8], colour: Sequence[int]) -> None:
+    if len(colour) < image.shape[2]:  # a further channel, in which no colour is seen
+        colour = [*colour, round(sum(colour) / len(colour))]
     share = layer[..., None].astype(np.float32) / 255
     image[...] = np.rint(image + share * (np.array(colour, dtype=np.float32) - image))
 

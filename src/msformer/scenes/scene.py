@@ -13,6 +13,7 @@ from msformer.image import Mask
 from msformer.phantoms.base import check_shape, to_uint8
 from msformer.scenes.camera import compressed, glints, hairs, lens, sensor
 from msformer.scenes.draws import Draws
+from msformer.scenes.further import joined, with_further_ground
 from msformer.scenes.layout import depth_map, place_objects
 from msformer.scenes.light import echo_factor, exposed, shade, waves
 from msformer.scenes.looks import Palette, field, make_palette, object_look
@@ -31,7 +32,7 @@ class Scene:
     object do not change it.
 
     Attributes:
-        image: ``(H, W)`` or ``(H, W, 3)``.
+        image: ``(H, W)`` or ``(H, W, 3)``; with a further channel ``(H, W, 2)`` or ``(H, W, 4)``.
         instances: ``(H, W)``; 0 on the ground, 1 to n on the visible part of every drawn thing. A body in which
             everything lies is a thing; layers and shadows are not.
         kinds: The kind of each of the n things, from 1; things of a kind share colour and texture.
@@ -74,14 +75,17 @@ def make_scene(seed: int, *, shape: tuple[int, int] = (128, 128), options: Scene
     image = canvas.image
     waves(draws, image, canvas.target, palette)
     shade(draws, image)
-    exposed(image)
+    n_first = palette.channels
+    exposed(image[..., :n_first])
+    if palette.further is not None:
+        exposed(image[..., n_first:])
     hairs(draws, image, unit)
     image = lens(draws, image)
     glint = glints(draws, image, unit)
     image = sensor(draws, image)
     image[~seen] *= np.float32(draws.rng("aperture level").choice([0.0, 0.08, 0.2]))
 
-    whole = np.full((*shape, palette.channels), padding_level(draws), dtype=np.uint8)
+    whole = np.full((*shape, image.shape[2]), padding_level(draws), dtype=np.uint8)
     whole[box] = to_uint8(255 * image)
     instances = np.zeros(shape, dtype=np.int32)
     instances[box] = canvas.instances
@@ -89,7 +93,9 @@ def make_scene(seed: int, *, shape: tuple[int, int] = (128, 128), options: Scene
     mask[box] = canvas.target
     valid[box] = seen & ~glint
     valid &= ~overlays(draws, whole, mask)
-    pixels = compressed(draws, whole if palette.channels == 3 else whole[..., 0])
+    pixels = compressed(draws, np.ascontiguousarray(whole[..., :3] if n_first == 3 else whole[..., 0]))
+    if palette.further is not None:
+        pixels = joined(draws, pixels, compressed(draws, np.ascontiguousarray(whole[..., n_first])))
     instances, kinds = _renumbered(instances, canvas.kinds)
     draws.properties["things"] = float(len(kinds))
     draws.properties["area"] = float(mask.mean())
@@ -110,10 +116,11 @@ def _drawn(draws: Draws, palette: Palette, seen: Mask) -> Canvas:
         canvas = Canvas(ground, seen)
     else:
         around = outside_colour(draws, palette)
-        outside = np.broadcast_to(around.ground, ground.shape).copy()
+        outside = np.broadcast_to(around.ground, (*shape, palette.channels)).copy()
         texture = field(draws, "outside texture", "ground_texture", around, shape, 0.5)
         if texture is not None and around.ground.mean() > 0.1:
             outside += texture
+        outside = with_further_ground(draws, "outside", outside, around.ground, around.further)
         canvas = Canvas(np.where(inside[..., None], ground, outside), seen & inside)
         canvas.label((slice(0, shape[0]), slice(0, shape[1])), inside & seen, 1, role="body")
         skin(draws, palette, canvas, inside)
@@ -143,7 +150,8 @@ def _ground(draws: Draws, palette: Palette, shape: tuple[int, int]) -> NDArray[n
         rng = draws.rng("bands")
         image += (rng.uniform(0.25, 0.8) * max(strength, 0.15) * bands(rng, shape))[..., None]
     texture = field(draws, "ground texture", "ground_texture", palette, shape)
-    return image if texture is None else image + texture
+    image = image if texture is None else image + texture
+    return with_further_ground(draws, "ground", image, palette.ground, palette.further)
 
 
 def _renumbered(instances: NDArray[np.int32], kinds: list[int]) -> tuple[NDArray[np.int32], tuple[int, ...]]:

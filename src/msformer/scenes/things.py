@@ -53,7 +53,8 @@ def outside_colour(draws: Draws, palette: Palette) -> Palette:
     """The palette of what lies around a body: mostly black."""
     rng = draws.rng("outside")
     level = rng.choice([rng.uniform(0, 0.06), rng.uniform(0.85, 1), rng.random()], p=[0.7, 0.1, 0.2])
-    return replace(palette, ground=as_colour(np.full(palette.channels, level)))
+    further = None if palette.further is None else float(level)
+    return replace(palette, ground=as_colour(np.full(palette.channels, level)), further=further)
 
 
 def other_things(draws: Draws, palette: Palette, canvas: Canvas, depth: Plane, objects: list[Placed]) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from benchmarks.prompts.methods import FOREST, METHODS, method_of
+from benchmarks.prompts.methods.agreed import Agreed
 from benchmarks.prompts.methods.base import Picture, reduced
 from benchmarks.prompts.methods.forest import Forest, Table, fit, table_of, told
-from benchmarks.prompts.methods.grown import Grown
+from benchmarks.prompts.methods.grown import GRID, Grown, LookedEngine, Maps
 from benchmarks.prompts.methods.marked import GROUND, OBJECT, marks_of
 from benchmarks.prompts.methods.tree import find_regions_of
 from benchmarks.prompts.run import _fit_without
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from msformer.image import Image, Mask
 from msformer.morphology import dice
+from msformer.network.prompted import Decoded, Features, PromptedNet, PromptedSizes, Prompts
 from msformer.prompting.looked import Said
 
 SHAPE = 131, 173
@@ -84,9 +87,12 @@ class Half:
     def look(self, pixels: NDArray[np.float32], valid: Mask) -> tuple[int, int]:
         return valid.shape[0], valid.shape[1]
 
-    def answer(
-        self, looked: tuple[int, int], said: Said, before: int | None
-    ) -> tuple[list[tuple[NDArray[np.float32], float]], int]:
+    def unasked(self, looked: tuple[int, int]) -> Maps:
+        plane = np.full(looked, -1.0, dtype=np.float32)
+        plane[:, : looked[1] // 2] = 1
+        return [(plane, 0.25)]
+
+    def answer(self, looked: tuple[int, int], said: Said, before: int | None) -> tuple[Maps, int]:
         self.said.append(said)
         self.before.append(before)
         plane = np.full(looked, -1.0, dtype=np.float32)
@@ -110,6 +116,125 @@ def test_any_engine_can_be_asked_and_is_told_places_as_shares() -> None:
     prompter.answer([(649, 48, 1)], None, mask)
     prompter.answer([(649, 48, 1)], None, None)
     assert engine.before == [None, 1, None], "it goes on from its last answer where there is a mask so far"
+    ((mask, expected),) = prompter.answer([], None, None)
+    assert (expected, len(engine.said)) == (0.25, 3), "nothing was said"
+    assert mask[:, :46].all()
+    assert not mask[:, 50:].any()
+
+
+class Pointed(PromptedNet):
+    """Says that a disc of ``radius`` px around a click is meant, all of a box, and that objects lie at ``place``.
+
+    It expects ``hope`` log-odds of clicks in the lower half of its view, and 0 of the others.
+    """
+
+    def __init__(self, place: tuple[slice, slice], hope: float = 0.0, radius: float = 15.0) -> None:
+        super().__init__(PromptedSizes(dim=8, depth_fine=1, depth_coarse=1))
+        self.place, self.hope, self.radius = place, hope, radius
+
+    def encode(self, image: torch.Tensor) -> Features:
+        return Features(image[:, :1], image[:, 3:])
+
+    def decode(self, features: Features, prompts: Prompts) -> Decoded:
+        height, width = features.fused.shape[2:]
+        rows, columns = torch.arange(height)[:, None], torch.arange(width)
+        down, right = (prompts.clicks[:, 0, axis, None, None] for axis in (0, 1))
+        plane = self.radius - ((rows - down) ** 2 + (columns - right) ** 2).sqrt()
+        box = prompts.box[:, :, None, None]
+        inside_rows = (rows + 0.5 > box[:, 0]) & (rows + 0.5 < box[:, 2])
+        inside = inside_rows & (columns + 0.5 > box[:, 1]) & (columns + 0.5 < box[:, 3])
+        plane = torch.where(torch.isnan(box[:, 0]), plane, torch.where(inside, 1.0, -1.0))
+        expected = self.hope * (prompts.clicks[:, 0, :1] > height / 2)
+        return Decoded(torch.stack([plane] * 3, dim=1), expected.expand(-1, 3).float())
+
+    def without_prompt(self, features: Features) -> tuple[torch.Tensor, torch.Tensor]:
+        objects = torch.full(features.fused.shape[2:], -20.0)
+        objects[self.place] = 20.0
+        return objects[None], objects[None]
+
+
+def unasked(network: PromptedNet, valid: Mask | None = None) -> Maps:
+    engine = LookedEngine(network)
+    pixels = np.random.default_rng(0).uniform(0, 1, (128, 128, 3)).astype(np.float32)
+    return engine.unasked(engine.look(pixels, np.ones((128, 128), dtype=bool) if valid is None else valid))
+
+
+def middle_of(maps: Maps) -> list[float]:
+    plane, _ = max(maps, key=lambda one: one[1])
+    return [float(one.mean()) for one in np.nonzero(plane > 0)]
+
+
+def test_without_a_prompt_the_network_points_at_what_it_takes_for_an_object() -> None:
+    cell = 128 // GRID
+    for down, right in ((2, 5), (6, 1)):
+        place = slice(down * cell, (down + 1) * cell), slice(right * cell, (right + 1) * cell)
+        # The disc around the middle of that cell holds all of it, and its box is asked for.
+        middle = [down * cell + cell / 2 - 0.5, right * cell + cell / 2 - 0.5]
+        assert middle_of(unasked(Pointed(place))) == pytest.approx(middle, abs=1)
+
+
+def test_without_a_prompt_an_answer_that_expects_more_of_itself_is_preferred() -> None:
+    everywhere = slice(0, 128), slice(0, 128)
+    assert middle_of(unasked(Pointed(everywhere, hope=2.0)))[0] > 64
+    assert middle_of(unasked(Pointed(everywhere, hope=-2.0)))[0] < 64
+
+
+def test_without_a_prompt_there_may_be_no_object() -> None:
+    everywhere = slice(0, 128), slice(0, 128)
+    assert unasked(Pointed(everywhere, radius=1.5)) == [], "discs of less than 12 px"
+    assert unasked(Pointed(everywhere), np.zeros((128, 128), dtype=bool)) == [], "nothing is shown"
+
+
+class Discs(Half):
+    """An engine that marks discs of these radii in px around the middle of the disc of the picture."""
+
+    def __init__(self, *radii: float) -> None:
+        super().__init__()
+        self.radii = radii
+
+    def answer(self, looked: tuple[int, int], said: Said, before: int | None) -> tuple[Maps, int]:
+        rows, columns = np.ogrid[: looked[0], : looked[1]]
+        distance = np.hypot(rows - 60, columns - 70).astype(np.float32)
+        return [(radius - distance, 0.5 + 0.01 * radius) for radius in self.radii], 0
+
+
+def test_an_answer_that_is_much_like_a_region_takes_its_border() -> None:
+    picture, truth = disc_picture()
+    answers = {}
+    for method in (Grown, Agreed):
+        answers[method] = method(Discs(27, 22, 33), picture).answer([(60, 70, 1)], None, None)
+    # IoU with the disc of 30 px: .81, .54 and .83.
+    (near, _), (far, _), (large, _) = answers[Agreed]
+    assert dice(near, truth) > 0.98 > 0.93 > dice(answers[Grown][0][0], truth)
+    assert dice(large, truth) > 0.98 > 0.93 > dice(answers[Grown][2][0], truth)
+    np.testing.assert_array_equal(far, answers[Grown][1][0])
+    assert [one[1] for one in answers[Agreed]] == pytest.approx([0.77, 0.72, 0.83]), "what it expects stays"
+
+
+def test_without_a_region_an_answer_stays_as_it_is() -> None:
+    picture = Picture.of(Image.from_array(np.full(SHAPE, 90, dtype=np.uint8)))
+    assert find_regions_of(picture) is None
+    ((mask, _),) = Agreed(Discs(27), picture).answer([(60, 70, 1)], None, None)
+    assert mask.sum() == pytest.approx(np.pi * 27**2, rel=0.02)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in METHODS.items() if "nothing" in entry.asked])
+def test_a_disc_is_found_without_a_prompt(name: str) -> None:
+    picture, truth = disc_picture()
+    answers = method_of(name)(picture).answer([], None, None)
+    mask, _ = max(answers, key=lambda one: one[1])
+    assert mask.shape == SHAPE
+    assert dice(mask, truth) > 0.9
+
+
+def test_grabcut_starts_from_the_middle_where_nothing_is_said() -> None:
+    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    # Two discs of one colour: both are pieces of its answer, and only the one that is clicked on where one is.
+    first, second = ((rows - 60) ** 2 + (columns - middle) ** 2 <= 20**2 for middle in (60, 110))
+    pixels = np.where((first | second)[:, :, None], (190, 60, 50), (90, 120, 140)).astype(np.uint8)
+    prompter = method_of("GrabCut")(Picture.of(Image.from_array(pixels)))
+    assert dice(prompter.answer([], None, None)[0][0], np.asarray(first | second)) > 0.9
+    assert dice(prompter.answer([(60, 60, 1)], None, None)[0][0], np.asarray(first)) > 0.9
 
 
 def test_a_forest_is_told_where_the_click_is() -> None:
@@ -167,7 +292,7 @@ def test_a_forest_needs_its_file() -> None:
 
 def test_methods_know_nothing_of_the_evaluation() -> None:
     sources = sorted((Path(__file__).parents[3] / "benchmarks" / "prompts" / "methods").glob("*.py"))
-    assert len(sources) == 6
+    assert len(sources) == 7
     for source in sources:
         names = [line for line in source.read_text(encoding="utf-8").splitlines() if "import" in line.split()]
         assert not any("evaluation" in line for line in names), source.name

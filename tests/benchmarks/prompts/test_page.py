@@ -43,6 +43,7 @@ def results(rows: list[dict[str, Any]] = ROWS, **more: Any) -> dict[str, Any]:
         "seed": 0,
         "limit": None,
         "only": [],
+        "all_clicks": False,
         "methods": ["grown", "watershed"],
         "pictures": 5,
         "model": {"digest": DIGEST, "recipe": {}, "ships": True},
@@ -112,15 +113,42 @@ def test_tables_hold_every_set_with_its_best_in_bold() -> None:
     assert "### One box" not in text  # nothing was measured
 
 
+def test_without_a_prompt_stands_first_and_only_those_that_have_an_answer_are_in_it() -> None:
+    own = [row("grown", "polyps", "a", 0.75, "automatic", ms=70.0), row("grown", "polyps", "b", 0.25, "automatic")]
+    text = page(results([*ROWS, *own]))
+    assert text.index("- **Without a prompt:** grown has the highest mean, 0.500") < text.index("- **One click:**")
+    table = text[text.index("### Without a prompt") : text.index("### One click")]
+    assert "| set (Dice) | pictures | grown |" in table
+    assert "| polyps | 2 | **0.500** (0.250–0.750) |" in table
+    assert "watershed" not in table
+    assert "| grown | 100 | 45 | 20 | – | – |" in text  # median of 70 and 20 ms
+    assert "### Without a prompt" not in page(results())
+
+
 def test_times_are_medians_and_the_command_is_told() -> None:
     text = page(results())
     # grown: looks of 300 ms once and of 100 ms otherwise.
-    assert "| grown | 100 | 20 | – | – |" in text
+    assert "| grown | 100 | – | 20 | – | – |" in text
     assert "Made by `python -m benchmarks.prompts --data ../shared/data --out OUT --markdown docs/prompts.md" in text
     assert "in 2 min: 5 pictures (abacus, 3 cores, Wood; msformer 9.9)" in text
     assert f"the one that ships, digest `{DIGEST[:16]}`" in text
     part = page(results(limit=2, only=["polyps"], model={"digest": DIGEST, "recipe": {}, "ships": False}))
     assert re.search(r"--only polyps --limit 2 --model FILE --methods grown watershed`", part)
+
+
+def test_what_each_is_asked_by_is_told_and_who_was_left_out() -> None:
+    slow = [*ROWS, row("GrabCut", "polyps", "a", 0.5), row("random walker", "polyps", "a", 0.5)]
+    text = page(results(slow))
+    assert "| watershed | scikit-image, marks flood the gradient | one click, a box, further clicks |" in text
+    assert "all pieces | nothing, one click, a box |" in text
+    left_out = "Not asked for further clicks, to save time: GrabCut, random walker (`--all-clicks` asks)."
+    assert left_out in text.splitlines()
+    assert "GrabCut" not in text[text.index("### Clicks to IoU .85") :].split("###")[1]
+    asked = page(results(slow, all_clicks=True))
+    assert "Not asked" not in asked
+    assert "all pieces | nothing, one click, a box, further clicks |" in asked
+    assert "docs/prompts.md --all-clicks --methods" in asked
+    assert "Not asked" not in page(results())
 
 
 def test_what_broke_is_told() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from benchmarks.prompts.methods.base import Answer
+from benchmarks.prompts.methods.base import Answer, Saying
 from benchmarks.prompts.protocols import PROTOCOLS, ask, click_on, failed, generator_of
 
 from msformer.evaluation.prompts import Box, Click
@@ -19,6 +19,8 @@ HALF[3:13, 5:15] = True  # 100 px of it: Dice 2/3, IoU 1/2
 MOST = np.zeros_like(TRUTH)
 MOST[3:13, 5:22] = True  # 170 px of it: IoU .85
 NOTHING = np.zeros_like(TRUTH)
+CLICK: tuple[Saying, ...] = ("click",)
+EVERYTHING: tuple[Saying, ...] = ("nothing", "click", "box", "clicks")
 
 
 class Told:
@@ -35,7 +37,7 @@ class Told:
 
 def test_the_method_picks_for_one_click_and_the_truth_for_the_best_of_three() -> None:
     told = Told([(TRUTH, 0.2), (HALF, 0.9), (NOTHING, 0.5), (TRUTH, 0.1)])
-    one, best = ask(told, TRUTH, np.random.default_rng(0), all_protocols=False)
+    one, best = ask(told, TRUTH, np.random.default_rng(0), CLICK)
     assert (one["protocol"], best["protocol"]) == ("one-click", "best-of-3")
     assert (one["value"], one["iou"]) == (pytest.approx(2 / 3), pytest.approx(1 / 2))
     assert (best["value"], best["answers"]) == (1.0, 4)
@@ -46,18 +48,19 @@ def test_the_method_picks_for_one_click_and_the_truth_for_the_best_of_three() ->
 
 def test_a_fourth_answer_is_not_among_the_best_of_three() -> None:
     told = Told([(NOTHING, 0.2), (HALF, 0.9), (NOTHING, 0.5), (TRUTH, 0.1)])
-    assert ask(told, TRUTH, np.random.default_rng(0), all_protocols=False)[1]["value"] == pytest.approx(2 / 3)
+    assert ask(told, TRUTH, np.random.default_rng(0), CLICK)[1]["value"] == pytest.approx(2 / 3)
 
 
 def test_boxes_are_asked_for_without_a_click() -> None:
     told = Told([(TRUTH, 1.0)])
-    rows = ask(told, TRUTH, np.random.default_rng(0), all_protocols=True)
+    rows = ask(told, TRUTH, np.random.default_rng(0), EVERYTHING)
     assert [row["protocol"] for row in rows] == list(PROTOCOLS)
-    assert [asked[0] for asked in told.asked[1:]] == [(), ()]
-    assert told.asked[1][1] == (3, 5, 13, 25)
-    assert told.asked[2][1] != (3, 5, 13, 25)
-    assert len(told.asked) == 3  # one click was enough: nothing more is asked
-    assert [row["value"] for row in rows] == [1.0, 1.0, 1.0, 1.0, 1, 1]
+    assert [asked[0] for asked in told.asked[1:]] == [(), (), ()]
+    assert told.asked[1] == ((), None, None)  # nothing is said
+    assert told.asked[2][1] == (3, 5, 13, 25)
+    assert told.asked[3][1] not in ((3, 5, 13, 25), None)
+    assert len(told.asked) == 4  # one click was enough: nothing more is asked
+    assert [row["value"] for row in rows] == [1.0, 1.0, 1.0, 1.0, 1.0, 1, 1]
     assert rows[-1]["ms"] is None
 
 
@@ -91,14 +94,33 @@ def test_the_last_click_still_counts_as_reached() -> None:
 
 
 def test_no_answer_is_an_empty_mask() -> None:
-    rows = ask(Told([]), TRUTH, np.random.default_rng(0), all_protocols=True, most_clicks=3)
-    assert [row["value"] for row in rows] == [0.0, 0.0, 0.0, 0.0, 3, 3]
+    rows = ask(Told([]), TRUTH, np.random.default_rng(0), EVERYTHING, most_clicks=3)
+    assert [row["value"] for row in rows] == [0.0, 0.0, 0.0, 0.0, 0.0, 3, 3]
 
 
 def test_a_method_that_broke_has_found_nothing() -> None:
-    rows = failed(True)
-    assert [(row["protocol"], row["value"]) for row in rows] == list(zip(PROTOCOLS, [0, 0, 0, 0, 20, 20], strict=True))
-    assert len(failed(False)) == 2
+    rows = failed(EVERYTHING)
+    assert [(row["protocol"], row["value"]) for row in rows] == list(
+        zip(PROTOCOLS, [0, 0, 0, 0, 0, 20, 20], strict=True)
+    )
+    assert [row["protocol"] for row in failed(CLICK)] == ["one-click", "best-of-3"]
+
+
+def test_without_a_prompt_the_method_picks_among_its_own_objects() -> None:
+    told = Told([(TRUTH, 1.0)], [(NOTHING, 0.1), (HALF, 0.3)])
+    own = ask(told, TRUTH, np.random.default_rng(0), ("nothing", "click"))[2]
+    assert (own["protocol"], own["value"], own["answers"]) == ("automatic", pytest.approx(2 / 3), 2)
+
+
+def test_nobody_is_asked_by_what_was_not_to_be_said() -> None:
+    told = Told([(HALF, 1.0)])
+    rows = ask(told, TRUTH, np.random.default_rng(0), ("click", "box"))
+    assert [row["protocol"] for row in rows] == ["one-click", "best-of-3", "box", "box-jittered"]
+    assert [len(clicks) for clicks, _, _ in told.asked] == [1, 0, 0], "IoU 1/2, and nobody clicked on"
+    told = Told([(MOST, 1.0)], [(TRUTH, 1.0)])
+    rows = ask(told, TRUTH, np.random.default_rng(0), ("click", "clicks"))
+    assert [(row["protocol"], row["value"]) for row in rows[2:]] == [("clicks-85", 1), ("clicks-90", 2)]
+    assert all(box is None for _, box, _ in told.asked)
 
 
 def test_the_box_depends_on_seed_and_picture_alone() -> None:

@@ -11,9 +11,10 @@ import pytest
 import torch
 from benchmarks.prompts.__main__ import main
 from benchmarks.prompts.methods import METHODS
-from benchmarks.prompts.run import Job, Options, measure
+from benchmarks.prompts.run import Job, Options, measure, run
 from benchmarks.prompts.sets import GROUP_OF_SET, cases_of, targets_of
 
+from msformer.errors import WeightsError
 from msformer.io import write_mask, write_png
 from msformer.network.prompted import PromptedSizes, build_prompted
 from msformer.phantoms import make_phantom
@@ -49,13 +50,20 @@ def test_every_method_is_measured_and_the_page_is_made_from_the_rows_alone(
         (name, method) for name in ("dermoscopy_ph2", "polyps_kvasir") for method in METHODS
     }
     counts = [sum(row["method"] == method for row in results["rows"]) for method in METHODS]
-    # Six protocols of two pictures; the forest and those that guide themselves know two.
-    assert counts == [12, 4, 4, 12, 12, 12, 12, 4]
+    # Seven protocols of two pictures; the forest and those that guide themselves know two; three are not asked for
+    # further clicks; three have an answer without a prompt.
+    assert counts == [14, 8, 4, 4, 10, 8, 12, 14, 4]
     text = markdown.read_text(encoding="utf-8")
     assert str(tmp_path) not in text + json.dumps(results)
     again = tmp_path / "again.md"
     main(["--out", str(out), "--markdown", str(again), "--page-only"])
     assert again.read_text(encoding="utf-8") == text
+
+
+def test_a_file_that_is_no_network_is_told_before_anything_is_measured(data: Path, tmp_path: Path) -> None:
+    for name in ("grown", "grown, border of the region tree", "grown, self-guided", "random weights, self-guided"):
+        with pytest.raises(WeightsError, match="there is no such file"):
+            run(Options(data, methods=(name,), model=tmp_path / "missing.safetensors"))
 
 
 def test_only_the_first_pictures_of_the_sets_that_are_named(data: Path) -> None:
@@ -85,11 +93,24 @@ def test_of_many_the_largest_and_of_a_pair_the_larger_are_asked_for(tmp_path: Pa
     ]
 
 
+@pytest.mark.parametrize("name", ["GrabCut", "random walker"])
+def test_slow_methods_are_asked_for_further_clicks_on_request(name: str, data: Path) -> None:
+    case = cases_of(data, ("polyps_kvasir",), None)[0]
+    few, all_of_them = (
+        [row["protocol"] for row in measure(Job(case, Options(data, methods=(name,), all_clicks=asked), None)).rows]
+        for asked in (False, True)
+    )
+    own = ["automatic"] if name == "GrabCut" else []
+    assert few == ["one-click", "best-of-3", *own, "box", "box-jittered"]
+    assert all_of_them == [*few, "clicks-85", "clicks-90"]
+    assert Options(data, all_clicks=True).sayings(name, "many") == ("click",), "one of many is told by a click alone"
+
+
 def test_what_cannot_be_read_or_used_is_a_failure_and_counts_as_nothing(data: Path, tmp_path: Path) -> None:
     case = cases_of(data, ("polyps_kvasir",), None)[0]
     missing = Options(data, methods=("grown",), model=tmp_path / "missing.safetensors")
     outcome = measure(Job(case, missing, None))
-    assert [row["value"] for row in outcome.rows] == [0, 0, 0, 0, 20, 20]
+    assert [row["value"] for row in outcome.rows] == [0, 0, 0, 0, 0, 20, 20]
     assert "there is no such file" in outcome.failures[0]["error"]
     write_mask(case.truth, np.ones((41, 43), dtype=bool))
     outcome = measure(Job(case, Options(data, methods=("watershed",)), None))
