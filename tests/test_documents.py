@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from msformer import confidence, segment
+from msformer.foreground import CUES
 from msformer.foreground.evidence import region_evidence
 from msformer.phantoms import make_phantom
 from msformer.regions import NAMES
@@ -40,6 +41,13 @@ def test_the_page_of_the_regions_has_every_descriptor_once() -> None:
     first = re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)
     assert first == [*NAMES, *AMONG]
     assert f"{len(NAMES)} descriptors" in page
+
+
+def test_two_pages_say_of_every_cue_what_it_measures() -> None:
+    for name in ("method.md", "evidence.md"):
+        page = (DOCS / name).read_text(encoding="utf-8")
+        table = page[page.index("| cue |") :].split("\n\n")[0]
+        assert sorted(re.findall(r"^\| `(\w+)` \| \w", table, flags=re.MULTILINE)) == sorted(CUES), name
 
 
 def test_the_readme_says_how_many_weights_ship() -> None:

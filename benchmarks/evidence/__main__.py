@@ -7,7 +7,8 @@ picture looks like is taken from images without their masks. How far an answer c
 public sets with masks. The pages show all of it with whole sets and whole kinds left out.
 
 ``--only asked`` fits what the network says, with the evidence that ships, and renews its section of the page; ``--only
-trust`` begins with the answers, and writes the page of the confidence alone.
+several`` does so for the cues of pairs and many objects, of which nothing is written; ``--only trust`` begins with the
+answers, and writes the page of the confidence alone.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ import numpy as np
 import msformer
 from benchmarks.common import one_core_each
 from benchmarks.evidence.asked import ASKED_SCENES, real_asked, real_pointed, scene_asked, scene_pointed
+from benchmarks.evidence.exponents import FITS, LOSSES, OF_CHOICE, compare, fit_each, fit_exponents, judged
 from benchmarks.evidence.fits import Model, fit_crowd, fit_kinds, fit_prompted, fit_regions, fit_trust
 from benchmarks.evidence.pages import (
+    SeveralTold,
     Trusted,
     confidence_page,
     draw_reliability,
     evidence_page,
     network_section,
+    several_section,
     with_section,
 )
 from benchmarks.evidence.pictures import (
@@ -51,6 +55,18 @@ from benchmarks.evidence.pictures import (
     scene_picture,
 )
 from benchmarks.evidence.scores import added, first_answers, left_out, prompted_left_out, with_kinds
+from benchmarks.evidence.several import (
+    FEW,
+    PHANTOMS,
+    SEVERAL_KINDS,
+    SEVERAL_PHANTOMS,
+    SEVERAL_SCENES,
+    phantom_candidates,
+    real_candidates,
+    real_outlined,
+    scene_candidates,
+    several_cases,
+)
 from benchmarks.evidence.tables import left_out_table, prompted_table, region_table, trust_table
 from msformer import confidence
 from msformer.benchmark.datasets import discover
@@ -73,10 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--scenes", type=int, default=len(REGION_SCENES), help="scenes for the regions")
     parser.add_argument("--asked", type=int, default=len(ASKED_SCENES), help="scenes for what the network says")
     parser.add_argument("--answers", type=int, default=len(ANSWER_SCENES), help="scenes for the answers")
-    parser.add_argument("--only", choices=("asked", "trust"), help="a part of it, with what ships of the rest")
+    parser.add_argument(
+        "--several", type=int, default=len(SEVERAL_SCENES), help="scenes for the cues of several objects"
+    )
+    parser.add_argument(
+        "--only", choices=("asked", "several", "trust"), help="a part of it, with what ships of the rest"
+    )
     given = parser.parse_args(arguments)
-    if given.only == "asked" and given.markdown is not None and not given.markdown.is_file():
-        parser.error(f"--only asked renews a section of a page; there is no {given.markdown}")
+    if given.only in ("asked", "several") and given.markdown is not None and not given.markdown.is_file():
+        parser.error(f"--only {given.only} renews a section of a page; there is no {given.markdown}")
     try:
         digest = grown_network().digest
     except (OSError, WeightsError) as error:
@@ -89,13 +110,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.only is None:
         scenes, regions = fit_evidence(job, given.scenes)
     # What comes now depends on the weights before it: each time processes start that read them.
-    section: list[str] = []
-    if given.only != "trust":
-        section = fit_asked(job, has_page=given.markdown is not None)
-    if given.only == "asked":
-        if given.markdown is not None:
+    sections: list[list[str]] = []
+    has_page = given.markdown is not None
+    if given.only in (None, "asked"):
+        sections.append(fit_asked(job, has_page=has_page))
+    if given.only == "several" or (given.only is None and has_page):
+        sections.append(fit_several(job, given.several))
+    if given.only in ("asked", "several"):
+        if has_page:
             page = given.markdown.read_text(encoding="utf-8")
-            given.markdown.write_text(with_section(page, section), encoding="utf-8")
+            given.markdown.write_text(with_section(page, sections[0]), encoding="utf-8")
         return
     trusted, left = fit_confidence(job, given.answers)
     if given.markdown is None:
@@ -104,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         own = [one for one in pooled(real_picture, job.singles) if one is not None]
         lines, _ = region_table(scenes, own, regions)
         print("\n".join(lines))
-        given.markdown.write_text(evidence_page(lines, regions, section, job.minutes), encoding="utf-8")
+        given.markdown.write_text(evidence_page(lines, regions, sections, job.minutes), encoding="utf-8")
     folder = given.markdown.parent
     draw_reliability(folder / "confidence" / "reliability.png", left)
     text = confidence_page(trusted, job.minutes, given.only)
@@ -171,6 +195,36 @@ def fit_asked(job: Job, *, has_page: bool) -> list[str]:
         return []
     rows = added([one for one in pooled(real_asked, job.singles) if one is not None], model)
     section = network_section(rows, model, len(scenes), job.digest, (time.perf_counter() - start) / 60)
+    print("\n".join(section), flush=True)
+    return section
+
+
+def fit_several(job: Job, count: int) -> list[str]:
+    """Whether fitted exponents of the cues are better than those by hand: lines of the section."""
+    start = time.perf_counter()
+    phantoms = range(len(PHANTOMS) * SEVERAL_PHANTOMS)
+    drawn = [*pooled(scene_candidates, SEVERAL_SCENES[:count]), *pooled(phantom_candidates, phantoms)]
+    made = [one for one in drawn if one is not None]
+    cases = several_cases(job.cases)
+    real = [one for one in pooled(real_candidates, cases) if one is not None]
+    told(f"candidates in {len(made)} scenes and phantoms, {len(real)} images", job)
+    by_loss = {name: compare(made, real, how) for name, how in LOSSES.items()}
+    two = fit_each(made, OF_CHOICE)
+    finals = pooled(real_outlined, [(case, two[SEVERAL_KINDS[case[0]] in FEW]) for case in cases])
+    section = several_section(
+        SeveralTold(
+            rows=next(iter(by_loss.values())),
+            finals=finals,
+            verdicts={(name, label): judged(rows, label) for name, rows in by_loss.items() for label in FITS},
+            exponents={
+                "scenes, one": fit_exponents(made, OF_CHOICE),
+                "scenes, two: few": two[True],
+                "scenes, two: many": two[False],
+            },
+            made=len(made),
+        ),
+        (time.perf_counter() - start) / 60,
+    )
     print("\n".join(section), flush=True)
     return section
 

@@ -52,7 +52,28 @@ class Model:
         return {"offset": round(float(self.weights[-1]), 4), "features": features}
 
 
-def fit_regions(pictures: Sequence[Picture]) -> Model:
+@dataclass(frozen=True)
+class Loss:
+    """What a fit of expected Dice makes small.
+
+    Attributes:
+        ridge: Penalty on squared weights.
+        choice: Weight of the second term, beside 1 of the squared error.
+        sharpness: Of the soft choice.
+        least: The smallest weight that there may be.
+    """
+
+    ridge: float = RIDGE
+    choice: float = CHOICE
+    sharpness: float = SHARPNESS
+    least: float | None = None
+
+
+OF_REGIONS = Loss()
+"""That of the evidence, and of what the grown network says."""
+
+
+def fit_regions(pictures: Sequence[Picture], how: Loss = OF_REGIONS) -> Model:
     """Fit the expected Dice of a region: squared error, and the Dice of a soft choice in each picture.
 
     Every group counts alike, and every picture in it.
@@ -80,17 +101,19 @@ def fit_regions(pictures: Sequence[Picture]) -> Model:
         error = guess - target
         value = 4 * float((weight * error**2).sum())
         slope = 8 * weight * error * guess * (1 - guess)
-        sharp = SHARPNESS * odds
+        sharp = how.sharpness * odds
         power = np.exp(sharp - np.repeat(np.maximum.reduceat(sharp, starts), count))
         taken = power / np.repeat(np.add.reduceat(power, starts), count)
         expected = np.add.reduceat(taken * target, starts)
-        value -= CHOICE * float((share * expected).sum())
-        slope -= CHOICE * SHARPNESS * per_picture * taken * (target - np.repeat(expected, count))
+        value -= how.choice * float((share * expected).sum())
+        slope -= how.choice * how.sharpness * per_picture * taken * (target - np.repeat(expected, count))
         ridge = np.r_[weights[:-1], 0.0]
-        return value + RIDGE * float((ridge**2).sum()), table.T @ slope + 2 * RIDGE * ridge
+        return value + how.ridge * float((ridge**2).sum()), table.T @ slope + 2 * how.ridge * ridge
 
     start = np.r_[np.zeros(table.shape[1] - 1), -1.0]
-    return Model(mean, scale, minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 80}).x)
+    limits = None if how.least is None else [(how.least, None)] * (len(start) - 1) + [(None, None)]
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 80}).x
+    return Model(mean, scale, best)
 
 
 def fit_trust(rows: Sequence[Answered], ridge: float = 0.003) -> Model:

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.evidence.asked import Pointed
+from benchmarks.evidence.exponents import FITS, Compared, Verdict, by_hand
 from benchmarks.evidence.fits import Model, fit_regions
 from benchmarks.evidence.pictures import Answered, Picture
 from benchmarks.evidence.scores import Added, auroc, calibration_error, chosen, kind_of
+from benchmarks.evidence.several import FEW, MANY, Exponents, Outlined
 from msformer import confidence
+from msformer.config import CueWeights
+from msformer.foreground import CUES
+
+CUE_SOURCES = {
+    "frame": "what reaches the frame is background (Wei et al., *Geodesic saliency*, ECCV 2012)",
+    "explained": "Otsu, *A threshold selection method from gray-level histograms*, 1979",
+    "air": "air is -1000 HU, lungs lie near it (Hu et al., *Automatic lung segmentation*, 2001)",
+    "centre": "the prior of place of saliency (Tatler, *The central fixation bias*, 2007)",
+    "ring": "a ring around a thing differs from it (Alexe et al., *What is an object?*, CVPR 2010)",
+    "several": "the number of kinds that count, 1 / Σ p² (Simpson, *Measurement of diversity*, 1949)",
+    "solidity": "area over that of the hull (Žunić and Rosin, *A new convexity measure for polygons*, 2004)",
+    "separate": "Otsu's fraction again, of each object and what is just around it",
+}
+"""Whose idea each cue is."""
 
 
 def region_table(scenes: Sequence[Picture], real: Sequence[Picture], shipped: Model) -> tuple[list[str], list[float]]:
@@ -127,3 +144,54 @@ def prompted_table(results: Mapping[str, Sequence[tuple[Pointed, float]]]) -> li
             f"{calibration_error(expected, right):.2f} |"
         )
     return lines
+
+
+def cue_table() -> list[str]:
+    """A line a cue: what it measures, and where the idea is from."""
+    lines = ["| cue | what it measures | idea |", "|---|---|---|"]
+    fields = CueWeights.model_fields
+    return lines + [f"| `{name}` | {fields[name].description} | {CUE_SOURCES[name]} |" for name in CUES]
+
+
+def several_table(rows: Sequence[Compared], finals: Sequence[Outlined]) -> list[str]:
+    """A line a set: what is taken, with the gain over the exponents by hand and its standard error; final outlines."""
+    titles = ["set", "n", "best", "by hand", *FITS, "final, by hand", f"final, {FITS[1]}"]
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    columns = []
+    for row in rows:
+        ends = [one for one in finals if one.group == row.name]
+        final = [float(np.mean([one.hand for one in ends])), float(np.mean([one.fitted for one in ends]))]
+        means = [float(row.best.mean()), float(row.hand.mean()), *(float(row.fitted[label].mean()) for label in FITS)]
+        columns.append([*means, *final])
+        cells = [f"{value:.3f}" for value in (*means, *final)]
+        for index, label in enumerate(FITS, start=2):
+            gain = row.fitted[label] - row.hand
+            cells[index] += f" ({gain.mean():+.3f} ± {standard_error(gain):.3f})"
+        lines.append(f"| {row.name} | {len(row.hand)} | " + " | ".join(cells) + " |")
+    means = np.mean(columns, axis=0).tolist()
+    return [*lines, "| **mean** | | " + " | ".join(f"**{value:.3f}**" for value in means) + " |"]
+
+
+def standard_error(values: NDArray[np.float64]) -> float:
+    """Of the mean; 0 for a single value."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def verdict_table(verdicts: Mapping[tuple[str, str], Verdict]) -> list[str]:
+    """A line for each loss and each of ``FITS``: what is gained over the exponents by hand."""
+    lines = [
+        "| loss | fitted on, models | all sets | without white cells | worst set | worst lung CT | within the rule |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {loss} | {label} | {one.mean:+.3f} | {one.own:+.3f} | {one.worst:+.3f} ({one.where}) | {one.lung:+.3f} "
+        f"| {'yes' if one.transfers else 'no'} |"
+        for (loss, label), one in verdicts.items()
+    ]
+
+
+def exponent_table(fitted: Mapping[str, Exponents]) -> list[str]:
+    """A line for each preset, then one for each of the fitted models; columns are cues."""
+    lines = ["| exponents | " + " | ".join(CUES) + " |", "|---|" + "---|" * len(CUES)]
+    rows = {f"`{preset}`, by hand": by_hand(preset) for preset in FEW + MANY} | dict(fitted)
+    return lines + [f"| {label} | " + " | ".join(f"{value:.2f}" for value in row) + " |" for label, row in rows.items()]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.config import Config, GrownSettings
+from msformer.config import Config, ForegroundSettings, GrownSettings
 from msformer.focus import Focus
 from msformer.foreground import Foreground, Scene, choose_foreground, choose_region, find_midline, find_sign
 from msformer.image import Image, Mask
@@ -95,10 +95,7 @@ def find_answer(
         looked = glance.looked if glance is not None and settings.grown.automatic else None
         chosen = choose_region(Ground.of(view.planes, view.valid), scene, rule, looked)
     else:
-        view = detail if rule.grid == "detail" else prepared.working
-        if rule.source == "regions" and rule.objects == "many":
-            view = region_view(view, MANY_SIZE)
-        view = _shaken(view, shaken_by)
+        view = _shaken(level_view(prepared, rule), shaken_by)
         clusters = None
         if rule.source == "clusters" and logits is not None:
             channels, names = to_native(logits, view.shape)
@@ -129,6 +126,12 @@ def with_border(
             fine, detail.appearance, detail.valid, settings.refine, blue_stain=detail.blue_stain, midline=midline
         )
     return Answer(chosen, fine)
+
+
+def level_view(prepared: Prepared, rule: ForegroundSettings) -> View:
+    """The grid that several objects are chosen on."""
+    view = prepared.detail if rule.grid == "detail" else prepared.working
+    return region_view(view, MANY_SIZE) if rule.source == "regions" and rule.objects == "many" else view
 
 
 def _shaken(view: View, rng: np.random.Generator | None) -> View:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from msformer.config import CueWeights
 from msformer.foreground import CUES, Scene, frame_share, otsu_fraction, score_mask
 from msformer.foreground.cues import air, centre, explained, frame, ring, separate, several, solidity
 from msformer.foreground.scene import Sign
 from msformer.image import Mask
+from msformer.phantoms import make_phantom
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -299,3 +303,87 @@ def test_a_box_counts_by_its_overlap_with_the_masks_own(box: tuple[int, int, int
     scene = scene_of(np.zeros((7, 11)), box=box)
     assert score_mask(mask, scene, weights())[0] == pytest.approx(expected)
     assert score_mask(blank(7, 11), scene, weights())[0] == 0
+
+
+def phantom_scene(kind: str, seed: int, **more: Any) -> tuple[Scene, Mask]:
+    phantom = make_phantom(kind, seed=seed, difficulty=0.2, shape=(73, 89))
+    values = np.asarray(phantom.image, dtype=np.float32)
+    field = None  # all of it; of a chest, the body without the air around it
+    if kind == "lung_ct":
+        field = ndimage.binary_fill_holes(ndimage.binary_opening(values > -500, iterations=2))
+    return scene_of(values if values.ndim == 2 else values.mean(axis=2), field, **more), phantom.mask
+
+
+PHANTOMS: dict[str, dict[str, Any]] = {
+    "lung_ct": {"air": -1000.0, "sign": -1},
+    "cells": {"sign": 1},
+    "dermoscopy": {"sign": -1},
+    "ultrasound": {},
+}
+"""Kinds of phantoms, and what is known of each."""
+
+
+@pytest.mark.parametrize("kind", PHANTOMS)
+@pytest.mark.parametrize("name", CUES)
+def test_a_cue_of_any_mask_is_a_share(kind: str, name: str) -> None:
+    """Level sets of blurred noise from specks to nearly everything, alone, within the truth and without it."""
+    scene, truth = phantom_scene(kind, 5, **PHANTOMS[kind])
+    part = replace(scene, valid=rectangle(scene.shape, 7, 11, 53, 61))
+    rng = np.random.default_rng(11)
+    values = []
+    for blur in (0.0, 1.0, 3.0, 9.0):
+        noise = ndimage.gaussian_filter(rng.standard_normal(scene.shape), blur)
+        for share in (0.0005, 0.02, 0.3, 0.7, 0.99):
+            mask = noise >= np.quantile(noise, 1 - share)
+            for one in (mask, mask & truth, mask & ~truth, mask | truth):
+                values += [CUES[name](one, scene), CUES[name](one & part.valid, part)]
+    values += [CUES[name](one, scene) for one in (truth, ~truth, truth & False, truth | True)]
+    assert np.isfinite(values).all()
+    assert 0 <= min(values) <= max(values) <= 1
+    if name != "air" or kind == "lung_ct":  # without air it says nothing
+        assert max(values) - min(values) > 0.1, "or the test would say nothing"
+
+
+def moved(mask: Mask) -> Mask:
+    """Half of a frame to the right and below: neither where the object is nor what it looks like."""
+    return np.roll(mask, (mask.shape[0] // 2, mask.shape[1] // 2), axis=(0, 1))
+
+
+def as_a_comb(mask: Mask) -> Mask:
+    """Every other three columns of it, and what joins them."""
+    middle = int(np.nonzero(mask)[0].mean())
+    kept = np.zeros_like(mask)
+    kept[:, np.arange(mask.shape[1]) % 6 < 3] = True
+    kept[middle] = True
+    return np.asarray(mask & kept)
+
+
+def with_surroundings(mask: Mask) -> Mask:
+    """As large as 4 px more make it."""
+    return np.asarray(ndimage.binary_dilation(mask, iterations=4))
+
+
+def core(mask: Mask) -> Mask:
+    """What is left of it, 5 px from its border."""
+    return np.asarray(ndimage.binary_erosion(mask, iterations=5))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "worse"),
+    [
+        ("frame", "dermoscopy", np.invert),
+        ("explained", "dermoscopy", moved),
+        ("air", "lung_ct", with_surroundings),
+        ("centre", "dermoscopy", moved),
+        ("ring", "dermoscopy", core),
+        ("several", "cells", lambda mask: np.asarray(ndimage.binary_closing(mask, iterations=9))),
+        ("solidity", "dermoscopy", as_a_comb),
+        ("separate", "cells", moved),
+    ],
+)
+def test_on_phantoms_each_cue_prefers_the_truth_to_a_mistake_of_its_kind(
+    name: str, kind: str, worse: Callable[[Mask], Mask]
+) -> None:
+    for seed in range(3):
+        scene, truth = phantom_scene(kind, seed, **PHANTOMS[kind])
+        assert CUES[name](truth, scene) > CUES[name](worse(truth) & scene.valid, scene) + 0.02

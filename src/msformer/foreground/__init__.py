@@ -1,6 +1,13 @@
 """Regions, level sets or clusters → the object: what speaks for each, the choice. No ground truth in any signature."""
 
-from msformer.foreground.choose import Foreground, choose_foreground, choose_region, score_mask
+from msformer.foreground.choose import (
+    Foreground,
+    choose_foreground,
+    choose_region,
+    completed,
+    score_mask,
+    seen_candidates,
+)
 from msformer.foreground.cues import CUES, frame_share, otsu_fraction
 from msformer.foreground.evidence import Evidence
 from msformer.foreground.scene import Scene, find_midline, find_sign
@@ -12,9 +19,11 @@ __all__ = [
     "Scene",
     "choose_foreground",
     "choose_region",
+    "completed",
     "find_midline",
     "find_sign",
     "frame_share",
     "otsu_fraction",
     "score_mask",
+    "seen_candidates",
 ]

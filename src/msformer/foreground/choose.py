@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.config import CueWeights, ForegroundSettings
-from msformer.foreground.candidates import find_candidates
+from msformer.foreground.candidates import Candidate, find_candidates
 from msformer.foreground.cues import CUES
 from msformer.foreground.scene import Scene, box_overlap
 from msformer.foreground.single import rank_regions
@@ -70,15 +70,33 @@ def choose_foreground(clusters: NDArray[np.integer] | None, scene: Scene, settin
         settings: What is known of the object without having seen it.
     """
     best = Foreground(np.zeros(scene.shape, dtype=bool), (), 0.0)
+    for seen, candidate in seen_candidates(clusters, scene, settings):
+        score, cues = score_mask(candidate.mask, seen, settings.cues, at_least=best.score)
+        if score > best.score:
+            best = Foreground(candidate.mask, candidate.clusters, score, cues)
+    return replace(best, mask=completed(best.mask, scene, settings))
+
+
+def seen_candidates(
+    clusters: NDArray[np.integer] | None, scene: Scene, settings: ForegroundSettings
+) -> Iterator[tuple[Scene, Candidate]]:
+    """Every candidate that competes, with the scene that its cues are of.
+
+    Args:
+        clusters: ``(h, w)``, one integer a cluster; None where the settings take level sets instead.
+        scene: What the image is like on the same grid.
+        settings: What is known of the object without having seen it.
+    """
     for seen in _evened(scene, settings) if clusters is None else (scene,):
         for candidate in find_candidates(clusters, seen, settings):
-            score, cues = score_mask(candidate.mask, seen, settings.cues, at_least=best.score)
-            if score > best.score:
-                best = Foreground(candidate.mask, candidate.clusters, score, cues)
-    if settings.mirror and scene.midline is not None:
-        both = best.mask | (mirrored(best.mask, scene.midline) & scene.valid)
-        best = Foreground(both, best.clusters, best.score, best.cues)
-    return best
+            yield seen, candidate
+
+
+def completed(mask: Mask, scene: Scene, settings: ForegroundSettings) -> Mask:
+    """What is made of a candidate once it is chosen: with its mirror image, where the settings ask for it."""
+    if not settings.mirror or scene.midline is None:
+        return mask
+    return mask | (mirrored(mask, scene.midline) & scene.valid)
 
 
 def _evened(scene: Scene, settings: ForegroundSettings) -> Iterator[Scene]:

@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from benchmarks.evidence.pages import NETWORK
+from benchmarks.evidence.pages import NETWORK, SEVERAL
 
 from benchmarks.evidence import __main__ as program
 from benchmarks.evidence import asked as asked_module
 from msformer.foreground.asked import SAID
 from msformer.foreground.evidence import Evidence
 from msformer.network.prompted import PromptedSizes, build_prompted
+from msformer.phantoms import make_phantom
 from msformer.prompting import Grown, model, read_model, write_model
 
 PAGE = "# Page\n\nHead.\n\n## One\n\nstays\n\n## Last\n\nstays too\n"
@@ -91,18 +92,48 @@ def test_without_write_nothing_is_written(data: Path, package: Path) -> None:
     assert files(package) == []
 
 
+@pytest.mark.parametrize("only", ["asked", "several"])
 def test_a_page_that_is_not_there_has_no_section(
-    tmp_path: Path, data: Path, package: Path, capsys: pytest.CaptureFixture[str]
+    only: str, tmp_path: Path, data: Path, package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = tmp_path / "missing.md"
     with pytest.raises(SystemExit) as end:
-        program.main(["--data", str(data), "--only", "asked", "--markdown", str(missing)])
+        program.main(["--data", str(data), "--only", only, "--markdown", str(missing)])
     assert end.value.code == 2
     assert "there is no" in capsys.readouterr().err
     assert not missing.exists()
 
 
-@pytest.mark.parametrize("only", [[], ["--only", "asked"], ["--only", "trust"]])
+def test_several_objects_alone(tmp_path: Path, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sets of lungs and two of nuclei, a phantom each; its section is renewed and no weight is written."""
+    for index, (name, kind) in enumerate(
+        (("lung_ct_konya", "lung_ct"), ("lung_ct_lungsegdb", "lung_ct"), ("nuclei_dsb2018", "cells"),
+         ("nuclei_dsb2018_more", "cells"))
+    ):  # fmt: skip
+        options: dict[str, Any] = {"values": "8-bit"} if kind == "lung_ct" else {"count": 7}
+        phantom = make_phantom(kind, seed=index, shape=(97, 113), **options)
+        for part, picture in (("images", phantom.image), ("masks", np.asarray(255 * phantom.mask, dtype=np.uint8))):
+            (tmp_path / "sets" / name / part).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / "sets" / name / part / "a.png"), picture)
+    monkeypatch.setattr(program, "SEVERAL_PHANTOMS", 1)
+    page = tmp_path / "evidence.md"
+    page.write_text(PAGE, encoding="utf-8")
+    arguments = ["--data", str(tmp_path / "sets"), "--only", "several", "--several", "4", "--markdown", str(page)]
+    program.main([*arguments, "--write"])
+    assert files(package) == []
+    before, rest = page.read_text(encoding="utf-8").split(f"{SEVERAL}\n")
+    section, after = rest.split("## Last")
+    assert before + "## Last" + after == PAGE
+    lines = [line.split(" | ") for line in section.splitlines()]
+    rows = {line[0]: line for line in lines if line[0].startswith(("| lung", "| nuclei")) and line[1] == "1"}
+    assert list(rows) == ["| lung_ct_konya", "| lung_ct_lungsegdb", "| nuclei_dsb2018", "| nuclei_dsb2018_more"]
+    for row in rows.values():
+        assert 0 < float(row[3]) <= float(row[2]), "by hand, at most what the best candidate has"
+        assert all(float(cell.split(" ")[0]) <= float(row[2]) for cell in row[4:8])
+    assert "on 7 random scenes and phantoms" in section
+
+
+@pytest.mark.parametrize("only", [[], ["--only", "asked"], ["--only", "several"], ["--only", "trust"]])
 def test_without_the_network_it_ends_at_once(
     only: list[str], data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,13 +151,18 @@ def test_without_the_network_it_ends_at_once(
 
 @pytest.mark.parametrize(
     ("only", "steps"),
-    [(None, ["evidence", "asked", "confidence"]), ("asked", ["asked"]), ("trust", ["confidence"])],
+    [
+        (None, ["evidence", "asked", "confidence"]),
+        ("asked", ["asked"]),
+        ("several", ["several"]),
+        ("trust", ["confidence"]),
+    ],
 )
 def test_the_steps_come_in_the_order_in_which_they_depend_on_each_other(
     only: str | None, steps: list[str], data: Path, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    results: dict[str, Any] = {"evidence": ([], None), "asked": [], "confidence": (None, [])}
+    results: dict[str, Any] = {"evidence": ([], None), "asked": [], "several": [], "confidence": (None, [])}
 
     def stand_in(name: str) -> Callable[..., Any]:
         def step(*_: Any, **__: Any) -> Any:
