@@ -49,6 +49,7 @@ from msformer.learning import (
     write_lesson,
     write_member,
 )
+from msformer.learning.lesson import FORMAT as FORMAT_OF_LESSONS
 from msformer.learning.lesson import for_one_object
 from msformer.learning.member import member_key
 from msformer.learning.redraw import redraw
@@ -91,7 +92,12 @@ class Job:
     @property
     def key(self) -> str:
         """Of what a lesson is made from."""
-        parts = (self.record["input_digest"], self.settings.digest, json.dumps(versions(), sort_keys=True))
+        parts = (
+            str(FORMAT_OF_LESSONS),
+            self.record["input_digest"],
+            self.settings.digest,
+            json.dumps(versions(), sort_keys=True),
+        )
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

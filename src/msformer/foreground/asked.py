@@ -31,6 +31,8 @@ APART = 0.5
 """Regions that share less than this (intersection over union) are different things."""
 AGREES = 0.7
 """The same from which on an answer is about a candidate."""
+ANSWER = "network"
+"""Source of regions that are answers of the network."""
 LEAST = 12
 """Smallest answer in px of the grid."""
 SAID = ("evidence", "expected", "votes", "objects", "inside", "around")
@@ -54,7 +56,15 @@ class Heard:
     said: NDArray[np.float64]
 
 
-def hear(regions: list[Region], expected: NDArray[np.float64], ground: Ground, looked: Looked) -> Heard:
+def hear(
+    regions: list[Region],
+    expected: NDArray[np.float64],
+    ground: Ground,
+    looked: Looked,
+    *,
+    clicks: int = ASKED,
+    kept: int | None = 2 * ASKED,
+) -> Heard:
     """Point the network at the best regions.
 
     Args:
@@ -62,19 +72,23 @@ def hear(regions: list[Region], expected: NDArray[np.float64], ground: Ground, l
         expected: ``(n,)``, the Dice that their evidence expects.
         ground: The picture on their grid.
         looked: The same picture, as the network sees it.
+        clicks: Regions that it is pointed at.
+        kept: Regions that stay candidates beside the answers, the best ones; None for all.
     """
     shape = (ground.valid.shape[0], ground.valid.shape[1])
     order = np.argsort(-expected, kind="stable")
     small = coarse_masks(regions, shape)
-    asked = _apart(order, overlaps(small))
+    asked = _apart(order, overlaps(small), clicks)
     objects = object_map(looked, ground.valid)
-    clicks = [_deepest(regions[index], shape) for index in asked]
-    answers, chances, origins = _answers(looked, clicks, ground.valid)
+    places = [_deepest(regions[index], shape) for index in asked]
+    answers, chances, origins = _answers(looked, places, ground.valid)
     answers = _supported(answers, regions, _overlaps_with(coarse_masks(answers, shape), small)) if answers else []
     # All regions are described together, since what one is among the others depends on them.
     candidates = [*(regions[index] for index in order), *answers]
     features = region_features(candidates, ground)
-    rows = np.r_[np.arange(min(len(order), 2 * ASKED)), np.arange(len(order), len(candidates))]
+    rows = np.r_[
+        np.arange(len(order) if kept is None else min(len(order), kept)), np.arange(len(order), len(candidates))
+    ]
     candidates, features = [candidates[index] for index in rows], features[rows]
     evidence = np.clip(region_evidence().probability(features), 1e-4, 1 - 1e-4)
     alike = np.zeros((len(candidates), 0))
@@ -85,7 +99,7 @@ def hear(regions: list[Region], expected: NDArray[np.float64], ground: Ground, l
         [
             np.log(evidence / (1 - evidence)),
             told,
-            _votes(candidates, clicks, alike, np.asarray(origins, dtype=np.intp)),
+            _votes(candidates, places, alike, np.asarray(origins, dtype=np.intp)),
             *_object_numbers(candidates, objects, ground.valid),
         ],
         axis=1,
@@ -106,13 +120,13 @@ def asked_evidence() -> Evidence:
     return Evidence.from_mapping(json.loads(text), SAID)
 
 
-def _apart(order: NDArray[np.intp], alike: NDArray[np.float32]) -> list[int]:
-    """The first ``ASKED`` in the order that are apart from all before."""
+def _apart(order: NDArray[np.intp], alike: NDArray[np.float32], count: int) -> list[int]:
+    """The first ``count`` in the order that are apart from all before."""
     taken: list[int] = []
     for index in order:
         if not taken or alike[index, taken].max() < APART:
             taken.append(int(index))
-            if len(taken) == ASKED:
+            if len(taken) == count:
                 break
     return taken
 
@@ -141,7 +155,7 @@ def _answers(looked: Looked, clicks: list[tuple[int, int]], valid: Mask) -> tupl
             if area < LEAST:
                 continue
             window = ndimage.find_objects(mask.astype(np.int32))[0]
-            regions.append(Region(mask[window], window, area, 0.0, "network", 0))
+            regions.append(Region(mask[window], window, area, 0.0, ANSWER, 0))
             chances.append(float(chance))
             origins.append(index)
     return regions, chances, origins

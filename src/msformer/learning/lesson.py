@@ -15,6 +15,8 @@ from msformer.answer import Glance
 from msformer.config import Config
 from msformer.errors import ReadError
 from msformer.focus import Focus
+from msformer.foreground.asked import ANSWER, SAID, hear, object_map
+from msformer.foreground.evidence import region_evidence
 from msformer.hypotheses import trial_settings
 from msformer.image import Image, Mask
 from msformer.io.atomic import atomic_path
@@ -23,10 +25,18 @@ from msformer.regions import FEATURES, Ground, find_regions, region_features, re
 
 COLOURS = 4
 """Planes of a region whose means are told beside what is seen of it: within a folder, colour means something."""
-DESCRIBED = (*FEATURES, *(f"mean of plane {index}" for index in range(COLOURS)))
-"""What is known of a region without the network."""
-FORMAT = 1
-"""Rises when older files could not be read."""
+DESCRIBED = (
+    *FEATURES,
+    *(f"mean of plane {index}" for index in range(COLOURS)),
+    *(f"network: {name}" for name in SAID),
+    "network: its answer",
+)
+"""What is known of a region: what is seen of it, its colours, what the grown network says of it when it is pointed at
+this and that, and whether it is an answer of the network itself."""
+POINTED_AT = 40
+"""Regions of a picture that the network is pointed at."""
+FORMAT = 2
+"""Rises when older files hold something else."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +121,14 @@ def make_lesson(
     if not prepared.is_blank:
         seen = region_view(prepared.detail)
         ground = Ground.of(seen.planes, seen.valid)
-        if regions := find_regions(ground.planes, ground.valid):
-            masks = np.stack([one.on(seen.shape) for one in regions])
-            features = np.concatenate([region_features(regions, ground), _colours(masks, ground.planes)], axis=1)
+        if regions := find_regions(ground.planes, ground.valid, {"objects": object_map(looked, ground.valid)}):
+            evidence = region_evidence().probability(region_features(regions, ground))
+            heard = hear(regions, evidence, ground, looked, clicks=POINTED_AT, kept=None)
+            masks = np.stack([one.on(seen.shape) for one in heard.regions])
+            is_answer = np.array([[one.source == ANSWER] for one in heard.regions])
+            features = np.concatenate(
+                [heard.features, _colours(masks, ground.planes), heard.said, is_answer], axis=1, dtype=np.float32
+            )
     return Lesson(
         name, digest, view, shrunk(own[focus.rows, focus.columns], shape), confidence, is_single, features, masks
     )
