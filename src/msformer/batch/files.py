@@ -19,7 +19,9 @@ from msformer.volume import Kind
 
 OUTPUT_KINDS = ("labels", "masks", "preview")
 """Folders of the results, one file a case in each."""
-OPTIONAL_KINDS = ("instances", "stability", "masks-alone")
+ALONE = "masks-alone"
+"""Folder of the masks that each image's own evidence gave, where a folder decided on them."""
+OPTIONAL_KINDS = ("instances", "stability", ALONE)
 """Folders of results that only some settings ask for."""
 ALL_KINDS = (*OUTPUT_KINDS, *OPTIONAL_KINDS)
 SAME: dict[Kind, str] = {
@@ -86,9 +88,9 @@ def write_results(
     return paths
 
 
-def remove_results(out: Path, case: Case) -> None:
+def remove_results(out: Path, case: Case, kinds: Sequence[str] = ALL_KINDS) -> None:
     """Remove what an earlier run, or half of this one, has left of a case."""
-    for kind in ALL_KINDS:
+    for kind in kinds:
         for suffix in (*SUFFIXES.values(), "_labels.txt"):
             with contextlib.suppress(OSError):  # a name that could not be written cannot be removed either
                 (out / kind / f"{case.case_id}{suffix}").unlink(missing_ok=True)

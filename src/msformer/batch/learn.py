@@ -19,16 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from msformer.batch.files import formats_of, write_results
+from msformer.batch.files import ALONE, formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.batch.remeasure import read_labels
 from msformer.batch.work import Record
 from msformer.config import Config
-from msformer.errors import ConfigError, ImageError, MSFormerError, ReadError
+from msformer.errors import ConfigError, ImageError, MSFormerError, ReadError, WeightsError
 from msformer.focus import find_focus
 from msformer.geometry import Geometry
 from msformer.image import Image, LabelMap, Mask
 from msformer.io import read, write_png, write_text
+from msformer.io.atomic import atomic_path
 from msformer.io.export import SUFFIXES
 from msformer.learning import (
     Course,
@@ -58,20 +59,22 @@ from msformer.measure import measure_instances, measure_mask
 from msformer.prepare import in_window
 from msformer.processes import Split, run_in_processes
 from msformer.prompting import grown_network
+from msformer.prompting.model import read_bounded
 from msformer.refine import part_instances
 from msformer.render import preview
 from msformer.segmentation import versions
 
 logger = logging.getLogger(__name__)
 
-ALONE = "masks-alone"
-"""Folder of the masks that each image's own evidence gave."""
 CORRECTIONS = "corrections"
 """Folder of the masks that a person gave, inside of the results, where no other is named."""
 LESSONS = "learned"
 MODEL = "model"
 MODEL_FILE = "model.json"
+MODEL_CARD = "README.md"
 FORMAT = "msformer-model-1"
+LARGEST_ABOUT = 2**20
+"""Bytes of what a model says of itself."""
 Tell = Callable[[str], None]
 
 
@@ -254,10 +257,10 @@ def _lessons(jobs: Sequence[Job], places: Places, max_pixels: int, split: Split,
 
 def _is_made(path: Path, key: str) -> bool:
     try:
-        with np.load(path, allow_pickle=False) as data:
-            return str(data["key"]) == key
-    except (OSError, ValueError, KeyError, EOFError):
+        read_lesson(path, key)
+    except ReadError:
         return False
+    return True
 
 
 def look_at_case(job: Job, places: Places, max_pixels: int) -> str:
@@ -287,8 +290,10 @@ def keep_alone(record: Record, out: Path) -> str:
         return str(outputs[ALONE])
     first = Path(outputs["masks"])
     kept = Path(ALONE, *first.parts[1:])
-    (out / kept).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(out / first, out / kept)
+    if not (out / kept).exists():  # else a run was ended before it could say so, and ``masks`` may have been decided on
+        (out / kept).parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(out / kept) as temporary:
+            shutil.copy2(out / first, temporary)
     outputs[ALONE] = kept.as_posix()
     return kept.as_posix()
 
@@ -491,7 +496,8 @@ def _write_model(
         if old.name not in names:
             old.unlink()
     if not course.groups:
-        path.unlink(missing_ok=True)
+        for file in (path, path.with_name(MODEL_CARD)):
+            file.unlink(missing_ok=True)
         return
     about = {
         "format": FORMAT,
@@ -507,7 +513,7 @@ def _write_model(
         "settings": config.model_dump(mode="json"),
     }
     write_text(path, json.dumps(about, indent=1) + "\n")
-    write_text(places.out / MODEL / "README.md", model_card(about))
+    write_text(path.with_name(MODEL_CARD), model_card(about))
 
 
 def model_card(about: Mapping[str, Any]) -> str:
@@ -550,13 +556,15 @@ def read_model_folder(folder: Path) -> ModelFolder:
         WeightsError: One of its files cannot be used.
     """
     path = folder / MODEL_FILE
+    if not path.is_file():
+        raise ConfigError(f"--model {str(folder)!r} must hold {MODEL_FILE}: there is no such file")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = json.loads(read_bounded(path, LARGEST_ABOUT))
         is_one = isinstance(about, dict) and about.get("format") == FORMAT
         names = [str(one) for one in about["members"]] if is_one else []
-        rule = Rule(**about["rule"]) if is_one else None
-    except OSError as error:
-        raise ConfigError(f"--model {str(folder)!r} must hold {MODEL_FILE}: {error.strerror}") from error
+        rule = _rule_of(about["rule"]) if is_one else None
+    except WeightsError:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"--model {str(folder)!r}: {MODEL_FILE} cannot be read") from error
     if rule is None or not names or any(Path(name).name != name for name in names):
@@ -564,6 +572,17 @@ def read_model_folder(folder: Path) -> ModelFolder:
     if about.get("network") != grown_network().digest:
         raise ConfigError(f"--model {str(folder)!r} was taught from another grown network than this program has")
     return ModelFolder([read_member(folder / name) for name in names], rule, bool(about.get("in_colour")))
+
+
+def _rule_of(told: Mapping[str, Any]) -> Rule:
+    """The rule that a file tells; ValueError or TypeError where it tells none."""
+    rule = Rule(**told)
+    numbers = (rule.student, rule.margin)
+    if not all(type(one) in (int, float) and np.isfinite(one) for one in numbers):
+        raise ValueError(f"numbers of the rule must be finite; got {numbers}")
+    if rule.one_object not in (None, True, False) or type(rule.outlines) is not bool:
+        raise ValueError("one_object and outlines of the rule must be true or false")
+    return rule
 
 
 def is_coloured(lesson: Lesson) -> bool:

@@ -101,11 +101,16 @@ def read_records(out: Path) -> tuple[list[Record], Config]:
     path = out / RECORDS
     try:
         first, *lines = path.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines], Config.from_mapping(json.loads(first))
+        records, config = [json.loads(line) for line in lines], Config.from_mapping(json.loads(first))
     except OSError as error:
         raise ConfigError(f"{str(out)!r} must be a folder that msformer segment wrote; it has no {RECORDS}") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{str(path)!r} cannot be read: {error}") from error
+    if not all(
+        isinstance(record, dict) and {"case_id", "source", "page", "status"} <= set(record) for record in records
+    ):
+        raise ConfigError(f"{str(path)!r} cannot be read: each line must be a record with case_id, source and status")
+    return records, config
 
 
 def strangers(out: Path, records: Sequence[Record]) -> list[str]:

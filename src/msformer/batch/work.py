@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msformer.batch.files import remove_results
+from msformer.batch.files import ALONE, remove_results
 from msformer.batch.image_case import run_image
 from msformer.batch.plan import Case
 from msformer.batch.volume_case import run_volume
@@ -47,6 +47,7 @@ def run_case(
     start = time.perf_counter()
     record: Record = {"case_id": case.case_id, "source": str(case.source), "page": case.page}
     run = run_volume if case.instances else run_image
+    remove_results(out, case, [ALONE])  # of an earlier mask; one that is there is never written over
     try:
         record |= {"status": "done"} | run(
             case,

@@ -217,7 +217,10 @@ def segment(
         inputs,
         recursive=recursive,
         max_cases=max_cases,
-        exclude=[out / kind for kind in ALL_KINDS],
+        exclude=[
+            *(out / kind for kind in (*ALL_KINDS, "corrections")),
+            *([] if corrections is None else [corrections]),
+        ],
     )
     start_weights = None if weights is None else _read_weights(weights)
     prepare_folder(out, OUTPUT_KINDS)

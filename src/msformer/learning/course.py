@@ -81,11 +81,12 @@ def plan_course(lessons: Sequence[Lesson], how: Lessons, folds: int = FOLDS) -> 
         rule = replace(TAUGHT, one_object=means_one_object(corrected))
         return Course(tuple(groups), rule, how, f"taught by {len(corrected)} corrected images")
     own = in_order([one for one in lessons if (one.own >= HALF).any()])
-    confident = sum(one.confidence >= HALF for one in own)
-    if len(own) < LEAST or confident < LEAST_CONFIDENT:
+    images = len({one.digest for one in own})  # what shows the same twice teaches once
+    confident = len({one.digest for one in own if one.confidence >= HALF})
+    if images < LEAST or confident < LEAST_CONFIDENT:
         reason = (
             f"nothing was learned: without corrections it takes {LEAST} images with a mask, {LEAST_CONFIDENT} of them "
-            f"at a confidence of {HALF} or more; got {len(own)} and {confident}"
+            f"at a confidence of {HALF} or more; got {images} and {confident}"
         )
         return Course((), ALONE, how, reason)
     parts = [Group(f"fold-{index}", part) for index, part in enumerate(_all_but(own, folds))]
@@ -93,15 +94,18 @@ def plan_course(lessons: Sequence[Lesson], how: Lessons, folds: int = FOLDS) -> 
 
 
 def teachers_of(group: Group, lessons: Sequence[Lesson]) -> list[Lesson]:
-    """The lessons that teach a member; own masks count by a power of their confidence."""
+    """The lessons that teach a member: corrected ones, or own masks by a power of their confidence."""
     found = [one for one in lessons if one.digest in group.teachers]
-    return in_order([one if one.corrected is not None else replace(one, confidence=one.confidence**POWER)
-                     for one in found if one.corrected is not None or (one.own >= HALF).any()])  # fmt: skip
+    if corrected := [one for one in found if one.corrected is not None]:
+        return in_order(corrected)  # not the own mask of an equal image under another name
+    return in_order([replace(one, confidence=one.confidence**POWER) for one in found if (one.own >= HALF).any()])
 
 
 def judge(lesson: Lesson, members: Sequence[Member], rule: Rule) -> Decision:
     """Decide on an image by the members that may judge it."""
     some = [member for member in members if member.may_judge(lesson)]
+    if lesson.corrected is None and not some:
+        return Decision("own", None, 1.0, 0.0, "nothing that was learned may judge this image")
     by_regions = uses_regions(lesson, rule)
     expected = [one.forest.predict(lesson.features) for one in some if by_regions and one.forest is not None]
     asks = rule.student > 0 if by_regions else rule.outlines

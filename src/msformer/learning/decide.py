@@ -79,8 +79,6 @@ def decide(
     if lesson.corrected is not None:
         return Decision("corrected", None, dice(lesson.own >= HALF, lesson.corrected >= HALF), 0.0, "given by a person")
     own = lesson.own >= HALF
-    if not objects and not expected:
-        return Decision("own", None, 1.0, 0.0, "nothing that was learned may judge this image")
     seen = np.asarray(np.mean(objects, axis=0), dtype=np.float32) if objects else None
     if not uses_regions(lesson, rule) or not expected:
         return _without_regions(own, seen, rule)
@@ -106,7 +104,9 @@ def uses_regions(lesson: Lesson, rule: Rule) -> bool:
 def _without_regions(own: Mask, seen: NDArray[np.float32] | None, rule: Rule) -> Decision:
     """Of several objects regions say nothing: the student's outline, where that is what the folder goes by."""
     if seen is None:
-        return Decision("own", None, 1.0, 0.0, "taught regions say nothing of several objects")
+        return Decision(
+            "own", None, 1.0, 0.0, "taught regions say nothing of it: it has none, or several objects are meant"
+        )
     outline = seen >= HALF
     agreement = dice(own, outline)
     if not rule.outlines or not outline.any():

@@ -102,7 +102,8 @@ def grow_forest(
     """
     from sklearn.ensemble import ExtraTreesRegressor
 
-    trees = ExtraTreesRegressor(N_TREES, min_samples_leaf=LEAST_IN_LEAF, max_features=TRIED, random_state=seed)
+    bits = seed % 2**32  # which is all that scikit-learn takes
+    trees = ExtraTreesRegressor(N_TREES, min_samples_leaf=LEAST_IN_LEAF, max_features=TRIED, random_state=bits)
     trees.fit(np.asarray(rows, dtype=np.float32), answers, sample_weight=weights)
     parts: dict[str, list[NDArray[np.generic]]] = {part: [] for part in PARTS}
     start = 0

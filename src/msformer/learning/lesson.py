@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +23,7 @@ from msformer.foreground.evidence import region_evidence
 from msformer.hypotheses import trial_settings
 from msformer.image import Image, Mask
 from msformer.io.atomic import atomic_path
+from msformer.network.prompted import IN_CHANNELS
 from msformer.prepare import find_no_data_in, prepare, resample
 from msformer.regions import FEATURES, Ground, find_regions, region_features, region_view
 
@@ -37,6 +41,18 @@ POINTED_AT = 40
 """Regions of a picture that the network is pointed at."""
 FORMAT = 2
 """Rises when older files hold something else."""
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading an archive that is none, or was cut or changed, ends with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +195,7 @@ def read_lesson(path: Path, key: str | None = None) -> Lesson:
         with np.load(path, allow_pickle=False) as data:
             if int(data["format"]) != FORMAT or (key is not None and str(data["key"]) != key):
                 raise ReadError(f"{path}: was made from another image, mask or version")
-            shape = tuple(int(side) for side in data["masks_shape"])
-            masks = np.unpackbits(data["masks"], count=int(np.prod(shape))).reshape(shape).astype(bool)
-            return Lesson(
+            lesson = Lesson(
                 str(data["name"]),
                 str(data["digest"]),
                 data["view"].astype(np.float32),
@@ -189,10 +203,36 @@ def read_lesson(path: Path, key: str | None = None) -> Lesson:
                 float(data["confidence"]),
                 bool(data["is_single"]),
                 data["features"],
-                masks,
+                _unpacked(data["masks"], [int(side) for side in data["masks_shape"]]),
             )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except DAMAGED as error:
         raise ReadError(f"{path}: no lesson can be read: {error}") from error
+    _check(lesson, path)
+    return lesson
+
+
+def _unpacked(packed: NDArray[np.uint8], shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Masks ``(n, a, b)`` from their bits; no memory is taken for more than there are."""
+    count = math.prod(shape)
+    if len(shape) != 3 or min(shape) < 0 or not 0 <= packed.size * 8 - count < 8:
+        raise ValueError(f"masks of shape {tuple(shape)} in {packed.size} bytes")
+    return np.unpackbits(packed, count=count).reshape(shape).astype(bool)
+
+
+def _check(lesson: Lesson, path: Path) -> None:
+    """What is in a lesson must fit together."""
+    count = len(lesson.masks)
+    wanted = {
+        "view": (IN_CHANNELS, *lesson.view.shape[1:3]),
+        "own": lesson.view.shape[1:],
+        "features": (count, len(DESCRIBED)),
+    }
+    for name, shape in wanted.items():
+        array = getattr(lesson, name)
+        if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ReadError(f"{path}: {name} of the lesson must be {shape} finite numbers; got {array.shape}")
+    if not lesson.own.size or not 0 <= lesson.confidence <= 1:
+        raise ReadError(f"{path}: the lesson must show something, at a confidence in [0, 1]; got {lesson.confidence}")
 
 
 def in_order(lessons: Sequence[Lesson]) -> list[Lesson]:

@@ -17,8 +17,8 @@ from msformer.learning.forest import PARTS, Forest
 from msformer.learning.lesson import DESCRIBED, Lesson, in_order
 from msformer.learning.student import Lessons, draw_chances, teach
 from msformer.learning.taught import fit_taught
-from msformer.network.prompted import PromptedNet, PromptedSizes, build_prompted
-from msformer.prompting.model import read_bounded, tensors_in, what_it_says
+from msformer.network.prompted import PromptedNet, build_prompted
+from msformer.prompting.model import read_bounded, sizes_in, state_of, tensors_in, what_it_says
 
 FORMAT = "msformer-member-1"
 """What a file calls itself; the number rises when older programs could not read it."""
@@ -51,7 +51,8 @@ def member_key(network_digest: str, lessons: Sequence[Lesson], how: Lessons) -> 
     digest = hashlib.sha256(f"{FORMAT} {network_digest} {how}".encode())
     for lesson in in_order(lessons):
         digest.update(f"{lesson.digest} {lesson.confidence!r} {lesson.corrected is not None}".encode())
-        digest.update(np.ascontiguousarray(lesson.truth).tobytes())
+        for array in (lesson.truth, lesson.view, lesson.features, lesson.masks):
+            digest.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
@@ -101,28 +102,31 @@ def read_member(path: Path) -> Member:
     about = what_it_says(data, str(path), FORMAT)
     tensors = tensors_in(data, str(path))
     try:
-        sizes = PromptedSizes(**json.loads(about["sizes"]))
+        sizes = sizes_in({"sizes": json.loads(about["sizes"])}, str(path))
         saw, columns, key = json.loads(about["saw"]), json.loads(about["columns"]), str(about["key"])
-        if sizes != PromptedSizes(
-            sizes.encoder, *(int(value) for value in (sizes.dim, sizes.depth_fine, sizes.depth_coarse))
-        ):
-            raise ValueError("sizes")
-        if not all(isinstance(one, str) for one in saw) or not 0 < sizes.dim <= 512:
+        if not isinstance(saw, list) or not all(isinstance(one, str) for one in saw):
             raise ValueError("saw")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, WeightsError):
+            raise
         raise WeightsError(f"{path}: what the file says of itself cannot be read") from error
-    if tuple(columns) != DESCRIBED:
+    if columns != list(DESCRIBED):
         raise WeightsError(f"{path}: was taught by another version of the program, which saw other things of regions")
-    student = build_prompted(sizes, torch.Generator().manual_seed(0))
     state = {name.removeprefix("student."): value for name, value in tensors.items() if name.startswith("student.")}
-    for name, value in student.state_dict().items():
+    expected = state_of(sizes, str(path))
+    for name, value in expected.items():
         if name not in state or state[name].shape != value.shape or not torch.isfinite(state[name].float()).all():
             raise WeightsError(f"{path}: {name} of the student must hold {tuple(value.shape)} finite numbers")
-    try:
-        student.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(f"{path}: the student is of another network") from error
+    if more := sorted(set(state) - set(expected)):
+        raise WeightsError(f"{path}: {more[0]!r:.80} is no part of the student")
+    student = build_prompted(sizes, torch.Generator().manual_seed(0))
+    student.load_state_dict(state)
     forest = None
-    if arrays := {name: tensors[f"forest.{name}"].numpy() for name in PARTS if f"forest.{name}" in tensors}:
+    parts = {name: tensors[f"forest.{name}"] for name in PARTS if f"forest.{name}" in tensors}
+    if parts:
+        try:
+            arrays = {name: part.numpy() for name, part in parts.items()}
+        except TypeError as error:  # of a kind that numpy does not know
+            raise WeightsError(f"{path}: the forest must hold numbers of single or double precision") from error
         forest = Forest.from_arrays(arrays, len(DESCRIBED), str(path))
     return Member(student.eval().requires_grad_(False), forest, frozenset(saw), key)

@@ -112,7 +112,7 @@ def teach(
             objects, _ = student.without_prompt(features)
             loss = object_loss(objects, truths, known, tolerant) + how.scales * scale_losses(features)
         if not torch.isfinite(loss):
-            raise FitDivergedError(f"learning: the objective is {float(loss)} at update {update}")
+            raise FitDivergedError(f"learning: the objective is {float(loss.detach())} at update {update}")
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)

@@ -145,12 +145,8 @@ def _parsed(data: bytes, name: str) -> Grown:
     about = what_it_says(data, name, FORMAT)
     state = tensors_in(data, name)
     recipe, curve = _history(about, name)
-    sizes = _sizes(recipe, name)
-    try:
-        with torch.device("meta"):  # takes no memory, whatever the sizes
-            expected = PromptedNet(sizes).state_dict()
-    except (ValueError, RuntimeError) as error:
-        raise WeightsError(f"{name}: there is no network of the sizes {sizes}") from error
+    sizes = sizes_in(recipe, name)
+    expected = state_of(sizes, name)
     for field, value in expected.items():
         if field not in state or state[field].shape != value.shape:
             got = tuple(state[field].shape) if field in state else "nothing"
@@ -184,7 +180,25 @@ def _is_row(row: object) -> bool:
     return isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
 
 
-def _sizes(recipe: Mapping[str, Any], name: str) -> PromptedSizes:
+def state_of(sizes: PromptedSizes, name: str) -> dict[str, Tensor]:
+    """Names and shapes of a network's weights; they take no memory, whatever the sizes.
+
+    Raises:
+        WeightsError: There is no such network.
+    """
+    try:
+        with torch.device("meta"):
+            return PromptedNet(sizes).state_dict()
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"{name}: there is no network of the sizes {sizes}") from error
+
+
+def sizes_in(recipe: Mapping[str, Any], name: str) -> PromptedSizes:
+    """The sizes that a file asks for.
+
+    Raises:
+        WeightsError: They are missing, or out of ``LIMITS``.
+    """
     try:
         sizes = PromptedSizes(**recipe["sizes"])
     except (KeyError, TypeError) as error:
