@@ -6,7 +6,8 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from benchmarks.common import one_core_each
 from benchmarks.learning.alone import NO_STUDENT, SIZES, TAKEN_OUT, WRONG, decide_alone, small_dice, spoiled
 from benchmarks.learning.folder import OWN, Seen, at_native_size, first_pass, permuted, score, seen_in
-from benchmarks.learning.methods import GROUPS, LEARN, METHODS
+from benchmarks.learning.methods import GROUPS, LEARN
 from benchmarks.learning.order import ANY, PROPOSED, corrected_in_order
 from benchmarks.learning.sets import (
     CORRECTED,
@@ -91,7 +92,7 @@ class Job:
 
     def path(self, options: Options) -> Path:
         """Where its rows are kept."""
-        parts = self, options.limit, options.updates, options.seed, options.only if self.place in FOLDERS else ()
+        parts = self, options.limit, options.updates, options.seed
         return options.out / "jobs" / self.part / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}.json"
 
 
@@ -102,8 +103,8 @@ def run(options: Options) -> dict[str, Any]:
         ConfigError: A set is not there.
     """
     start = time.perf_counter()
-    names = sets_of(options.only)
-    discover(options.data, names, options.limit)
+    sizes = Counter(case.set_name for case in discover(options.data, sets_of(options.only), options.limit).cases)
+    names = [name for name, _ in sizes.most_common()]  # large sets first: the processes end together
     failures: list[str] = []
     outcomes: list[dict[str, Any]] = []
     with one_core_each() as pool:
@@ -235,8 +236,3 @@ def _count(options: Options, name: str) -> int:
 
 def _say(what: str, start: float) -> None:
     print(f"{what}, {(time.perf_counter() - start) / 60:.1f} min", file=sys.stderr, flush=True)
-
-
-def methods_in(rows: Sequence[Row]) -> list[str]:
-    """Methods that corrected images taught, in the order of the table."""
-    return [name for name in METHODS if any(row["method"] == name for row in rows)]

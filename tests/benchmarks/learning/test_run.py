@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.learning.__main__ import main
-from benchmarks.learning.methods import FIRST, METHODS
+from benchmarks.learning.methods import FIRST, GROUPS, METHODS
 from benchmarks.learning.run import Options, plan
-from benchmarks.learning.sets import FOLDERS, TAUGHT, sets_of
+from benchmarks.learning.sets import FOLDERS, FROM_NOISE, TAUGHT, sets_of
 
 from benchmarks.learning import alone, folder, picture, pixels, run
 from msformer.io import write_mask, write_png
-from msformer.learning import Lesson, forest
+from msformer.learning import Lesson, Lessons, forest
+from msformer.learning.lesson import DESCRIBED
 from msformer.phantoms import make_phantom
 
 SHAPE = 83, 109
@@ -48,6 +49,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(folder, "AUTO_PRESET", "dermoscopy")  # a competition of presets would take most of the time
     monkeypatch.setattr(forest, "N_TREES", 3)
     monkeypatch.setattr(pixels, "TREES", 3)
+    monkeypatch.setattr(run, "CORRECTED", (1, 5, 10))
     for table in ("TAUGHT", "FROM_NOISE", "ORDERED"):
         monkeypatch.setattr(run, table, (NAME,))
     for module in (run, picture):
@@ -64,12 +66,12 @@ def test_every_part_is_measured_kept_and_told(data: Path, tmp_path: Path, monkey
     rows = results["rows"]
     assert results["failures"] == []
     assert {row["part"] for row in rows} == {*run.PARTS} - {"ablation"}  # that is on ultrasound
-    assert {row["method"] for row in rows if row["part"] in run.GROUPS} == set(METHODS)
+    assert {row["method"] for row in rows if row["part"] in GROUPS} == set(METHODS)
     firsts = [(row["amount"], row["case"]) for row in rows if row["method"] == FIRST]
-    assert [sum(k == one for one, _ in firsts) for k in (1, 3, 5, 10)] == [7, 5, 3, 0]
-    for k in (1, 3, 5):  # what is corrected is the same for all methods, and never scored
+    assert [sum(k == one for one, _ in firsts) for k in (1, 5, 10)] == [7, 3, 0]
+    for k in (1, 5):  # what is corrected is the same for all methods, and never scored
         rest = {case for one, case in firsts if one == k}
-        assert all(row["case"] in rest for row in rows if row["part"] in run.GROUPS and row["amount"] == k)
+        assert all(row["case"] in rest for row in rows if row["part"] in GROUPS and row["amount"] == k)
     text = markdown.read_text(encoding="utf-8")
     case = picture.shown_case(rows, NAME)
     is_shown = (markdown.parent / "learning" / "before-after.png").exists()
@@ -92,7 +94,7 @@ def test_what_is_cheap_comes_first_and_sets_need_enough_images() -> None:
     assert len(taught) == 3 * (10 * 4 + 2)
     assert {job.amount for job in jobs if job.place == "polyps_kvasir" and job.part == "students"} == {1, 3}
     assert {job.draw for job in jobs if job.part == "pixels"} == {0}
-    assert [job.place for job in jobs if job.part == "noise"] == [one for one in TAUGHT if one in run.FROM_NOISE][:3]
+    assert [job.place for job in jobs if job.part == "noise"] == [one for one in TAUGHT if one in FROM_NOISE][:3]
     assert {job.place for job in jobs if job.part == "alone"} == set(FOLDERS)
     assert len({job.path(Options(Path(), Path())) for job in jobs}) == len(jobs)
 
@@ -134,3 +136,22 @@ def test_pixels_of_corrected_images_are_found_again() -> None:
         for lesson in lessons[2:]:
             assert np.mean(found[lesson.name] == (lesson.own > 0.5)) > 0.97
     assert pixels.pixel_features(lessons[0]).shape == (24 * 32, 3 * (1 + 5 * 4))
+
+
+def test_every_image_of_a_folder_is_decided_by_what_others_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forest, "N_TREES", 3)
+    rng = np.random.default_rng(0)
+    masks = np.zeros((2, 32, 48), dtype=bool)
+    masks[0, 4:14, 5:20] = masks[1, 18:30, 24:40] = True
+    own = masks[0].astype(np.float32)
+    lessons = []
+    for index in range(8):
+        view = np.concatenate([rng.normal(0, 1, (3, 32, 48)), np.ones((1, 32, 48))]).astype(np.float32)
+        features = np.stack([np.zeros(len(DESCRIBED)), np.ones(len(DESCRIBED))]).astype(np.float32)
+        lessons.append(Lesson(str(index), str(index), view, own, 0.9, True, features, masks))
+    for variant in ("without trimaps", alone.NO_STUDENT):
+        decided = alone.decide_alone(lessons, Lessons(updates=1), variant, least=1)
+        assert [decided[str(index)].reason for index in range(8)] == ["the folder confirms it"] * 8
+    assert {one.reason for one in alone.decide_alone(lessons, Lessons(), alone.NO_STUDENT).values()} == {
+        "nothing that was learned may judge this image"
+    }
