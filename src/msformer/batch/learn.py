@@ -421,14 +421,19 @@ def carry_out(item: tuple[Job, Decision, Mask | None], out: Path, max_pixels: in
         if decision.source == "corrected" and given is not None:
             mask = given
         elif decision.mask is not None:
-            seen = in_window(image, job.settings.prepare.window)
-            settings = for_one_object(job.settings) if decision.source == "region" else job.settings
-            mask = redraw(seen, find_focus(image.shape, job.settings.hints), settings, decision.mask)
+            mask = drawn(job, image, decision.source, decision.mask)
         else:
             mask = read_mask(out / alone, image)
         return _written(job, image, mask, out) | {"outputs": job.record["outputs"]}
     except (MSFormerError, OSError, MemoryError) as error:
         return {"error": str(error) or type(error).__name__}
+
+
+def drawn(job: Job, image: Image, source: str, mask: Mask) -> Mask:
+    """A mask ``(a, b)`` that was decided on, a region or an outline, at native size ``(H, W)``."""
+    seen = in_window(image, job.settings.prepare.window)
+    settings = for_one_object(job.settings) if source == "region" else job.settings
+    return redraw(seen, find_focus(image.shape, job.settings.hints), settings, mask)
 
 
 def _written(job: Job, image: Image, mask: Mask, out: Path) -> Record:

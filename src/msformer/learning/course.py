@@ -63,13 +63,22 @@ class Course:
     reason: str
 
 
-def plan_course(lessons: Sequence[Lesson], how: Lessons, folds: int = FOLDS) -> Course:
+def plan_course(
+    lessons: Sequence[Lesson],
+    how: Lessons,
+    folds: int = FOLDS,
+    *,
+    least: int = LEAST,
+    least_confident: int = LEAST_CONFIDENT,
+) -> Course:
     """Say who is taught by whom.
 
     Args:
         lessons: All of the folder.
         how: How students are taught.
         folds: Parts of a folder that learns from itself.
+        least: Images with a mask of their own, fewest for that.
+        least_confident: Of these, fewest that are confident.
     """
     corrected = in_order([one for one in lessons if one.corrected is not None])
     if corrected:
@@ -83,9 +92,9 @@ def plan_course(lessons: Sequence[Lesson], how: Lessons, folds: int = FOLDS) -> 
     own = in_order([one for one in lessons if (one.own >= HALF).any()])
     images = len({one.digest for one in own})  # what shows the same twice teaches once
     confident = len({one.digest for one in own if one.confidence >= HALF})
-    if images < LEAST or confident < LEAST_CONFIDENT:
+    if images < least or confident < least_confident:
         reason = (
-            f"nothing was learned: without corrections it takes {LEAST} images with a mask, {LEAST_CONFIDENT} of them "
+            f"nothing was learned: without corrections it takes {least} images with a mask, {least_confident} of them "
             f"at a confidence of {HALF} or more; got {images} and {confident}"
         )
         return Course((), ALONE, how, reason)

@@ -1,0 +1,121 @@
+"""Corrected images in, a decision for every other image out: all methods, in groups that share what they learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from benchmarks.learning.pixels import folder_clusters, pixel_forest
+from msformer.image import Mask
+from msformer.learning import Decision, Lesson, Lessons, Member, check, judge, plan_course, teach_member, teachers_of
+from msformer.learning.decide import HALF
+from msformer.learning.student import draw_chances, objects_in, teach
+from msformer.learning.taught import fit_taught
+from msformer.network.prompted import PromptedSizes, build_prompted
+from msformer.prompting import grown_network
+
+FIRST, LEARN, REGIONS, TOGETHER, OUTLINE = (
+    "first pass",
+    "msformer learn",
+    "taught regions alone",
+    "regions with the student",
+    "student's outline alone",
+)
+FOREST, CLUSTERED = "pixel forest", "k-means over the folder"
+NOISE, UNET = "student from noise", "U-Net from noise"
+METHODS = {
+    FIRST: "each image's own mask, nothing learned",
+    LEARN: "what the program does: the way to choose that was best on corrected images which taught nothing of it; "
+    "fewer than four are too few for that, then regions with the student",
+    REGIONS: "the region of which a forest over descriptors expects most; own masks where several objects are meant",
+    TOGETHER: "the same, and the agreement of each region with the student's map: the network's features",
+    OUTLINE: "where the student gives at least a half, border drawn anew",
+    FOREST: "ilastik's way: 50 trees over value, blur, gradient, Laplacian and Hessian of pixels at four scales, "
+    "taught by whole masks; where it gives at least a half, border drawn anew",
+    CLUSTERED: "eight colours of the folder, those of them that corrected masks are made of, border drawn anew",
+    NOISE: "the student's outline where its network starts from noise instead of random scenes; as many updates",
+    UNET: "the same with a U-Net of equal cost, from noise",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a group of methods decided.
+
+    Attributes:
+        decisions: By method, by image that is not corrected.
+        way: What the check of ``msformer learn`` chose; empty where there was none.
+    """
+
+    decisions: dict[str, dict[str, Decision]]
+    way: str = ""
+
+
+def forest_member(teachers: Sequence[Lesson], how: Lessons) -> Member:
+    """What ``teach_member`` gives, without a student: for rules that do not ask one."""
+    forest = fit_taught(teachers, [float(chance) for chance in draw_chances(teachers, how)], how.seed)
+    return Member(grown_network().network, forest, frozenset(one.digest for one in teachers), "")
+
+
+def by_regions(lessons: Sequence[Lesson], how: Lessons) -> Made:
+    """First masks and taught regions; seconds."""
+    course = plan_course(lessons, how)
+    member = forest_member(teachers_of(course.groups[0], lessons), how)
+    rule = replace(course.rule, student=0.0)
+    rest = _others(lessons)
+    own = {one.name: Decision("own", None, 1.0, 0.0, "nothing is learned") for one in rest}
+    return Made({FIRST: own, REGIONS: {one.name: judge(one, [member], rule) for one in rest}})
+
+
+def by_students(lessons: Sequence[Lesson], how: Lessons) -> Made:
+    """What the program does, and its parts; one student, three where the choice is checked."""
+    grown, course = grown_network(), plan_course(lessons, how)
+    members = [teach_member(grown.network, grown.digest, teachers_of(one, lessons), how) for one in course.groups]
+    deciders = [one for group, one in zip(course.groups, members, strict=True) if not group.is_check]
+    found = check(lessons, [one for group, one in zip(course.groups, members, strict=True) if group.is_check])
+    rule = course.rule if found is None else found.best(course.rule)
+    way = "outline" if rule.outlines else "own masks" if rule.margin > 1 else "together" if rule.student else "regions"
+    rest = _others(lessons)
+    decisions = {
+        LEARN: {one.name: judge(one, deciders, rule) for one in rest},
+        TOGETHER: {one.name: judge(one, deciders, course.rule) for one in rest},
+        OUTLINE: {one.name: _outline(objects_in(deciders[0].student, one) >= HALF) for one in rest},
+    }
+    return Made(decisions, "" if found is None else way)
+
+
+def by_pixels(lessons: Sequence[Lesson], how: Lessons) -> Made:
+    """Methods that know pixels and no regions."""
+    ways = {CLUSTERED: folder_clusters, FOREST: pixel_forest}
+    return Made(
+        {name: {one: _outline(mask) for one, mask in way(lessons, how.seed).items()} for name, way in ways.items()}
+    )
+
+
+def from_noise(lessons: Sequence[Lesson], how: Lessons) -> Made:
+    """Students whose networks saw no random scene."""
+    course, decisions = plan_course(lessons, how), {}
+    for name, sizes in ((NOISE, grown_network().network.sizes), (UNET, PromptedSizes(encoder="unet"))):
+        network = build_prompted(sizes, torch.Generator().manual_seed(how.seed))
+        student = teach(network, teachers_of(course.groups[0], lessons), how)
+        decisions[name] = {one.name: _outline(objects_in(student, one) >= HALF) for one in _others(lessons)}
+    return Made(decisions)
+
+
+GROUPS: dict[str, Callable[[Sequence[Lesson], Lessons], Made]] = {
+    "regions": by_regions,
+    "students": by_students,
+    "pixels": by_pixels,
+    "noise": from_noise,
+}
+
+
+def _others(lessons: Sequence[Lesson]) -> list[Lesson]:
+    return [one for one in lessons if one.corrected is None]
+
+
+def _outline(mask: Mask) -> Decision:
+    return Decision("outline", np.asarray(mask), 1.0, 0.0, "an outline")
