@@ -59,9 +59,12 @@ def learn(
     """
     from msformer.batch.report import read_records
     from msformer.batch.run import split_cases
+    from msformer.cli.segment import check_corrections
     from msformer.io import MAX_PIXELS
     from msformer.processes import limit_threads
 
+    if corrections is not None:
+        check_corrections(corrections)
     failed = 0
     if again:
         if len(inputs) != 1 or out is not None:

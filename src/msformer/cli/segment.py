@@ -205,6 +205,8 @@ def segment(
         from msformer.fit import find_device
 
         find_device(settings.fit.device)
+    if corrections is not None:
+        check_corrections(corrections)
     if model is not None:
         from msformer.batch.learn import read_model_folder
 
@@ -253,6 +255,18 @@ def segment(
     typer.echo(f"{len(records) - len(failed)} of {len(records)} images segmented; look at {out / 'index.html'}")
     if failed:
         raise typer.Exit(1)
+
+
+def check_corrections(folder: Path) -> None:
+    """A folder of corrections that is named must be there.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    from msformer.errors import ConfigError
+
+    if not folder.is_dir():
+        raise ConfigError(f"--corrections must be a folder; there is no {str(folder)!r}")
 
 
 def _given(**groups: dict[str, Any]) -> dict[str, Any]:
