@@ -12,8 +12,8 @@ from benchmarks.learning.folder import Seen
 from benchmarks.learning.methods import LEARN, forest_member
 from msformer.learning import Decision, Lesson, Lessons, Member, judge, plan_course, teach_member, teachers_of
 from msformer.learning.course import FOLDS, LEAST, LEAST_CONFIDENT
-from msformer.learning.decide import ALONE, HALF
-from msformer.learning.lesson import shrunk
+from msformer.learning.decide import ALONE
+from msformer.learning.lesson import HALF, shrunk
 from msformer.learning.taught import region_dice
 from msformer.morphology import dice
 from msformer.prompting import grown_network

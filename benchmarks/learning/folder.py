@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from msformer.batch.learn import Job, Places, can_be_learned, case_of, drawn, look_at_case, read_image, read_mask
-from msformer.batch.learn import settings_of as settings_of_record
+from msformer.batch.learn.decided import drawn
+from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, read_image, read_mask
+from msformer.batch.learn.jobs import settings_of as settings_of_record
 from msformer.batch.plan import Case
 from msformer.batch.report import read_records
 from msformer.batch.run import run_cases
@@ -83,7 +84,7 @@ def first_pass(item: tuple[str, Path, Path, int | None]) -> list[str]:
             continue
         job = Job(case_of(record), record, settings_of_record(record, config))
         try:
-            read_lesson(places.lesson(job.case), job.key)
+            read_lesson(places.lesson(job.parts[0]), job.key)
         except ReadError:
             if error := look_at_case(job, places, MAX_PIXELS):
                 failed.append(f"{set_name} {job.case.case_id}: {error}")
@@ -106,7 +107,7 @@ def seen_in(set_name: str, data: Path, out: Path, limit: int | None) -> tuple[Se
         if (name := record["case_id"]) not in own:
             continue
         job = Job(case_of(record), record, settings_of_record(record, config))
-        lesson = replace(read_lesson(Places(folder).lesson(job.case), job.key), name=f"{set_name}/{name}")
+        lesson = replace(read_lesson(Places(folder).lesson(job.parts[0]), job.key), name=f"{set_name}/{name}")
         found.append(Seen(set_name, job, lesson, truths[name], own[name]))
     return tuple(found)
 

@@ -11,7 +11,7 @@ import torch
 from benchmarks.learning.pixels import folder_clusters, pixel_forest
 from msformer.image import Mask
 from msformer.learning import Decision, Lesson, Lessons, Member, check, judge, plan_course, teach_member, teachers_of
-from msformer.learning.decide import HALF
+from msformer.learning.lesson import HALF
 from msformer.learning.student import draw_chances, objects_in, teach
 from msformer.learning.taught import fit_taught
 from msformer.network.prompted import PromptedSizes, build_prompted

@@ -12,7 +12,7 @@ from benchmarks.learning.folder import seen_in
 from benchmarks.learning.methods import LEARN
 from benchmarks.learning.run import SHOWN, Options, Row
 from benchmarks.learning.sets import PICTURED
-from msformer.batch.learn import read_image, read_mask
+from msformer.batch.learn.jobs import read_image, read_mask
 from msformer.image import Image, Mask
 from msformer.io import MAX_PIXELS, write_png
 from msformer.render import Picture, display, draw_outline

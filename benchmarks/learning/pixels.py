@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.learning import Lesson
-from msformer.learning.decide import HALF
+from msformer.learning.lesson import HALF
 
 SCALES = (1.0, 2.0, 4.0, 8.0)
 """Deviations of the Gaussians, in px of the view."""

@@ -283,6 +283,13 @@ class RefineSettings(_Settings):
     cells: bool = Field(
         False, description="Grow nuclei to cells by the stain around them, and keep those that have enough of it."
     )
+    keeps: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Dice that the new outline must have with the chosen object; under it, the border is that of the "
+        "region as it was chosen: what moves so far is another object's.",
+    )
     neck: float = Field(
         0.9,
         ge=0,

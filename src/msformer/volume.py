@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import ImageShapeError
@@ -43,6 +45,14 @@ class Volume:
     def __post_init__(self) -> None:
         if self.voxels.ndim not in (3, 4):
             raise ImageShapeError(f"volume must have shape (D, H, W) or (D, H, W, C); got {self.voxels.shape}")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the voxels, in hexadecimal."""
+        found = hashlib.sha256(f"{self.voxels.dtype} {self.voxels.shape}".encode())
+        for plane in self.voxels:
+            found.update(np.ascontiguousarray(plane).tobytes())
+        return found.hexdigest()
 
     @property
     def shape(self) -> tuple[int, int, int]:

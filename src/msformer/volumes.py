@@ -102,7 +102,7 @@ def segment_volume(
     limits = volume_limits(volume, config)
     settings, reason = config, ""
     if config.preset == AUTO_PRESET:
-        middle_slice = _plane(volume, axis, numbers[len(numbers) // 2], limits)
+        middle_slice = plane_of(volume, axis, numbers[len(numbers) // 2], limits)
         compared = compare(middle_slice, find_focus(middle_slice.shape, config.hints), config)
         settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
     make = following_clusterer if follow else chosen_clusterer
@@ -115,7 +115,7 @@ def segment_volume(
     for number in numbers:
         if cancel is not None and cancel.is_set():
             break
-        found = segment_with(cluster, _plane(volume, axis, number, limits), settings, one_by_one=False)
+        found = segment_with(cluster, plane_of(volume, axis, number, limits), settings, one_by_one=False)
         if found.stop_reason != "blank":
             names = np.array([-1, *found.cluster_channels], dtype=np.int16)
             _across(channels, axis, number)[...] = names[found.label_map]
@@ -174,7 +174,8 @@ def volume_limits(volume: Volume, config: Config) -> tuple[float, float]:
     return intensity_range(volume.voxels, sample, limits)
 
 
-def _plane(volume: Volume, axis: int, number: int, limits: tuple[float, float]) -> Image:
+def plane_of(volume: Volume, axis: int, number: int, limits: tuple[float, float]) -> Image:
+    """A slice of a volume as an image, with the limits of the whole."""
     spacing = None if volume.geometry is None else volume.geometry.spacing_of(axis)
     return Image.from_array(
         _across(volume.voxels, axis, number),

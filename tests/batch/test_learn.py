@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from tests.learning.helpers import network
 
+from msformer import prompting
 from msformer.batch import learn as module
-from msformer.batch.learn import Job, case_of, learn, read_corrections, read_model_folder
+from msformer.batch.learn import Teller, decided, learn, read_model_folder
+from msformer.batch.learn.corrections import find_corrections, read_correction
+from msformer.batch.learn.jobs import Job, can_be_learned, case_of, look_at_case
 from msformer.batch.plan import plan_cases
 from msformer.batch.report import read_records, write_report
 from msformer.batch.run import run_cases
@@ -27,6 +30,7 @@ from msformer.config import Config, merge
 from msformer.errors import ConfigError, ImageError, MSFormerError, ReadError, WeightsError
 from msformer.io import read
 from msformer.learning import Decision, Lesson, Lessons, Member, Rule, course, forest, read_member
+from msformer.learning.student import objects_in
 from msformer.phantoms import make_phantom
 from msformer.processes import Split
 from msformer.prompting.model import Grown, tensors_in
@@ -38,7 +42,7 @@ SHAPE = 64, 72
 
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "grown_network", lambda: Grown(network(), "small", {}, ()))
+    monkeypatch.setattr(prompting, "grown_network", lambda: Grown(network(), "small", {}, ()))
     monkeypatch.setattr(forest, "N_TREES", 9)
 
 
@@ -50,19 +54,16 @@ def write_phantom(path: Path, seed: int, *, grey: bool = False) -> NDArray[np.bo
 
 @pytest.fixture(scope="module")
 def first_pass(tmp_path_factory: pytest.TempPathFactory, fast: Config) -> Path:
-    """Five images, one that is none, and a volume, all segmented by themselves; the images were looked at."""
+    """Five images and one that is none, all segmented by themselves; the images were looked at."""
     folder = tmp_path_factory.mktemp("learn")
     (folder / "in").mkdir()
     for seed, name in enumerate(NAMES):
         write_phantom(folder / "in" / f"{name}.png", seed)
     (folder / "in" / "text.png").write_text("no image")
-    voxels = np.zeros((40, 41, 2), dtype=np.int16)
-    voxels[10:20, 10:30] = 100
-    nibabel.Nifti1Image(voxels, np.eye(4)).to_filename(folder / "in" / "volume.nii.gz")
     run_cases(plan_cases([str(folder / "in")]), fast, folder / "out", spacing_mm=(0.5, 0.25))
     shutil.copytree(folder / "out", folder / "looked")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "grown_network", lambda: Grown(network(), "small", {}, ()))
+        patch.setattr(prompting, "grown_network", lambda: Grown(network(), "small", {}, ()))
         Folder(folder / "looked").learn()
     shutil.copytree(folder / "looked" / "learned", folder / "out" / "learned")
     return folder / "out"
@@ -88,7 +89,7 @@ class Folder:
         records, config = read_records(self.out)
         split, self.told = Split(workers, 1), []
         given = {"corrections": None, "model": None, "max_pixels": 10**6, "split": split, "how": how} | options
-        decided, self.summary = learn(records, config, self.out, tell=self.told.append, **given)
+        decided, self.summary = learn(records, config, self.out, teller=Teller(self.told.append), **given)
         write_report(self.out, decided, config, n_planned=len(decided), split=split, learned=self.summary)
         again = json.loads(json.dumps(decided))  # as files have them: lists for tuples
         return {record["case_id"]: record for record in again}
@@ -125,19 +126,19 @@ def rectangle(top: int = 10, left: int = 20) -> NDArray[np.bool_]:
 
 
 def decide_by(monkeypatch: pytest.MonkeyPatch, decisions: dict[str, Decision]) -> None:
-    kept = module.judge
+    kept = course.judge
 
     def judge(lesson: Lesson, members: Sequence[Member], rule: Rule) -> Decision:
         return decisions.get(lesson.name) or kept(lesson, members, rule)
 
-    monkeypatch.setattr(module, "judge", judge)
+    monkeypatch.setattr(decided, "judge", judge)
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """Names of the members that are taught and of the images that are looked at."""
     found: dict[str, list[str]] = {"taught": [], "looked": []}
-    teach, look = module.teach_group, module.look_at_case
+    teach, look = module.teach_group, look_at_case
 
     def taught(item: Any) -> bool:
         found["taught"].append(item[0].stem)
@@ -174,15 +175,13 @@ def test_a_small_folder_without_corrections_stays_as_it_was_and_says_why(folder:
         assert decided[name]["regions"] == before[name]["regions"]
 
 
-def test_what_failed_and_volumes_pass_through(folder: Folder) -> None:
-    before, masks = {one["case_id"]: one for one in read_records(folder.out)[0]}, folder.bytes_of("masks")
+def test_what_failed_passes_through(folder: Folder) -> None:
+    before = {one["case_id"]: one for one in read_records(folder.out)[0]}
     folder.correct("a", rectangle())
     decided = folder.learn()
     assert list(decided) == list(before)
-    for name in ("text", "volume"):
-        assert decided[name] == before[name]
+    assert decided["text"] == before["text"]
     assert decided["text"]["status"] == "failed"
-    assert folder.bytes_of("masks")["volume.nii.gz"] == masks["volume.nii.gz"]
     assert folder.summary["images"] == len(NAMES)
 
 
@@ -279,16 +278,16 @@ def test_killed_while_masks_were_written_it_still_knows_the_first_ones(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masks = folder.bytes_of("masks")
-    carry_out = module.carry_out
+    decide_case = decided.decide_case
 
     def killed(item: Any, **options: Any) -> Any:
         if item[0].case.case_id == "c":
             raise KeyboardInterrupt
-        return carry_out(item, **options)
+        return decide_case(item, **options)
 
     with monkeypatch.context() as patch:
         decide_by(patch, {name: Decision("region", np.ones((4, 4), dtype=bool), 0, 1, "") for name in NAMES})
-        patch.setattr(module, "carry_out", killed)
+        patch.setattr(module, "decide_case", killed)
         with pytest.raises(KeyboardInterrupt):
             folder.learn()
     assert folder.bytes_of("masks")["a.png"] != masks["a.png"]
@@ -356,7 +355,7 @@ def test_what_was_taught_is_not_taught_again_but_what_is_damaged_is(
     folder.correct("c", rectangle(5))
     assert taught() == ["corrected"]
     assert len(read_member(path).saw) == 2
-    monkeypatch.setattr(module, "grown_network", lambda: Grown(network(9), "another", {}, ()))
+    monkeypatch.setattr(prompting, "grown_network", lambda: Grown(network(9), "another", {}, ()))
     assert taught() == ["corrected"]
 
 
@@ -435,7 +434,14 @@ def test_an_image_that_is_another_one_now_keeps_its_mask(folder: Folder, tmp_pat
 
 def jobs_of(out: Path) -> list[Job]:
     records, config = read_records(out)
-    return [Job(case_of(one), one, config) for one in records if module.can_be_learned(one)]
+    return [Job(case_of(one), one, config) for one in records if can_be_learned(one)]
+
+
+def read_all(jobs: list[Job], folder: Path) -> dict[str, NDArray[np.bool_]]:
+    """All corrections, by the name of the lesson."""
+    found = find_corrections(jobs, folder, is_named=True)
+    by_name = {job.case.case_id: job for job in jobs}
+    return {part: mask for name, path in found.items() for part, mask in read_correction(by_name[name], path).items()}
 
 
 def _wrong_size(place: Path) -> str:
@@ -451,11 +457,6 @@ def _unknown(place: Path) -> str:
 def _of_a_failure(place: Path) -> str:
     Pillow.new("L", (72, 64)).save(place / "text.png")
     return r"text\.png.*of no image"
-
-
-def _of_a_volume(place: Path) -> str:
-    nibabel.Nifti1Image(np.zeros((40, 41, 2), dtype=np.uint8), np.eye(4)).to_filename(place / "volume.nii.gz")
-    return r"volume\.nii\.gz.*of no image"
 
 
 def _twice(place: Path) -> str:
@@ -486,14 +487,14 @@ def _colours(place: Path) -> str:
 
 @pytest.mark.parametrize(
     "make",
-    [_wrong_size, _unknown, _of_a_failure, _of_a_volume, _twice, _no_mask, _no_image, _jpeg, _colours],
+    [_wrong_size, _unknown, _of_a_failure, _twice, _no_mask, _no_image, _jpeg, _colours],
 )
 def test_a_correction_that_cannot_be_used_is_an_error_that_names_it(
     first_pass: Path, tmp_path: Path, make: Callable[[Path], str]
 ) -> None:
     words = make(tmp_path)
     with pytest.raises((ConfigError, ImageError, ReadError), match=words):
-        read_corrections(jobs_of(first_pass), tmp_path, True)
+        read_all(jobs_of(first_pass), tmp_path)
 
 
 def test_corrections_are_read_by_name(first_pass: Path, tmp_path: Path) -> None:
@@ -503,7 +504,7 @@ def test_corrections_are_read_by_name(first_pass: Path, tmp_path: Path) -> None:
     Pillow.fromarray(rectangle().astype(np.uint8)).save(tmp_path / "sub" / "b.png")
     Pillow.fromarray(rectangle(2).astype(np.uint8) * 200).save(tmp_path / "a.tif")
     (tmp_path / ".DS_Store").write_text("x")
-    found = read_corrections([jobs[0], deep], tmp_path, True)
+    found = read_all([jobs[0], deep], tmp_path)
     assert list(found) == ["a", "sub/b"]
     np.testing.assert_array_equal(found["a"], rectangle(2))
     np.testing.assert_array_equal(found["sub/b"], rectangle())
@@ -512,10 +513,10 @@ def test_corrections_are_read_by_name(first_pass: Path, tmp_path: Path) -> None:
 def test_a_folder_of_corrections_that_is_not_there(first_pass: Path, tmp_path: Path) -> None:
     jobs = jobs_of(first_pass)
     with pytest.raises(ConfigError, match=r"--corrections must be a folder.*absent"):
-        read_corrections(jobs, tmp_path / "absent", True)
-    assert read_corrections(jobs, tmp_path / "absent", False) == {}
+        find_corrections(jobs, tmp_path / "absent", is_named=True)
+    assert find_corrections(jobs, tmp_path / "absent", is_named=False) == {}
     (tmp_path / "empty").mkdir()
-    assert read_corrections(jobs, tmp_path / "empty", True) == {}
+    assert find_corrections(jobs, tmp_path / "empty", is_named=True) == {}
 
 
 def test_a_wrong_correction_stops_before_anything_changes(folder: Folder, tmp_path: Path) -> None:
@@ -562,7 +563,7 @@ def test_a_folder_that_learns_from_itself_is_decided_by_others(
     twin = (folder.out / "records.jsonl").read_text().splitlines()[1]
     (folder.out / "records.jsonl").write_text(f"{first}{twin}\n")
     judged: list[str] = []
-    kept = course.objects_in
+    kept = objects_in
 
     def watched(student: Any, lesson: Lesson) -> Any:
         (member,) = (one for one in members if one.student is student)
@@ -571,14 +572,18 @@ def test_a_folder_that_learns_from_itself_is_decided_by_others(
         return kept(student, lesson)
 
     members: list[Member] = []
-    read_it = module.read_member
-    monkeypatch.setattr(module, "read_member", lambda path: members.append(read_it(path)) or members[-1])
+
+    def remembered(path: Path) -> Member:
+        members.append(read_member(path))
+        return members[-1]
+
+    monkeypatch.setattr(decided, "read_member", remembered)
     monkeypatch.setattr(course, "objects_in", watched)
     folder.learn()
     assert sorted(judged) == ["a", "b", "c", "d", "e", "z"], "each by one member"
-    first, second = (read_member(folder.out / "model" / f"fold-{part}.safetensors").saw for part in (0, 1))
-    assert not first & second
-    assert len(first | second) == 5
+    one, other = (read_member(folder.out / "model" / f"fold-{part}.safetensors").saw for part in (0, 1))
+    assert not one & other
+    assert len(one | other) == 5
     assert "each by the other 1 of 2 parts" in folder.summary["reason"]
     assert folder.summary["rule"] == {"student": 0.5, "margin": 0.2, "one_object": None, "outlines": False}
 
@@ -627,7 +632,7 @@ def taught(first_pass: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(first_pass, folder.out)
     folder.correct("b", rectangle())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "grown_network", lambda: Grown(network(), "small", {}, ()))
+        patch.setattr(prompting, "grown_network", lambda: Grown(network(), "small", {}, ()))
         folder.learn()
     return folder.out / "model"
 
@@ -726,3 +731,84 @@ def test_a_damaged_member_of_a_model_is_named(model: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(WeightsError, match=re.escape(str(path))):
         read_model_folder(model)
+
+
+# Volumes: every slice is an image of the folder
+
+
+DEPTH = 5
+
+
+@pytest.fixture
+def volume(tmp_path: Path, fast: Config) -> Folder:
+    """One volume of five slices, each a disc on another ground, segmented with a spacing that the file does not say."""
+    rows, columns = np.mgrid[:48, :56]
+    rng = np.random.default_rng(3)
+    planes = [
+        np.where((rows - 22) ** 2 + (columns - 30) ** 2 < (8 + index) ** 2, 200, 60 + 10 * index)
+        + rng.normal(0, 4, (48, 56))
+        for index in range(DEPTH)
+    ]
+    array = np.stack(planes, axis=-1).transpose(1, 0, 2).astype(np.int16)  # columns, rows, slices, as NIfTI has them
+    nibabel.Nifti1Image(array, np.eye(4)).to_filename(tmp_path / "head.nii.gz")
+    run_cases(plan_cases([str(tmp_path / "head.nii.gz")]), fast, tmp_path / "out", spacing_mm=(0.5, 0.25))
+    return Folder(tmp_path / "out")
+
+
+def voxels(path: Path) -> NDArray[np.bool_]:
+    data: NDArray[np.integer] = np.asarray(nibabel.load(path).dataobj)  # type: ignore[attr-defined]
+    return np.asarray(data.transpose(2, 1, 0) != 0)
+
+
+def correct_slices(folder: Folder, **slices: NDArray[np.bool_]) -> None:
+    whole = np.zeros((DEPTH, 48, 56), dtype=np.uint8)
+    for name, mask in slices.items():
+        whole[int(name[1:])] = mask
+    (folder.out / "corrections").mkdir(exist_ok=True)
+    image = nibabel.Nifti1Image(whole.transpose(2, 1, 0), np.eye(4))
+    image.to_filename(folder.out / "corrections" / "head.nii.gz")
+
+
+def test_a_slice_that_a_person_gave_is_kept_and_teaches_the_others(volume: Folder) -> None:
+    first, alone = volume.bytes_of("masks")["head.nii.gz"], voxels(volume.out / "masks" / "head.nii.gz")
+    given = np.zeros((48, 56), dtype=bool)
+    given[10:30, 20:44] = True
+    correct_slices(volume, s2=given)
+    decided = volume.learn()["head"]
+    assert volume.bytes_of("masks-alone")["head.nii.gz"] == first
+    masks = voxels(volume.out / "masks" / "head.nii.gz")
+    np.testing.assert_array_equal(masks[2], given)
+    learned = decided["learned"]
+    assert learned["slices"].keys() == {"0000", "0001", "0002", "0003", "0004"}
+    assert learned["slices"]["0002"] == "corrected"
+    for number in (0, 1, 3, 4):
+        if learned["slices"][f"{number:04d}"] == "own":
+            np.testing.assert_array_equal(masks[number], alone[number])
+    assert volume.summary["images"] == DEPTH
+    assert volume.summary["corrected"] == 1
+    assert decided["foreground"]["area_px"] == int(masks.sum())
+    assert decided["foreground"]["volume_ml"] == pytest.approx(int(masks.sum()) * 0.5 * 0.25 / 1000)
+    assert json.loads((volume.out / "report.json").read_text())["cases"][0].get("instances") is None, "no list of files"
+
+
+def test_a_volume_on_which_nothing_is_decided_is_not_touched(volume: Folder) -> None:
+    before = {kind: volume.bytes_of(kind) for kind in ("masks", "labels", "preview")}
+    decided = volume.learn()["head"]
+    assert {kind: volume.bytes_of(kind) for kind in before} == before
+    assert decided["learned"]["reason"] == f"0 of {DEPTH} slices changed, 0 given by a person"
+
+
+def test_a_correction_of_a_volume_has_its_size(volume: Folder) -> None:
+    (volume.out / "corrections").mkdir()
+    wrong = nibabel.Nifti1Image(np.zeros((56, 48, DEPTH + 1), dtype=np.uint8), np.eye(4))
+    wrong.to_filename(volume.out / "corrections" / "head.nii.gz")
+    with pytest.raises(ImageError, match=r"head\.nii\.gz.*the size of its image, 5 × 48 × 56; got 6 × 48 × 56"):
+        volume.learn()
+
+
+def test_a_volume_that_is_another_one_now_keeps_its_masks(volume: Folder, tmp_path: Path) -> None:
+    masks = volume.bytes_of("masks")
+    nibabel.Nifti1Image(np.zeros((56, 48, DEPTH), dtype=np.int16), np.eye(4)).to_filename(tmp_path / "head.nii.gz")
+    assert "learned" not in volume.learn()["head"]
+    assert volume.bytes_of("masks") == masks
+    assert any("not the image any more" in line for line in volume.told)

@@ -11,9 +11,10 @@ from PIL import Image as Pillow
 from tests.helpers import FAST, run_program
 from tests.learning.helpers import network
 
+from msformer import prompting
 from msformer.batch import learn as batch_learn
 from msformer.io import read
-from msformer.learning import forest
+from msformer.learning import forest, member
 from msformer.phantoms import make_phantom
 from msformer.prompting.model import Grown
 
@@ -23,7 +24,7 @@ SHAPE = 64, 72
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(batch_learn, "grown_network", lambda: Grown(network(), "small", {}, ()))
+    monkeypatch.setattr(prompting, "grown_network", lambda: Grown(network(), "small", {}, ()))
     monkeypatch.setattr(forest, "N_TREES", 9)
 
 
@@ -46,7 +47,7 @@ def corrections(tmp_path: Path) -> Path:
 def write_correction(path: Path, top: int) -> None:
     mask = np.zeros(SHAPE, dtype=np.uint8)
     mask[top : top + 30, 20:50] = 255
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     Pillow.fromarray(mask).save(path)
 
 
@@ -59,7 +60,18 @@ def test_learn_segments_and_learns_and_learns_again(
     images: Path, corrections: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    words = ("learn", images, "-o", out, "--corrections", corrections, "--updates", "1", "--seed", "3")
+    words: list[str | Path] = [
+        "learn",
+        images,
+        "-o",
+        out,
+        "--corrections",
+        corrections,
+        "--updates",
+        "1",
+        "--seed",
+        "3",
+    ]
     assert run_program(monkeypatch, *words, *FAST) == 0
     captured = capsys.readouterr()
     assert "2 of 2 images segmented" in captured.out
@@ -84,13 +96,13 @@ def test_segment_learns_and_another_folder_is_decided_by_it(
     images: Path, corrections: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
-    words = ("segment", images, "-o", out, *FAST, "--learn", "--corrections", corrections)
-    monkeypatch.setattr("msformer.learning.student.BATCH", 1)
+    words: list[str | Path] = ["segment", images, "-o", out, *FAST, "--learn", "--corrections", corrections]
+    monkeypatch.setattr(member, "teach", lambda start, *_: start)  # sixty updates would take their time
     assert run_program(monkeypatch, *words) == 0
     assert "taught by 1 corrected images" in capsys.readouterr().err
     assert first_row(out) == 10
     assert json.loads((out / "model" / "model.json").read_text())["how"]["updates"] == 60
-    words = ("segment", images / "b.png", "-o", other, *FAST, "--model", out / "model", "--progress", "none")
+    words = ["segment", images / "b.png", "-o", other, *FAST, "--model", out / "model", "--progress", "none"]
     assert run_program(monkeypatch, *words) == 0
     assert "taught" not in capsys.readouterr().err, "without progress nothing is told"
     report = json.loads((other / "report.json").read_text())
@@ -118,7 +130,7 @@ def test_corrections_inside_of_the_input_are_no_images(
     write_correction(images / "given" / "a.png", 10)
     out = images / "out"
     write_correction(out / "corrections" / "a.png", 10)
-    words = ("segment", images, "-r", "-o", out, *FAST, "--learn", "--corrections", images / "given")
+    words: list[str | Path] = ["segment", images, "-r", "-o", out, *FAST, "--learn", "--corrections", images / "given"]
     monkeypatch.setattr(batch_learn, "teach_group", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     assert run_program(monkeypatch, *words) == 130
     assert [case["case_id"] for case in json.loads((out / "report.json").read_text())["cases"]] == ["a", "b"]

@@ -55,7 +55,8 @@ def test_what_was_written_comes_back(tmp_path: Path, n_regions: int) -> None:
     np.testing.assert_array_equal(again.own, whole.own)
     np.testing.assert_array_equal(again.features, whole.features)
     np.testing.assert_array_equal(again.masks, masks)
-    assert (again.masks.dtype, again.view.dtype) == (np.bool_, np.float32)
+    assert again.masks.dtype == np.bool_
+    assert again.view.dtype == np.float32
     assert [one.name for one in tmp_path.iterdir()] == ["a.npz"], "no draft is left"
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from msformer.config import Config, HintSettings, merge
 from msformer.focus import find_focus
 from msformer.image import Image
-from msformer.learning.decide import dice
 from msformer.learning.redraw import redraw
+from msformer.morphology import dice
 from msformer.phantoms import make_phantom
 
 
@@ -36,7 +36,8 @@ def test_a_coarse_mask_comes_back_at_native_size_near_the_object(phantom: Any) -
     coarse = small(phantom.mask, (13, 17))
     before = coarse.copy()
     found = drawn(phantom, coarse)
-    assert (found.shape, found.dtype) == ((90, 120), np.bool_)
+    assert found.shape == (90, 120)
+    assert found.dtype == np.bool_
     assert dice(found, phantom.mask) > 0.85
     np.testing.assert_array_equal(coarse, before)
     np.testing.assert_array_equal(drawn(phantom, coarse), found)
@@ -45,8 +46,8 @@ def test_a_coarse_mask_comes_back_at_native_size_near_the_object(phantom: Any) -
 
 def test_the_border_is_drawn_as_the_settings_say(phantom: Any) -> None:
     coarse = small(phantom.mask, (13, 17))
-    rounds = [drawn(phantom, coarse, {"refine": {"boundary_rounds": count}}) for count in (0, 3)]
-    assert not np.array_equal(*rounds)
+    none, three = (drawn(phantom, coarse, {"refine": {"boundary_rounds": count}}) for count in (0, 3))
+    assert not np.array_equal(none, three)
 
 
 def test_a_mask_of_the_part_that_was_pointed_at_lies_in_it(phantom: Any) -> None:

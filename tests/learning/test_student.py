@@ -135,10 +135,11 @@ def test_seeds_decide_everything_and_the_grown_network_stays() -> None:
     assert not any(one.requires_grad for one in first.parameters())
 
 
-def test_it_learns_and_tells_how_far_it_is() -> None:
+def test_it_learns_and_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what a person gave: the light rectangle, which every picture has."""
     some = [lesson(number, corrected=lesson(number).own) for number in range(4)]
     told: list[int] = []
+    monkeypatch.setattr(student, "BATCH", 2)
     taught = teach(network(), some, Lessons(updates=40, scales=0.0), told.append)
     assert told == list(range(1, 41))
     unseen = lesson(99)

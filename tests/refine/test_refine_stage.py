@@ -127,3 +127,11 @@ def test_every_step_changes_something_and_leaves_its_input_alone(change: dict[st
     assert (refined(mask, appearance, **change) != mask).any()
     np.testing.assert_array_equal(mask, before[0])
     np.testing.assert_array_equal(appearance, before[1])
+
+
+def test_an_outline_that_moved_too_far_is_another_objects() -> None:
+    """Two crumbs of 10 and 6 px: without the small one, Dice is 2 · 10 / (16 + 10) = .77."""
+    first, second = block(10, 10, 2, 5), block(20, 10, 2, 3)
+    both = first | second
+    np.testing.assert_array_equal(refined(both, min_relative_area=0.8, keeps=0.76), first)
+    np.testing.assert_array_equal(refined(both, min_relative_area=0.8, keeps=0.78), both)

@@ -80,7 +80,10 @@ def write_report(
         "config_digest": config.digest,
     } | ({} if learned is None else {"learned": dict(learned)})
     # Regions and objects of all cases stand in the tables; here they would bury the rest.
-    cases = [{key: value for key, value in record.items() if key not in ("regions", "objects")} for record in records]
+    cases = [
+        {key: value for key, value in record.items() if key not in ("regions", "objects", "instances")}
+        for record in records
+    ]
     write_text(out / "report.json", json.dumps({**summary, "cases": cases}, indent=1, allow_nan=False) + "\n")
     lines = (json.dumps(record, allow_nan=False) for record in records)
     write_text(out / RECORDS, json.dumps(summary["config"]) + "\n" + "".join(f"{line}\n" for line in lines))
@@ -101,7 +104,10 @@ def read_records(out: Path) -> tuple[list[Record], Config]:
     path = out / RECORDS
     try:
         first, *lines = path.read_text(encoding="utf-8").splitlines()
-        records, config = [json.loads(line) for line in lines], Config.from_mapping(json.loads(first))
+        records, settings = [json.loads(line) for line in lines], json.loads(first)
+        if not isinstance(settings, dict):
+            raise ValueError("the first line must be settings")
+        config = Config.from_mapping(settings)
     except OSError as error:
         raise ConfigError(f"{str(out)!r} must be a folder that msformer segment wrote; it has no {RECORDS}") from error
     except (ValueError, TypeError, RecursionError) as error:

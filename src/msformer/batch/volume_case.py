@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from msformer.batch.files import formats_of, write_results
 from msformer.batch.plan import Case
@@ -21,7 +22,7 @@ from msformer.io.medical import read_volume
 from msformer.measure import VolumeRegion, measure_volume
 from msformer.render import GAP, Picture, preview
 from msformer.volume import Volume
-from msformer.volumes import VolumeSegmentation, segment_volume, shown_slices
+from msformer.volumes import segment_volume, shown_slices
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,18 +51,19 @@ def run_volume(
     start = time.perf_counter()
     as_read = volume = read_volume(case.instances, frame=config.read.frame, max_voxels=max_pixels)
     if spacing_mm is not None:
-        volume = replace(volume, geometry=_with_spacing(volume.geometry, spacing_mm))
+        volume = replace(volume, geometry=with_spacing(volume.geometry, spacing_mm))
     was_read = time.perf_counter()
     try:
         found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
     except (ImageError, ConfigError) as error:
         raise type(error)(f"{case.source}: {error}") from error
     was_segmented = time.perf_counter()
-    paths, notes = _write(out, case, found, volume, config)
+    paths, notes = write_volume(out, case, found.label_map, found.mask, volume, found.config)
     paths["preview"] = f"preview/{case.case_id}.png"
-    write_png(out / paths["preview"], _preview(volume, found))
+    axis, limits = found.config.read.axis, found.limits
+    picture = volume_preview(volume, found.label_map, found.mask, found.slices, axis, limits)
+    write_png(out / paths["preview"], picture)
     regions = measure_volume(found.label_map, volume.geometry, volume.voxels)
-    objects = measure_volume(found.mask.astype(np.uint8), volume.geometry, volume.voxels)
     geometry = volume.geometry
     middle = found.middle.record()
     result = {
@@ -84,8 +86,10 @@ def run_volume(
         "confidence": float(np.mean(found.confidences)),
         "confidences": list(found.confidences),
         "is_empty": not found.mask.any(),
-        "foreground": _region(objects[0]) | {"label": 0} if objects else None,
+        "foreground": measured_volume(found.mask, volume),
         "intensity_range": list(found.limits),
+        "input_digest": volume.digest,
+        "instances": [str(path) for path in case.instances],
         "seed": found.config.random_state,
         "config_digest": found.config.digest,
         "timings_s": {
@@ -101,8 +105,13 @@ def run_volume(
     return result
 
 
-def _write(
-    out: Path, case: Case, found: VolumeSegmentation, volume: Volume, config: Config
+def write_volume(
+    out: Path,
+    case: Case,
+    label_map: NDArray[np.uint16],
+    mask: NDArray[np.bool_],
+    volume: Volume,
+    config: Config,
 ) -> tuple[dict[str, str], list[str]]:
     """Write labels and mask; their paths, and what there is to tell of it.
 
@@ -111,9 +120,7 @@ def _write(
     formats = formats_of(config, volume.kind)
 
     def write(names: list[str]) -> dict[str, str]:
-        return write_results(
-            out, case, found.label_map, found.mask, names, volume.geometry, volume.instances, found.config.digest
-        )
+        return write_results(out, case, label_map, mask, names, volume.geometry, volume.instances, config.digest)
 
     try:
         return write(formats), []
@@ -142,20 +149,33 @@ def _region(region: VolumeRegion) -> dict[str, Any]:
     }
 
 
-def _preview(volume: Volume, found: VolumeSegmentation) -> Picture:
+def measured_volume(mask: NDArray[np.bool_], volume: Volume) -> dict[str, Any] | None:
+    """The mask of a volume measured, None where it is empty."""
+    objects = measure_volume(mask.astype(np.uint8), volume.geometry, volume.voxels)
+    return _region(objects[0]) | {"label": 0} if objects else None
+
+
+def volume_preview(
+    volume: Volume,
+    label_map: NDArray[np.uint16],
+    mask: NDArray[np.bool_],
+    slices: tuple[int, ...],
+    axis: int,
+    limits: tuple[float, float],
+) -> Picture:
     """A few slices below each other, each as an image has it."""
-    axis = found.config.read.axis
     rows = []
-    for number in shown_slices(found.slices, SLICES_SHOWN):
+    for number in shown_slices(slices, SLICES_SHOWN):
         image = Image.from_array(np.take(volume.voxels, number, axis=axis))
-        labels, mask = np.take(found.label_map, number, axis=axis), np.take(found.mask, number, axis=axis)
-        rows += [preview(image, labels, mask, found.limits, side=320), None]
+        labels, shown = np.take(label_map, number, axis=axis), np.take(mask, number, axis=axis)
+        rows += [preview(image, labels, shown, limits, side=320), None]
     width = max(row.shape[1] for row in rows if row is not None)
     gap = np.full((GAP, width, 3), 255, dtype=np.uint8)
     return np.concatenate([gap if row is None else row for row in rows[:-1]])
 
 
-def _with_spacing(geometry: Geometry | None, spacing_mm: tuple[float, float]) -> Geometry:
+def with_spacing(geometry: Geometry | None, spacing_mm: tuple[float, float]) -> Geometry:
+    """A geometry with another size of pixels (row, column)."""
     row, column = spacing_mm
     if geometry is None:
         return Geometry((column, row, 1.0))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from msformer.batch.learn import Teller
     from msformer.config import Config
     from msformer.processes import Split
 
@@ -124,20 +126,43 @@ def learn_and_report(
     is_told: bool = True,
 ) -> None:
     """Learn from what was segmented, or take a model, and write the reports anew."""
+    from msformer.batch.learn import Teller
     from msformer.batch.learn import learn as learn_from
     from msformer.batch.report import write_report
     from msformer.learning import Lessons
 
     how = Lessons(seed=settings.random_state) if updates is None else Lessons(updates, seed=settings.random_state)
-    decided, summary = learn_from(
-        records,
-        settings,
-        out,
-        corrections=corrections,
-        model=model,
-        max_pixels=max_pixels,
-        split=split,
-        how=how,
-        tell=(lambda line: typer.echo(line, err=True)) if is_told else (lambda _: None),
-    )
+    with _steps(Teller, shown=is_told) as teller:
+        decided, summary = learn_from(
+            records,
+            settings,
+            out,
+            corrections=corrections,
+            model=model,
+            max_pixels=max_pixels,
+            split=split,
+            how=how,
+            teller=teller,
+        )
     write_report(out, decided, settings, n_planned=len(decided), split=split, learned=summary)
+
+
+@contextmanager
+def _steps(make: type[Teller], *, shown: bool) -> Iterator[Teller]:
+    """Lines on standard error, and on a terminal a bar for each step with the time that is left of it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from msformer.cli.bars import bar_columns
+
+    console = Console(stderr=True)
+    if not shown:
+        yield make()
+        return
+    with Progress(*bar_columns("learning"), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield make(
+            line=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+            begin=lambda what, count: bar.reset(task, total=count, description=what),
+            advance=lambda: bar.advance(task),
+        )

@@ -5,7 +5,7 @@ No ground truth in any signature, and no image is decided by what saw a mask of 
 
 from msformer.learning.course import Check, Course, Group, check, judge, plan_course, teachers_of
 from msformer.learning.decide import Decision, Rule
-from msformer.learning.lesson import Lesson, make_lesson, read_lesson, write_lesson
+from msformer.learning.lesson import Lesson, LessonLine, make_lesson, read_lesson, write_lesson
 from msformer.learning.member import Member, read_member, teach_member, write_member
 from msformer.learning.student import Lessons
 
@@ -15,6 +15,7 @@ __all__ = [
     "Decision",
     "Group",
     "Lesson",
+    "LessonLine",
     "Lessons",
     "Member",
     "Rule",

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.learning.decide import ALONE, HALF, TAUGHT, Decision, Rule, decide, dice, uses_regions
-from msformer.learning.lesson import Lesson, in_order
+from msformer.learning.decide import ALONE, TAUGHT, Decision, Rule, decide, uses_regions
+from msformer.learning.lesson import HALF, Lesson, Listed, in_order
 from msformer.learning.member import Member
 from msformer.learning.student import Lessons, objects_in
 from msformer.learning.taught import region_dice
+from msformer.morphology import dice
 
 LEAST = 40
 """Images with a mask of their own, fewest for a folder to learn from itself."""
 LEAST_CONFIDENT = 10
 """Of these, fewest at a confidence of at least a half: where the program is right nowhere, it has nothing to teach."""
+MOST = 200
+"""Teachers of a member, at most: a forest of two hundred images has sixty thousand regions."""
 FOLDS = 2
 """Parts of a folder that each are decided by what the others taught."""
 LEAST_CHECKED = 4
@@ -64,12 +66,12 @@ class Course:
 
 
 def plan_course(
-    lessons: Sequence[Lesson],
+    lessons: Sequence[Listed],
     how: Lessons,
     folds: int = FOLDS,
     *,
-    least: int = LEAST,
-    least_confident: int = LEAST_CONFIDENT,
+    least: int | None = None,
+    least_confident: int | None = None,
 ) -> Course:
     """Say who is taught by whom.
 
@@ -77,19 +79,21 @@ def plan_course(
         lessons: All of the folder.
         how: How students are taught.
         folds: Parts of a folder that learns from itself.
-        least: Images with a mask of their own, fewest for that.
-        least_confident: Of these, fewest that are confident.
+        least: Images with a mask of their own, fewest for that; ``LEAST`` if left out.
+        least_confident: Of these, fewest that are confident; ``LEAST_CONFIDENT`` if left out.
     """
-    corrected = in_order([one for one in lessons if one.corrected is not None])
+    corrected = in_order([one for one in lessons if one.is_corrected])
     if corrected:
-        groups = [Group("corrected", frozenset(one.digest for one in corrected))]
+        groups = [Group("corrected", _taken(corrected))]
         if len({one.digest for one in corrected}) >= LEAST_CHECKED:
             groups += [
                 Group(f"check-{index}", part, is_check=True) for index, part in enumerate(_all_but(corrected, FOLDS))
             ]
         rule = replace(TAUGHT, one_object=means_one_object(corrected))
         return Course(tuple(groups), rule, how, f"taught by {len(corrected)} corrected images")
-    own = in_order([one for one in lessons if (one.own >= HALF).any()])
+    least = LEAST if least is None else least
+    least_confident = LEAST_CONFIDENT if least_confident is None else least_confident
+    own = in_order([one for one in lessons if one.has_mask])
     images = len({one.digest for one in own})  # what shows the same twice teaches once
     confident = len({one.digest for one in own if one.confidence >= HALF})
     if images < least or confident < least_confident:
@@ -107,7 +111,7 @@ def teachers_of(group: Group, lessons: Sequence[Lesson]) -> list[Lesson]:
     found = [one for one in lessons if one.digest in group.teachers]
     if corrected := [one for one in found if one.corrected is not None]:
         return in_order(corrected)  # not the own mask of an equal image under another name
-    return in_order([replace(one, confidence=one.confidence**POWER) for one in found if (one.own >= HALF).any()])
+    return in_order([replace(one, confidence=one.confidence**POWER) for one in found if one.has_mask])
 
 
 def judge(lesson: Lesson, members: Sequence[Member], rule: Rule) -> Decision:
@@ -177,18 +181,20 @@ def _tried(lesson: Lesson, truth: NDArray[np.float32], members: Sequence[Member]
     return row | {"regions": float(right[expected.argmax()]), "together": float(right[together.argmax()])}
 
 
-def means_one_object(corrected: Sequence[Lesson]) -> bool:
+def means_one_object(corrected: Sequence[Listed]) -> bool:
     """Whether a person means one connected object: its largest piece is nearly all of it in most corrected images."""
-    shares = []
-    for lesson in corrected:
-        mask = (lesson.truth >= HALF).astype(np.uint8)
-        areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA]
-        if len(areas):
-            shares.append(areas.max() / areas.sum() >= NEARLY_ALL)
+    shares = [one.largest_share >= NEARLY_ALL for one in corrected if not np.isnan(one.largest_share)]
     return bool(np.mean(shares) > HALF) if shares else True
 
 
-def _all_but(lessons: Sequence[Lesson], folds: int) -> list[frozenset[str]]:
+def _all_but(lessons: Sequence[Listed], folds: int) -> list[frozenset[str]]:
     """The teachers of each part: images of all the other parts; equal images lie in one part."""
     digests = list(dict.fromkeys(one.digest for one in in_order(lessons)))
-    return [frozenset(digest for place, digest in enumerate(digests) if place % folds != part) for part in range(folds)]
+    parts = [{digest for place, digest in enumerate(digests) if place % folds != part} for part in range(folds)]
+    return [_taken([one for one in lessons if one.digest in part]) for part in parts]
+
+
+def _taken(lessons: Sequence[Listed]) -> frozenset[str]:
+    """Digests of at most ``MOST`` teachers, the most confident own masks first, so that memory and time are bounded."""
+    best = sorted(in_order(lessons), key=lambda one: -one.confidence)
+    return frozenset(list(dict.fromkeys(one.digest for one in best))[:MOST])

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.image import Mask
-from msformer.learning.lesson import Lesson
+from msformer.learning.lesson import HALF, Lesson
 from msformer.learning.taught import region_dice
+from msformer.morphology import dice
 
-HALF = 0.5
 ALIKE = 0.85
 """Dice from which on the best region is the own mask in another outline: that one was drawn at native size."""
 Source = Literal["own", "corrected", "region", "outline"]
@@ -114,9 +114,3 @@ def _without_regions(own: Mask, seen: NDArray[np.float32] | None, rule: Rule) ->
     return Decision(
         "outline", outline, agreement, 0.0, f"the student's outline; it shares {agreement:.2f} with the first"
     )
-
-
-def dice(first: Mask, second: Mask) -> float:
-    """Dice of two masks ``(h, w)``; 1 where both are empty."""
-    total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
-    return 2 * int(np.count_nonzero(first & second)) / total if total else 1.0

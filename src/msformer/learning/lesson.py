@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -37,6 +38,10 @@ DESCRIBED = (
 )
 """What is known of a region: what is seen of it, its colours, what the grown network says of it when it is pointed at
 this and that, and whether it is an answer of the network itself."""
+HALF = 0.5
+"""Share of a pixel from which on a mask holds it."""
+GREY = 1e-3
+"""Planes of a view that differ by no more are one."""
 POINTED_AT = 40
 """Regions of a picture that the network is pointed at."""
 FORMAT = 2
@@ -95,6 +100,33 @@ class Lesson:
     def truth(self) -> NDArray[np.float32]:
         """``(h, w)``, the best that is known: what a person gave, else the program's own mask."""
         return self.own if self.corrected is None else self.corrected
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the program found something itself."""
+        return bool((self.own >= HALF).any())
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a person gave a mask."""
+        return self.corrected is not None
+
+    @property
+    def largest_share(self) -> float:
+        """Share of the best that is known which its largest piece has; nan where that is nothing."""
+        mask = (self.truth >= HALF).astype(np.uint8)
+        areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA]
+        return float(areas.max() / areas.sum()) if len(areas) else float("nan")
+
+    @property
+    def look(self) -> NDArray[np.float64]:
+        """What image and mask look like: mean and deviation of the planes inside and outside of it, and its size."""
+        inside = (self.truth >= HALF) & self.valid
+        parts = []
+        for where in (inside, ~inside & self.valid):
+            pixels = self.view[:3, where] if where.any() else np.zeros((3, 1), dtype=np.float32)
+            parts += [pixels.mean(axis=1), pixels.std(axis=1)]
+        return np.concatenate([*parts, [np.sqrt(inside.mean())]]).astype(np.float64)
 
     def on_regions(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """A map of the view ``(h, w)`` on the grid of the regions ``(a, b)``."""
@@ -235,6 +267,80 @@ def _check(lesson: Lesson, path: Path) -> None:
         raise ReadError(f"{path}: the lesson must show something, at a confidence in [0, 1]; got {lesson.confidence}")
 
 
-def in_order(lessons: Sequence[Lesson]) -> list[Lesson]:
+class Listed(Protocol):
+    """What a folder is planned by: a lesson, or a line on it."""
+
+    @property
+    def name(self) -> str:
+        """Of the case."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of what the image shows."""
+        ...
+
+    @property
+    def confidence(self) -> float:
+        """Of its own mask, in [0, 1]."""
+        ...
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether it has one."""
+        ...
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a person gave one."""
+        ...
+
+    @property
+    def largest_share(self) -> float:
+        """Of the largest piece of that."""
+        ...
+
+    @property
+    def look(self) -> NDArray[np.float64]:
+        """What image and mask look like, ``(n,)``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LessonLine:
+    """The same numbers of a lesson without the lesson: some hundred bytes, so that folders of any size fit into memory.
+
+    Attributes are those of ``Lesson`` of the same name.
+    """
+
+    name: str
+    digest: str
+    confidence: float
+    has_mask: bool
+    is_corrected: bool
+    largest_share: float
+    look: NDArray[np.float64]
+    is_coloured: bool
+
+    @classmethod
+    def of(cls, lesson: Lesson) -> LessonLine:
+        """The line on a lesson."""
+        is_coloured = bool(np.abs(lesson.view[0] - lesson.view[1]).max() > GREY)
+        return cls(
+            lesson.name,
+            lesson.digest,
+            lesson.confidence,
+            lesson.has_mask,
+            lesson.is_corrected,
+            lesson.largest_share,
+            lesson.look,
+            is_coloured,
+        )
+
+
+One = TypeVar("One", bound=Listed)
+
+
+def in_order(lessons: Sequence[One]) -> list[One]:
     """Lessons by what their images show, so that names and the order of files change nothing."""
     return sorted(lessons, key=lambda lesson: (lesson.digest, lesson.name))

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from msformer.config import RefineSettings
 from msformer.image import Mask
-from msformer.morphology import closed_each, hull_of_each
+from msformer.morphology import closed_each, dice, hull_of_each
 from msformer.refine.boundary import refine_boundary
 from msformer.refine.cells import grow_cells
 from msformer.refine.wall import hull_at_wall
@@ -25,6 +25,8 @@ def refine_mask(
 ) -> Mask:
     """Move the border, grow cells, drop crumbs, close gaps, take hulls: what the settings ask for.
 
+    Where the outline of that has too little in common with the mask (``keeps``), the mask stays as it was.
+
     Args:
         mask: ``(h, w)``.
         appearance: ``(h, w)``, the values that tell object and surroundings apart.
@@ -33,6 +35,7 @@ def refine_mask(
         blue_stain: ``(h, w)``, for cells.
         midline: Column across which no hull reaches, between two lungs.
     """
+    chosen = mask
     if settings.boundary_rounds > 0:
         mask = refine_boundary(mask, appearance, valid, settings, midline=midline)
     if settings.cells and blue_stain is not None:
@@ -47,7 +50,7 @@ def refine_mask(
         if midline is not None:
             mask = mask & (np.arange(mask.shape[1]) != midline)
         mask = hull_of_each(mask) & valid
-    return mask
+    return mask if dice(mask, chosen) >= settings.keeps else chosen
 
 
 def drop_crumbs(mask: Mask, share: float) -> Mask:
