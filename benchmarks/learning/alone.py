@@ -10,7 +10,17 @@ import numpy as np
 
 from benchmarks.learning.folder import Seen
 from benchmarks.learning.methods import LEARN, forest_member
-from msformer.learning import Decision, Lesson, Lessons, Member, judge, plan_course, teach_member, teachers_of
+from msformer.learning import (
+    Decision,
+    Lesson,
+    Lessons,
+    Member,
+    judge,
+    plan_course,
+    teach_member,
+    teachers_of,
+    trusts_student,
+)
 from msformer.learning.course import FOLDS, LEAST, LEAST_CONFIDENT
 from msformer.learning.decide import ALONE
 from msformer.learning.lesson import HALF, shrunk
@@ -19,6 +29,7 @@ from msformer.morphology import dice
 from msformer.prompting import grown_network
 
 NO_STUDENT = "without the student"
+ANYWAY = "with the student, whatever the check says"
 FOUR_PARTS, FOUR = "four parts instead of two", 4
 TAKEN_OUT: dict[str, dict[str, Any]] = {
     "without trimaps": {"trimaps": False},
@@ -26,6 +37,7 @@ TAKEN_OUT: dict[str, dict[str, Any]] = {
     "without confidence": {"by_confidence": False},
     "without the method's two terms": {"scales": 0.0},
     FOUR_PARTS: {},
+    ANYWAY: {},
 }
 VARIANTS = (LEARN, NO_STUDENT, *TAKEN_OUT)
 SIZES = (10, 20, 40, None)
@@ -46,9 +58,9 @@ def decide_alone(lessons: Sequence[Lesson], how: Lessons, variant: str, *, least
         least: Images that it takes.
     """
     how = replace(how, **TAKEN_OUT.get(variant, {}))
-    confident = LEAST_CONFIDENT if least == LEAST else 0
+    least_confident = LEAST_CONFIDENT if least == LEAST else 0
     folds = FOUR if variant == FOUR_PARTS else FOLDS
-    course = plan_course(lessons, how, folds, least=least, least_confident=confident)
+    course = plan_course(lessons, how, folds, least=least, least_confident=least_confident)
     rule, grown = course.rule, grown_network()
     members: list[Member] = []
     for group in course.groups:
@@ -57,6 +69,9 @@ def decide_alone(lessons: Sequence[Lesson], how: Lessons, variant: str, *, least
             members.append(forest_member(teachers, how))
         else:
             members.append(teach_member(grown.network, grown.digest, teachers, how))
+    confident = [one for one in lessons if one.has_mask and one.confidence >= HALF]
+    if variant == LEARN and not trusts_student(confident, members):
+        rule = replace(rule, student=0.0)
     if variant == NO_STUDENT:
         rule = replace(ALONE, student=0.0)
     return {one.name: judge(one, members, rule) for one in lessons}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learning.alone import ELSEWHERE, NO_STUDENT, TAKEN_OUT
+from benchmarks.learning.alone import ANYWAY, ELSEWHERE, NO_STUDENT, TAKEN_OUT
 from benchmarks.learning.goals import folder_goals, taught_goals
 from benchmarks.learning.methods import FIRST, LEARN, METHODS, NOISE, OUTLINE, REGIONS, TOGETHER, UNET
 from benchmarks.learning.numbers import Row, averaged, fair, gain, mean_of, of_draws, of_folder, said, spread
@@ -196,14 +196,14 @@ def _alone(rows: Sequence[Row], seed: int) -> list[str]:
                 f"| {place} | {len(own)} | {method} | {before.value:.3f} | {said(after)} | {said(change, '+')} | "
                 f"{sum(row['own'] != row['dice'] for row in own)} | {low[0]} → {low[1]} | {worst} {most:+.3f} |"
             )
-    whole = [row for row in some if (row["place"], row["method"]) == (ULTRASOUND, LEARN)]
-    parts = {name: found for name in (NO_STUDENT, *TAKEN_OUT)
+    whole = [row for row in some if (row["place"], row["method"]) == (ULTRASOUND, ANYWAY)]
+    parts = {name: found for name in (NO_STUDENT, *TAKEN_OUT) if name != ANYWAY
              if (found := [row for row in some if (row["place"], row["method"]) == (ULTRASOUND, name)])}  # fmt: skip
     if whole and parts:
         reference = of_folder(whole, lambda row: float(row["dice"]))
         lines += ["", f"Each part taken out once, {ULTRASOUND}:", ""]
         lines += ["| what | Dice | against all of it |", "|---|---|---|"]
-        lines.append(f"| all of it | {said(mean_of(reference['all'], seed))} | |")
+        lines.append(f"| all of it, {ANYWAY} | {said(mean_of(reference['all'], seed))} | |")
         for name, found in parts.items():
             values = of_folder(found, lambda row: float(row["dice"]))
             change = mean_of(paired(values, reference)["all"], seed)

@@ -3,7 +3,7 @@
 No ground truth in any signature, and no image is decided by what saw a mask of that image.
 """
 
-from msformer.learning.course import Check, Course, Group, check, judge, plan_course, teachers_of
+from msformer.learning.course import Check, Course, Group, check, judge, plan_course, teachers_of, trusts_student
 from msformer.learning.decide import Decision, Rule
 from msformer.learning.lesson import Lesson, LessonLine, make_lesson, read_lesson, write_lesson
 from msformer.learning.member import Member, read_member, teach_member, write_member
@@ -27,6 +27,7 @@ __all__ = [
     "read_member",
     "teach_member",
     "teachers_of",
+    "trusts_student",
     "write_lesson",
     "write_member",
 ]

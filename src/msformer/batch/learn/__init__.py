@@ -38,8 +38,11 @@ from msformer.learning import (
     read_member,
     teach_member,
     teachers_of,
+    trusts_student,
     write_member,
 )
+from msformer.learning.course import REPEATED
+from msformer.learning.lesson import HALF, in_order
 from msformer.learning.member import member_key
 from msformer.learning.worth import worth_of_correction
 from msformer.processes import Split, run_in_processes
@@ -190,6 +193,12 @@ def _taught(
             f"regions {found.regions:.3f}, with the student {found.together:.3f}, its outline {found.outline:.3f}"
         )
     every = [one for some in lines.values() for one in some]
+    if members and not corrected:
+        confident = in_order([one for one in every if one.has_mask and one.confidence >= HALF])[:REPEATED]
+        known = folder.those(frozenset(one.digest for one in confident), lines)
+        if not trusts_student(known, [member for _, member in members]):
+            rule = replace(rule, student=0.0)
+            folder.teller.line("students do not repeat the folder's confident masks; taught regions alone decide")
     write_model_folder(out, course, rule, found, every, config)
     paths = tuple(member_file(out, group) for group, _ in members if not group.is_check)
     about = {"reason": course.reason, "rule": asdict(rule), "check": None if found is None else asdict(found)}
