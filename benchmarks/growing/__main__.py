@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.growing.page import page
 from benchmarks.growing.run import run
-from benchmarks.growing.variants import variants
+from benchmarks.growing.variants import TAKEN_OUT, variants
 from benchmarks.prompts.run import Options
 from msformer.growing.recipe import RECIPES
 from msformer.io import null_undefined, write_text
@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--updates", type=int, default=200, help="of each network that is compared")
     parser.add_argument("--longer", type=int, nargs="*", default=[400], help="updates of networks with everything")
     parser.add_argument("--seeds", type=int, default=2, help="networks with everything, which show what chance does")
+    parser.add_argument(
+        "--groups", nargs="+", default=list(TAKEN_OUT), choices=list(TAKEN_OUT), metavar="GROUP", help="taken out once"
+    )
     parser.add_argument("--limit", type=int, default=6, help="at most so many pictures of a set")
     parser.add_argument("--page-only", action="store_true", help=f"grow nothing, read {ROWS}")
     given = parser.parse_args(arguments)
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in ("updates", "seeds", "limit"):
             if getattr(given, name) < 1:
                 parser.error(f"--{name} must be at least 1; got {getattr(given, name)}")
-        several = variants(RECIPES["full"], given.updates, tuple(given.longer), given.seeds)
+        several = variants(RECIPES["full"], given.updates, tuple(given.longer), given.seeds, tuple(given.groups))
         results = run(several, Options(given.data, limit=given.limit), given.out)
         write_text(path, json.dumps(null_undefined(results), indent=1, allow_nan=False) + "\n")
     text = page(results)

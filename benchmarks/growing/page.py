@@ -41,7 +41,7 @@ def page(results: Mapping[str, Any]) -> str:
         f"Intervals: 95%, bootstrap over the pictures of each set, seed {SEED}; they do not hold what another seed of",
         "growing does, which stands in a row of its own.",
         "",
-        f"Made by `{COMMAND}` ({facts['processor']}, {facts['cores']} cores, {facts['system']}; "
+        f"Made by `{COMMAND}{_groups(without)}` ({facts['processor']}, {facts['cores']} cores, {facts['system']}; "
         f"{', '.join(f'{name} {number}' for name, number in made_with.items())}).",
         "",
         "## Each group of properties taken out",
@@ -56,6 +56,7 @@ def page(results: Mapping[str, Any]) -> str:
         *(_row(one, base, one["name"], ", ".join(f"`{field}`" for field in TAKEN_OUT[one["name"]])) for one in without),
         "",
         *_sentence(without, chance, base),
+        *_not_taken_out(without),
         "",
         "## Which helps which kind",
         "",
@@ -72,6 +73,14 @@ def page(results: Mapping[str, Any]) -> str:
         *(_length(one) for one in sorted([*lengths, ships], key=lambda one: float(one["updates"]))),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _groups(without: Sequence[Network]) -> str:
+    """The option that names the groups, where not all of them were taken out."""
+    names = [one["name"] for one in without]
+    if len(names) == len(TAKEN_OUT):
+        return ""
+    return " --groups " + " ".join(f'"{name}"' if " " in name else name for name in names)
 
 
 def values_of(network: Network, protocol: str) -> Values:
@@ -109,6 +118,14 @@ def _sentence(without: Sequence[Network], chance: Sequence[Network], base: Netwo
         + ("" if worse or better else "No group moves it by more than that and than its own interval leaves open.")
     ]
     return [line.strip() for line in told]
+
+
+def _not_taken_out(without: Sequence[Network]) -> list[str]:
+    """Which groups were not tried."""
+    left = [name for name in TAKEN_OUT if name not in {one["name"] for one in without}]
+    return (
+        [f"Not taken out in this run, each of which takes seven minutes of a core: {', '.join(left)}."] if left else []
+    )
 
 
 def _named(found: Sequence[tuple[float, str]]) -> str:

@@ -59,12 +59,15 @@ class Variant:
     recipe: Recipe
 
 
-def variants(base: Recipe, steps: int, longer: tuple[int, ...], seeds: int) -> list[Variant]:
+def variants(
+    base: Recipe, steps: int, longer: tuple[int, ...], seeds: int, groups: tuple[str, ...] = tuple(TAKEN_OUT)
+) -> list[Variant]:
     """Everything with so many seeds, each group taken out once, and everything for longer; the longest come first."""
     short = base.with_steps(steps)
     without = [
         Variant(name, replace(short, options=replace(short.options, **changes)))  # type: ignore[arg-type]
         for name, changes in TAKEN_OUT.items()
+        if name in groups
     ]
     more = [Variant(f"{ALL}, {many} updates", base.with_steps(many)) for many in sorted(longer, reverse=True)]
     whole = [Variant(named(seed), replace(short, seed=base.seed + seed)) for seed in range(seeds)]

@@ -25,19 +25,22 @@ FIRST, LEARN, REGIONS, TOGETHER, OUTLINE = (
     "student's outline alone",
 )
 FOREST, CLUSTERED = "pixel forest", "k-means over the folder"
-NOISE, UNET = "student from noise", "U-Net from noise"
+GROWN, UNET = "student from the grown network", "U-Net from noise"
+WITH_GROWN, WITH_UNET = f"regions with the {GROWN}", f"regions with the {UNET}"
 METHODS = {
     FIRST: "each image's own mask, nothing learned",
     LEARN: "what the program does: the way to choose that was best on corrected images which taught nothing of it; "
-    "fewer than four are too few for that, then regions with the student",
+    "fewer than four are too few for that: then regions with the student, and of one or two regions alone",
     REGIONS: "the region of which a forest over descriptors expects most; own masks where several objects are meant",
     TOGETHER: "the same, and the agreement of each region with the student's map: the network's features",
     OUTLINE: "where the student gives at least a half, border drawn anew",
     FOREST: "ilastik's way: 50 trees over value, blur, gradient, Laplacian and Hessian of pixels at four scales, "
     "taught by whole masks; where it gives at least a half, border drawn anew",
     CLUSTERED: "eight colours of the folder, those of them that corrected masks are made of, border drawn anew",
-    NOISE: "the student's outline where its network starts from noise instead of random scenes; as many updates",
-    UNET: "the same with a U-Net of equal cost, from noise",
+    GROWN: "the outline of a student whose network was grown from random scenes before; as many updates",
+    UNET: "the outline of a U-Net of equal cost, from noise as the student is",
+    WITH_GROWN: "the best region by the forest and the map of such a student",
+    WITH_UNET: "the best region by the forest and the map of such a U-Net",
 }
 
 
@@ -73,7 +76,9 @@ def by_regions(lessons: Sequence[Lesson], how: Lessons) -> Made:
 def by_students(lessons: Sequence[Lesson], how: Lessons) -> Made:
     """What the program does, and its parts; one student, three where the choice is checked."""
     grown, course = grown_network(), plan_course(lessons, how)
-    members = [teach_member(grown.network, grown.digest, teachers_of(one, lessons), how) for one in course.groups]
+    members = [
+        teach_member(grown.network, grown.digest, teachers_of(one, lessons), course.how) for one in course.groups
+    ]
     deciders = [one for group, one in zip(course.groups, members, strict=True) if not group.is_check]
     found = check(lessons, [one for group, one in zip(course.groups, members, strict=True) if group.is_check])
     rule = course.rule if found is None else found.best(course.rule)
@@ -95,13 +100,22 @@ def by_pixels(lessons: Sequence[Lesson], how: Lessons) -> Made:
     )
 
 
-def from_noise(lessons: Sequence[Lesson], how: Lessons) -> Made:
-    """Students whose networks saw no random scene."""
-    course, decisions = plan_course(lessons, how), {}
-    for name, sizes in ((NOISE, grown_network().network.sizes), (UNET, PromptedSizes(encoder="unet"))):
-        network = build_prompted(sizes, torch.Generator().manual_seed(how.seed))
-        student = teach(network, teachers_of(course.groups[0], lessons), how)
-        decisions[name] = {one.name: _outline(objects_in(student, one) >= HALF) for one in _others(lessons)}
+def other_students(lessons: Sequence[Lesson], how: Lessons) -> Made:
+    """Students that start elsewhere or are of another kind, alone and with taught regions under the same rule."""
+    course, grown = plan_course(lessons, how), grown_network()
+    teachers = teachers_of(course.groups[0], lessons)
+    member = forest_member(teachers, how)
+    unet = build_prompted(PromptedSizes(encoder="unet"), torch.Generator().manual_seed(how.seed))
+    decisions: dict[str, dict[str, Decision]] = {}
+    for name, together, network, taught_how in (
+        (GROWN, WITH_GROWN, grown.network, replace(how, start="grown")),
+        (UNET, WITH_UNET, unet, how),
+    ):
+        student = teach(network, teachers, taught_how)
+        taught = replace(member, student=student)
+        rest = _others(lessons)
+        decisions[name] = {one.name: _outline(objects_in(student, one) >= HALF) for one in rest}
+        decisions[together] = {one.name: judge(one, [taught], course.rule) for one in rest}
     return Made(decisions)
 
 
@@ -109,7 +123,7 @@ GROUPS: dict[str, Callable[[Sequence[Lesson], Lessons], Made]] = {
     "regions": by_regions,
     "students": by_students,
     "pixels": by_pixels,
-    "noise": from_noise,
+    "others": other_students,
 }
 
 

@@ -10,7 +10,18 @@ import numpy as np
 
 from benchmarks.learning.alone import ANYWAY, ELSEWHERE, NO_STUDENT, TAKEN_OUT
 from benchmarks.learning.goals import folder_goals, taught_goals
-from benchmarks.learning.methods import FIRST, LEARN, METHODS, NOISE, OUTLINE, REGIONS, TOGETHER, UNET
+from benchmarks.learning.methods import (
+    FIRST,
+    GROWN,
+    LEARN,
+    METHODS,
+    OUTLINE,
+    REGIONS,
+    TOGETHER,
+    UNET,
+    WITH_GROWN,
+    WITH_UNET,
+)
 from benchmarks.learning.numbers import Row, averaged, fair, gain, mean_of, of_draws, of_folder, said, spread
 from benchmarks.learning.order import ANY, PROPOSED, STEPS
 from benchmarks.learning.run import PARTS, SHOWN, Options
@@ -21,7 +32,8 @@ from msformer.evaluation.aggregate import COVERAGE
 
 COMMAND = "python -m benchmarks.learning --data ../shared/data --out OUT --markdown docs/learning.md"
 PICTURE = "learning/before-after.png"
-FROM_NOISE = (NOISE, UNET)
+OTHERS = {GROWN: OUTLINE, UNET: OUTLINE, WITH_GROWN: TOGETHER, WITH_UNET: TOGETHER}
+"""Other students, and what of the program's each is compared with."""
 
 
 def page(results: Mapping[str, Any], picture: str = "") -> str:
@@ -99,18 +111,19 @@ def _ahead(rows: Sequence[Row], seed: int) -> list[str]:
         f"- **Aims:** {sum(bool(one.is_reached) for one in asked)} of {len(asked)} that were measured are reached."
     ]
     for k in (1, SHOWN):
-        names = [name for name in METHODS if name not in FROM_NOISE]
+        names = [name for name in METHODS if name not in OTHERS]
         if len(found := fair(rows, k, names)) > 1:
             lines.append(f"- **Taught by {k} corrected image{'s' * (k > 1)}:** {verdict(found, seed, fewer=False)}")
     features = fair(rows, SHOWN, (TOGETHER, REGIONS))
     if len(features) == 2:
         what = said(mean_over_sets(paired(features[TOGETHER], features[REGIONS]), seed), "+")
         lines.append(f"- **The network's features:** the student's agreement changes taught regions by {what}.")
-    noise = fair(rows, SHOWN, (OUTLINE, *FROM_NOISE))
-    for name in FROM_NOISE:
-        if name in noise and OUTLINE in noise:
-            what = said(mean_over_sets(paired(noise[OUTLINE], noise[name]), seed), "+")
-            lines.append(f"- **Growing:** the student's outline is ahead of the {name} by {what}.")
+    others = fair(rows, SHOWN, (OUTLINE, TOGETHER, *OTHERS))
+    for name, own_way in OTHERS.items():
+        if name in others and own_way in others:
+            gap = mean_over_sets(paired(others[own_way], others[name]), seed)
+            verdict_of = "ahead" if gap.low > 0 else "behind" if gap.high < 0 else "not told apart"
+            lines.append(f"- **{own_way} against {name}:** {said(gap, '+')}, {verdict_of}.")
     for place in FOLDERS:
         own = [row for row in rows if row["part"] == "alone" and (row["place"], row["method"]) == (place, LEARN)]
         if own:
@@ -131,11 +144,12 @@ def _taught(rows: Sequence[Row], seed: int, ways: Sequence[str]) -> list[str]:
     lines = ["", "## Taught by corrected images", "", "| method | what it is |", "|---|---|"]
     lines += [f"| {name} | {METHODS[name]} |" for name in names]
     for k in CORRECTED:
-        lines += _table(f"### {k} corrected", rows, k, [name for name in names if name not in FROM_NOISE], seed)
+        lines += _table(f"### {k} corrected", rows, k, [name for name in names if name not in OTHERS], seed)
     if ways:
         counts = Counter(ways).most_common()
         lines += ["", "What the check chose: " + ", ".join(f"{way} {count} times" for way, count in counts) + "."]
-    lines += _table(f"### From noise, {SHOWN} corrected", rows, SHOWN, [FIRST, OUTLINE, *FROM_NOISE], seed, FROM_NOISE)
+    shown = [FIRST, OUTLINE, TOGETHER, *OTHERS]
+    lines += _table(f"### Other students, {SHOWN} corrected", rows, SHOWN, shown, seed, tuple(OTHERS))
     lines += ["", "### Taught regions alone, by the number of corrected images", ""]
     lines += [f"| set | own | {' | '.join(str(k) for k in CORRECTED)} |", "|---" * (len(CORRECTED) + 2) + "|"]
     for name in dict.fromkeys(row["set"] for row in rows if row["part"] == "regions"):

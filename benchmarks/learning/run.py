@@ -22,8 +22,8 @@ from benchmarks.learning.sets import (
     CORRECTED,
     CURVED,
     FOLDERS,
-    FROM_NOISE,
     LEAST_LEFT,
+    ONE_OBJECT,
     ORDERED,
     PICTURED,
     TAUGHT,
@@ -39,7 +39,7 @@ from msformer.prompting import grown_network
 from msformer.segmentation import versions
 
 Row = dict[str, Any]
-PARTS = ("regions", "order", "curves", "alone", "students", "ablation", "pixels", "noise")
+PARTS = ("regions", "order", "curves", "alone", "students", "ablation", "pixels", "others")
 """What is measured, in this order: what is cheap comes first, and with it an answer to every question."""
 SHOWN = 5
 """Corrections before the masks that are shown."""
@@ -137,11 +137,11 @@ def plan(options: Options, counts: dict[str, int]) -> Iterator[Job]:
     sets = [name for name in TAUGHT if name in counts]
     for part in (one for one in PARTS if one in options.parts):
         if part in GROUPS:
-            draws = options.draws if part == "regions" else 1 if part == "noise" else options.costly_draws
+            draws = options.draws if part == "regions" else 1 if part == "others" else options.costly_draws
             for draw in range(min(draws, options.draws)):
                 for k in (5, *(one for one in CORRECTED if one != 5)):
-                    is_asked = part != "noise" or k == SHOWN
-                    for name in sets if part != "noise" else [one for one in sets if one in FROM_NOISE]:
+                    is_asked = part != "others" or k == SHOWN
+                    for name in sets if part != "others" else [one for one in sets if one in ONE_OBJECT]:
                         if is_asked and counts[name] >= k + LEAST_LEFT:
                             yield Job(part, name, "", k, draw)
         elif part == "order":

@@ -18,8 +18,17 @@ TAUGHT = (
     "chest_xray_montgomery",
 )
 """Sets of which some images are corrected."""
-FROM_NOISE = ("white_cells_krd", "optic_disc_smdg", "breast_ultrasound_benign", "polyps_kvasir")
-"""Those on which networks start from noise as well: each is one object, and it costs much."""
+ONE_OBJECT = (
+    "white_cells_krd",
+    "optic_disc_smdg",
+    "breast_ultrasound_benign",
+    "breast_ultrasound_busbra",
+    "polyps_kvasir",
+    "wounds_fuseg",
+    "brain_mri_brisc",
+    "dermoscopy_isic2017",
+)
+"""Those of one object, on which other students are compared."""
 ORDERED = ("optic_disc_smdg", "wounds_fuseg", "breast_ultrasound_benign")
 """Those on which the order of corrections is compared."""
 PICTURED = {

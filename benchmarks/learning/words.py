@@ -17,7 +17,7 @@ no label is needed; a person who corrects some masks helps most.
   confidence of a half or more, is parted in {FOLDS}, and each part is decided by what the rest taught (cross-fitting):
   no image is decided by what saw a mask of it. Equal images lie in one part. Smaller folders keep their masks.
 - **Two things are taught.** *Taught regions*: a forest from what is seen of each nested region of an image to its Dice
-  with the mask. *The student*: the network that was grown from random scenes, {Lessons().updates} updates, whose map
+  with the mask. *The student*: the network of the method from random weights, {Lessons().updates} updates, whose map
   says where the object is; the method's two terms, agreement between scales and stability within one, stay in its loss.
 - **Corrections are taken as they are**, all of them alike. Own masks, where they teach, are taught as *trimaps*, a
   band of {BAND:.1%} of the side on either side of their border left out, by a *loss that tolerates* wrong masks
@@ -33,7 +33,7 @@ no label is needed; a person who corrects some masks helps most.
 - **Again and elsewhere.** `msformer learn --again OUT` learns from new corrections without segmenting anew;
   `msformer segment NEW -o OUT2 --model OUT/model` decides on other images of the kind.
 
-**Limits.** Images only: slices of volumes are not learned from. Where several objects are meant, regions are no
+**Limits.** Where several objects are meant, regions are no
 candidates. A folder that is wrong throughout teaches what is wrong; without corrections that is not noticed.
 
 **Privacy.** Everything stays in OUT. The model holds numbers and digests of its teachers, no pixel; but a network may

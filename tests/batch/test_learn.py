@@ -579,6 +579,7 @@ def test_a_folder_that_learns_from_itself_is_decided_by_others(
 
     monkeypatch.setattr(decided, "read_member", remembered)
     monkeypatch.setattr(course, "objects_in", watched)
+    monkeypatch.setattr(module, "trusts_student", lambda *_: True)  # after two updates it would not
     folder.learn()
     assert sorted(judged) == ["a", "b", "c", "d", "e", "z"], "each by one member"
     one, other = (read_member(folder.out / "model" / f"fold-{part}.safetensors").saw for part in (0, 1))
@@ -699,7 +700,7 @@ SPOILED: dict[str, Callable[[dict[str, Any]], Any]] = {
 def test_a_model_of_nonsense_is_refused_by_name(model: Path, kind: str) -> None:
     path = model / "model.json"
     about = json.loads(path.read_text())
-    assert read_model_folder(model).rule.student == 1
+    assert read_model_folder(model).rule.student == 0
     path.write_text(json.dumps(SPOILED[kind](about)))
     with pytest.raises((ConfigError, WeightsError)) as caught:
         read_model_folder(model)

@@ -74,7 +74,7 @@ def test_nothing_is_half_written(results: tuple[Path, Any]) -> None:
         for kind in ("labels", "masks", "preview")
         for name in GOOD
     }
-    assert files == expected | {"report.json", "regions.csv", "index.html"}
+    assert files == expected | {"report.json", "records.jsonl", "regions.csv", "index.html"}
 
 
 def test_results_have_the_size_of_the_upright_image(results: tuple[Path, Any], mixed_folder: Path) -> None:

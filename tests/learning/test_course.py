@@ -14,6 +14,7 @@ from msformer.learning import course, member
 from msformer.learning.course import (
     LEAST,
     LEAST_CONFIDENT,
+    LEAST_FOR_STUDENT,
     NEVER,
     Check,
     check,
@@ -161,12 +162,12 @@ def test_no_image_is_decided_by_what_saw_a_mask_of_it(monkeypatch: pytest.Monkey
 def test_nor_is_an_image_like_a_corrected_one(monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(monkeypatch)
     some = folder(7)
-    lessons = [corrected(some[0]), corrected(some[1]), *some[2:], twin(some[0], "twin")]
+    lessons = [*(corrected(one) for one in some[:3]), *some[3:], twin(some[0], "twin")]
     times = watched.run(lessons)
     assert all(digest not in given for given, digest in watched.asked)
     assert times["twin"] == 0
     assert times["name-5"] == 2
-    assert set().union(*watched.given.values()) == {some[0].digest, some[1].digest}
+    assert set().union(*watched.given.values()) == {one.digest for one in some[:3]}
 
 
 def test_a_member_may_judge_what_it_did_not_see() -> None:
@@ -192,7 +193,9 @@ def test_corrections_teach_at_any_number_and_are_checked_from_four_on(count: int
         assert one | other == digests
         assert not one & other
     assert str(count) in found.reason
-    assert replace(found.rule, one_object=None) == TAUGHT
+    has_student = count >= LEAST_FOR_STUDENT
+    assert replace(found.rule, one_object=None) == replace(TAUGHT, student=1.0 if has_student else 0.0)
+    assert found.how.updates == (HOW.updates if has_student else 0), "of one or two nothing is taught but regions"
 
 
 def test_four_copies_of_one_correction_check_nothing() -> None:

@@ -128,7 +128,9 @@ def test_seeds_decide_everything_and_the_grown_network_stays() -> None:
     assert not same_weights(first, teach(start, some, replace(PLAIN, seed=1)))
     assert not same_weights(first, teach(start, some, replace(PLAIN, scales=0.0))), "the method's terms count"
     assert same_weights(start, network()), "a copy was taught"
-    before, after = start.state_dict(), first.state_dict()
+    grown = replace(PLAIN, start="grown")
+    assert not same_weights(first, teach(start, some, grown))
+    before, after = start.state_dict(), teach(start, some, grown).state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"encoder", "unprompted"}, "what answers prompts is not taught"
     assert not first.training

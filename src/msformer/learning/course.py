@@ -23,6 +23,8 @@ MOST = 200
 """Teachers of a member, at most: a forest of two hundred images has sixty thousand regions."""
 FOLDS = 2
 """Parts of a folder that each are decided by what the others taught."""
+LEAST_FOR_STUDENT = 3
+"""Corrected images from which on a student is taught; from one of them its map did harm (``docs/learning.md``)."""
 LEAST_CHECKED = 4
 """Corrected images from which on the choice is checked by leaving some of them out."""
 NEARLY_ALL = 0.9
@@ -94,6 +96,8 @@ def plan_course(
                 Group(f"check-{index}", part, is_check=True) for index, part in enumerate(_all_but(corrected, FOLDS))
             ]
         rule = replace(TAUGHT, one_object=means_one_object(corrected))
+        if len({one.digest for one in corrected}) < LEAST_FOR_STUDENT:
+            rule, how = replace(rule, student=0.0), replace(how, updates=0)
         return Course(tuple(groups), rule, how, f"taught by {len(corrected)} corrected images")
     least = LEAST if least is None else least
     least_confident = LEAST_CONFIDENT if least_confident is None else least_confident

@@ -1,8 +1,10 @@
-"""The student: the network that was grown from random scenes, taught by a folder what is meant in it.
+"""The student: the method's two branches on a stem, taught by a folder what is meant in it.
 
-Its map of objects is what it says. The method's two terms, agreement between scales and stability within one, stay in
-its loss. What the program found itself is taught as a trimap, sure object, sure surroundings and an unlabelled band
-between, and by a loss that tolerates wrong masks; what a person gave is taught as it is.
+It is a network of the kind that ``msformer grow`` grows, from random weights: from those that were grown on scenes,
+which know objects of every kind and have to unlearn most of them, it was behind (``docs/learning.md``). Its map of
+objects is what it says. The method's two terms, agreement between scales and stability within one, stay in its loss.
+What the program found itself is taught as a trimap, sure object, sure surroundings and an unlabelled band between, and
+by a loss that tolerates wrong masks; what a person gave is taught as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,7 +25,7 @@ from msformer.errors import FitDivergedError
 from msformer.growing.objective import scale_losses
 from msformer.learning.lesson import Lesson
 from msformer.morphology import ellipse
-from msformer.network.prompted import PromptedNet
+from msformer.network.prompted import PromptedNet, build_prompted
 from msformer.prompting.view import SIDE
 
 BAND = 0.025
@@ -32,7 +35,7 @@ TOLERANCE = 0.7
 FIRM = 5.0
 """How much oftener an image that a person corrected is drawn than one with full confidence."""
 RATE = 1e-3
-"""Largest learning rate: half of that which the network was grown with."""
+"""Largest learning rate: half of that which networks are grown with."""
 RISE = 10
 """Updates over which the rate rises."""
 DECAY = 0.01
@@ -62,6 +65,7 @@ class Lessons:
         tolerant: Whether the loss of own masks tolerates wrong ones.
         by_confidence: Whether confident masks are drawn oftener.
         scales: Weight of the method's two terms.
+        start: ``noise``, random weights, or ``grown``, those of the network that ships.
         seed: Of all draws.
     """
 
@@ -70,6 +74,7 @@ class Lessons:
     tolerant: bool = True
     by_confidence: bool = True
     scales: float = SCALES
+    start: Literal["noise", "grown"] = "noise"
     seed: int = 0
 
 
@@ -82,7 +87,7 @@ def teach(
     """Update a copy of the network on lessons.
 
     Args:
-        network: Where it starts; not changed.
+        network: Where it starts, or, from noise, whose sizes it has; not changed.
         lessons: Those that it may see, in an order that does not depend on names (``in_order``).
         how: What is done.
         tell: Called with the number of updates that are done.
@@ -90,7 +95,8 @@ def teach(
     Raises:
         FitDivergedError: The objective is NaN or infinite.
     """
-    student = copy.deepcopy(network).train()
+    student = network if how.start == "grown" else random_network(network, how.seed)
+    student = copy.deepcopy(student).train()
     student.requires_grad_(False)
     parameters = [*student.encoder.parameters(), *student.unprompted.parameters()]
     for parameter in parameters:
@@ -120,6 +126,11 @@ def teach(
         if tell is not None:
             tell(update + 1)
     return student.eval().requires_grad_(False)
+
+
+def random_network(network: PromptedNet, seed: int) -> PromptedNet:
+    """A network of the same sizes with random weights."""
+    return build_prompted(network.sizes, torch.Generator().manual_seed(seed))
 
 
 def draw_chances(lessons: Sequence[Lesson], how: Lessons) -> NDArray[np.float64]:

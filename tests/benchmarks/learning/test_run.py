@@ -13,7 +13,7 @@ import pytest
 from benchmarks.learning.__main__ import main
 from benchmarks.learning.methods import FIRST, GROUPS, METHODS
 from benchmarks.learning.run import Options, plan
-from benchmarks.learning.sets import FOLDERS, FROM_NOISE, TAUGHT, sets_of
+from benchmarks.learning.sets import FOLDERS, ONE_OBJECT, TAUGHT, sets_of
 
 from benchmarks.learning import alone, folder, picture, pixels, run
 from msformer.io import write_mask, write_png
@@ -50,7 +50,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(forest, "N_TREES", 3)
     monkeypatch.setattr(pixels, "TREES", 3)
     monkeypatch.setattr(run, "CORRECTED", (1, 5, 10))
-    for table in ("TAUGHT", "FROM_NOISE", "ORDERED"):
+    for table in ("TAUGHT", "ONE_OBJECT", "ORDERED"):
         monkeypatch.setattr(run, table, (NAME,))
     for module in (run, picture):
         monkeypatch.setattr(module, "PICTURED", {NAME: "nobody's"})
@@ -94,7 +94,9 @@ def test_what_is_cheap_comes_first_and_sets_need_enough_images() -> None:
     assert len(taught) == 3 * (10 * 4 + 2)
     assert {job.amount for job in jobs if job.place == "polyps_kvasir" and job.part == "students"} == {1, 3}
     assert {job.draw for job in jobs if job.part == "pixels"} == {0}
-    assert [job.place for job in jobs if job.part == "noise"] == [one for one in TAUGHT if one in FROM_NOISE][:3]
+    assert [job.place for job in jobs if job.part == "others"] == [
+        one for one in TAUGHT if one in ONE_OBJECT and one != "polyps_kvasir"
+    ]
     assert {job.place for job in jobs if job.part == "alone"} == set(FOLDERS)
     assert len({job.path(Options(Path(), Path())) for job in jobs}) == len(jobs)
 

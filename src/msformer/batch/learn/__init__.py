@@ -213,7 +213,7 @@ def _teach(folder: _Folder, course: Course, lines: Mapping[str, list[LessonLine]
         teachers = teachers_of(group, folder.those(group.teachers, lines))
         if not _is_taught(member_file(out, group), member_key(digest, teachers, course.how)):
             items.append((member_file(out, group), teachers, course.how))
-    if items:
+    if items and course.how.updates:
         count = len(course.groups)
         folder.teller.line(f"teaching {len(items)} of {count} students, {course.how.updates} updates each")
     split = Split(folder.split.workers, 1)
