@@ -69,8 +69,7 @@ def decide_alone(lessons: Sequence[Lesson], how: Lessons, variant: str, *, least
             members.append(forest_member(teachers, how))
         else:
             members.append(teach_member(grown.network, grown.digest, teachers, how))
-    confident = [one for one in lessons if one.has_mask and one.confidence >= HALF]
-    if variant == LEARN and not trusts_student(confident, members):
+    if variant == LEARN and not trusts_student(lessons, members):
         rule = replace(rule, student=0.0)
     if variant == NO_STUDENT:
         rule = replace(ALONE, student=0.0)

@@ -145,7 +145,6 @@ def _shaken(view: View, rng: np.random.Generator | None) -> View:
 
 def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
     """What the foreground rule looks at: a view, and what the settings and the user say of it."""
-    asks_for_midline = settings.foreground.objects == "pair" or settings.foreground.mirror
     height, width = view.shape
     return Scene(
         appearance=view.appearance,
@@ -153,7 +152,7 @@ def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
         # Whoever points at an object knows better than the preset whether it is dark.
         sign=0 if focus.point is not None else find_sign(settings.foreground.polarity, view.appearance, view.valid),
         air=view.air,
-        midline=find_midline(view.brightness, view.valid) if asks_for_midline else None,
+        midline=midline_of(view, settings),
         point=None if focus.point is None else (int(focus.point[0] * height), int(focus.point[1] * width)),
         box=None
         if focus.box is None
@@ -164,3 +163,9 @@ def make_scene(view: View, focus: Focus, settings: Config) -> Scene:
             max(round(focus.box[3] * width), round(focus.box[1] * width) + 1),
         ),
     )
+
+
+def midline_of(view: View, settings: Config) -> int | None:
+    """Column of the body's middle in a view; None where the settings do not ask for it."""
+    asks = settings.foreground.objects == "pair" or settings.foreground.mirror
+    return find_midline(view.brightness, view.valid) if asks else None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.learning.decide import ALONE, TAUGHT, Decision, Rule, decide, uses_regions
-from msformer.learning.lesson import HALF, Lesson, Listed, in_order
+from msformer.learning.lesson import HALF, Lesson, Listed, One, in_order
 from msformer.learning.member import Member
 from msformer.learning.student import Lessons, objects_in
 from msformer.learning.taught import region_dice
@@ -91,12 +91,13 @@ def plan_course(
     corrected = in_order([one for one in lessons if one.is_corrected])
     if corrected:
         groups = [Group("corrected", _taken(corrected))]
-        if len({one.digest for one in corrected}) >= LEAST_CHECKED:
+        images = len({one.digest for one in corrected})
+        if images >= LEAST_CHECKED:
             groups += [
                 Group(f"check-{index}", part, is_check=True) for index, part in enumerate(_all_but(corrected, FOLDS))
             ]
         rule = replace(TAUGHT, one_object=means_one_object(corrected))
-        if len({one.digest for one in corrected}) < LEAST_FOR_STUDENT:
+        if images < LEAST_FOR_STUDENT:
             rule, how = replace(rule, student=0.0), replace(how, updates=0)
         return Course(tuple(groups), rule, how, f"taught by {len(corrected)} corrected images")
     least = LEAST if least is None else least
@@ -134,6 +135,11 @@ def judge(lesson: Lesson, members: Sequence[Member], rule: Rule) -> Decision:
     return decide(lesson, expected, maps, rule)
 
 
+def confident(lessons: Sequence[One]) -> list[One]:
+    """Those that students are tried on where own masks are all that taught: at most ``REPEATED`` confident ones."""
+    return in_order([one for one in lessons if one.has_mask and one.confidence >= HALF])[:REPEATED]
+
+
 def trusts_student(lessons: Sequence[Lesson], members: Sequence[Member]) -> bool:
     """Whether students may have a say where own masks are all that taught: the check that a folder can make by itself.
 
@@ -142,15 +148,14 @@ def trusts_student(lessons: Sequence[Lesson], members: Sequence[Member]) -> bool
     ultrasound, where it made the masks worse.
 
     Args:
-        lessons: Those with a confident mask of their own; at most ``REPEATED`` of them are tried.
+        lessons: Those that it is tried on (``confident``).
         members: All of the folder.
     """
     found = []
-    for lesson in in_order(lessons)[:REPEATED]:
+    for lesson in confident(lessons):
         some = [member for member in members if member.may_judge(lesson)]
         if some:
-            seen = np.mean([objects_in(one.student, lesson) for one in some], axis=0)
-            found.append(dice(lesson.own >= HALF, np.asarray(seen >= HALF)))
+            found.append(dice(lesson.own >= HALF, _seen(lesson, some) >= HALF))
     return bool(found) and float(np.median(found)) >= TRUSTED
 
 
@@ -194,8 +199,13 @@ def check(lessons: Sequence[Lesson], members: Sequence[Member]) -> Check | None:
     )
 
 
+def _seen(lesson: Lesson, members: Sequence[Member]) -> NDArray[np.float32]:
+    """The mean of the students' maps, ``(h, w)``."""
+    return np.asarray(np.mean([objects_in(one.student, lesson) for one in members], axis=0), dtype=np.float32)
+
+
 def _tried(lesson: Lesson, truth: NDArray[np.float32], members: Sequence[Member]) -> Mapping[str, float]:
-    seen = np.asarray(np.mean([objects_in(one.student, lesson) for one in members], axis=0), dtype=np.float32)
+    seen = _seen(lesson, members)
     row = {
         "own": dice(lesson.own >= HALF, truth >= HALF),
         "outline": dice(seen >= HALF, truth >= HALF),

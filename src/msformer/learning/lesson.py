@@ -128,6 +128,11 @@ class Lesson:
             parts += [pixels.mean(axis=1), pixels.std(axis=1)]
         return np.concatenate([*parts, [np.sqrt(inside.mean())]]).astype(np.float64)
 
+    @property
+    def is_coloured(self) -> bool:
+        """Whether the planes of the view differ."""
+        return bool(np.abs(self.view[0] - self.view[1]).max() > GREY)
+
     def on_regions(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """A map of the view ``(h, w)`` on the grid of the regions ``(a, b)``."""
         rows, columns = self.masks.shape[1:]
@@ -325,7 +330,6 @@ class LessonLine:
     @classmethod
     def of(cls, lesson: Lesson) -> LessonLine:
         """The line on a lesson."""
-        is_coloured = bool(np.abs(lesson.view[0] - lesson.view[1]).max() > GREY)
         return cls(
             lesson.name,
             lesson.digest,
@@ -334,7 +338,7 @@ class LessonLine:
             lesson.is_corrected,
             lesson.largest_share,
             lesson.look,
-            is_coloured,
+            lesson.is_coloured,
         )
 
 

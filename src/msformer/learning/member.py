@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,11 +61,10 @@ def teach_member(
     network_digest: str,
     lessons: Sequence[Lesson],
     how: Lessons,
-    tell: Callable[[int], None] | None = None,
 ) -> Member:
     """Teach a student and a forest by the same images."""
     ordered = in_order(lessons)
-    student = teach(network, ordered, how, tell)
+    student = teach(network, ordered, how)
     forest = fit_taught(ordered, [float(chance) for chance in draw_chances(ordered, how)], how.seed)
     saw = frozenset(lesson.digest for lesson in ordered)
     return Member(student, forest, saw, member_key(network_digest, ordered, how))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from msformer.answer import with_border
+from msformer.answer import midline_of, with_border
 from msformer.config import Config
 from msformer.focus import Focus
-from msformer.foreground import Foreground, find_midline
+from msformer.foreground import Foreground
 from msformer.image import Image, Mask
 from msformer.prepare import find_no_data_in, prepare
 from msformer.refine import smooth_to_native
@@ -26,7 +26,5 @@ def redraw(image: Image, focus: Focus, settings: Config, mask: Mask) -> Mask:
     part = focus.cut(image)
     prepared = prepare(part, settings.prepare, find_no_data_in(part))
     detail = prepared.detail
-    asks = settings.foreground.objects == "pair" or settings.foreground.mirror
-    midline = find_midline(detail.brightness, detail.valid) if asks else None
-    answer = with_border(Foreground(mask, (), 1.0), prepared, settings, midline, detail.shape)
+    answer = with_border(Foreground(mask, (), 1.0), prepared, settings, midline_of(detail, settings), detail.shape)
     return focus.paste(smooth_to_native(answer.detail_mask, part.shape))

@@ -18,7 +18,7 @@ import numpy as np
 from msformer import prompting
 from msformer.batch.learn.corrections import CORRECTIONS, find_corrections, read_correction
 from msformer.batch.learn.decided import Deciders, Outcome, decide_case
-from msformer.batch.learn.jobs import Job, Places, are_looked_at, can_be_learned, case_of, look_at_case, settings_of
+from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, settings_of
 from msformer.batch.learn.model import ModelFolder, member_file, read_model_folder, write_model_folder
 from msformer.batch.work import Record
 from msformer.config import Config
@@ -41,8 +41,7 @@ from msformer.learning import (
     trusts_student,
     write_member,
 )
-from msformer.learning.course import REPEATED
-from msformer.learning.lesson import HALF, in_order
+from msformer.learning.course import confident
 from msformer.learning.member import member_key
 from msformer.learning.worth import worth_of_correction
 from msformer.processes import Split, run_in_processes
@@ -81,18 +80,26 @@ class _Folder:
         return {} if path is None else read_correction(job, path)
 
     def lessons(self, job: Job) -> Iterator[Lesson]:
-        """The lessons of a job with what a person gave; none where one cannot be read."""
+        """The lessons of a job with what a person gave.
+
+        Raises:
+            ReadError: One is not there, or cannot be used.
+        """
         given = self.corrected(job)
+        for part in job.parts:
+            lesson = replace(read_lesson(self.places.lesson(part), job.key), name=part.name)
+            yield lesson.with_correction(given.get(part.name))
+
+    def lines(self, job: Job) -> list[LessonLine] | None:
+        """A line on each lesson of a job; None where one is not there, or cannot be used."""
         try:
-            for part in job.parts:
-                lesson = replace(read_lesson(self.places.lesson(part), job.key), name=part.name)
-                yield lesson.with_correction(given.get(part.name))
+            return [LessonLine.of(lesson) for lesson in self.lessons(job)]
         except ReadError:
-            return
+            return None
 
     def those(self, digests: frozenset[str], lines: Mapping[str, list[LessonLine]]) -> list[Lesson]:
         """The lessons of some digests."""
-        jobs = [job for job in self.jobs if any(one.digest in digests for one in lines[job.case.case_id])]
+        jobs = [job for job in self.jobs if any(one.digest in digests for one in lines.get(job.case.case_id, ()))]
         return [lesson for job in jobs for lesson in self.lessons(job) if lesson.digest in digests]
 
 
@@ -136,8 +143,7 @@ def learn(
     folder = _Folder(jobs, Places(out), given, max_pixels, split, teller)
     for job in jobs:  # what is wrong with a correction is told before anything is learned
         folder.corrected(job)
-    _look(folder)
-    lines = {job.case.case_id: [LessonLine.of(lesson) for lesson in folder.lessons(job)] for job in jobs}
+    lines = _look(folder)
     every = [one for some in lines.values() for one in some]
     n_given = sum(one.is_corrected for one in every)
     summary: dict[str, Any] = {"images": len(every), "corrected": n_given}
@@ -147,12 +153,12 @@ def learn(
         deciders, about = _taught(folder, course, lines, config)
         summary |= about
     else:
-        deciders = Deciders(tuple(taken.members), taken.rule, taken.in_colour)
+        deciders = Deciders(taken.members, taken.keys, taken.rule, taken.in_colour)
         summary |= {"reason": f"decided by the model {str(model)!r}", "rule": asdict(taken.rule), "check": None}
         if strange := sum(one.is_coloured != taken.in_colour for one in every):
             kind = "in colour" if taken.in_colour else "without colour"
             teller.line(f"{strange} images keep their own masks: the model was taught by pictures {kind}")
-    outcomes = _decide(folder, [job for job in jobs if lines[job.case.case_id]], deciders)
+    outcomes = _decide(folder, [job for job in jobs if job.case.case_id in lines], deciders)
     decisions = {name: one for outcome in outcomes.values() for name, one in outcome.decisions.items()}
     worth = worth_of_correction(every, decisions)
     result = [_with_outcome(record, outcomes.get(record["case_id"]), worth) for record in records]
@@ -166,15 +172,18 @@ def is_changed(decision: Decision) -> bool:
     return decision.source in ("region", "outline")
 
 
-def _look(folder: _Folder) -> None:
-    """Make the lessons that are not there yet."""
-    missing = [job for job in folder.jobs if not are_looked_at(job, folder.places)]
+def _look(folder: _Folder) -> dict[str, list[LessonLine]]:
+    """Make the lessons that are not there yet; the lines on all, by case, without the cases that have none."""
+    found = {job.case.case_id: folder.lines(job) for job in folder.jobs}
+    missing = [job for job in folder.jobs if found[job.case.case_id] is None]
     if missing:
         folder.teller.line(f"looking at {len(missing)} of {len(folder.jobs)} images")
     look = partial(look_at_case, places=folder.places, max_pixels=folder.max_pixels)
     for index, error in _each(look, missing, folder.split, folder.teller, "looking"):
         if error is None or error:
             folder.teller.line(f"{missing[index].case.case_id} is not learned from: {error or 'its process died'}")
+    found |= {job.case.case_id: folder.lines(job) for job in missing}
+    return {name: lines for name, lines in found.items() if lines}
 
 
 def _taught(
@@ -194,15 +203,14 @@ def _taught(
         )
     every = [one for some in lines.values() for one in some]
     if members and not corrected:
-        confident = in_order([one for one in every if one.has_mask and one.confidence >= HALF])[:REPEATED]
-        known = folder.those(frozenset(one.digest for one in confident), lines)
+        known = folder.those(frozenset(one.digest for one in confident(every)), lines)
         if not trusts_student(known, [member for _, member in members]):
             rule = replace(rule, student=0.0)
             folder.teller.line("students do not repeat the folder's confident masks; taught regions alone decide")
     write_model_folder(out, course, rule, found, every, config)
-    paths = tuple(member_file(out, group) for group, _ in members if not group.is_check)
+    own = [(member_file(out, group), member.key) for group, member in members if not group.is_check]
     about = {"reason": course.reason, "rule": asdict(rule), "check": None if found is None else asdict(found)}
-    return Deciders(paths, rule), about
+    return Deciders(tuple(path for path, _ in own), tuple(key for _, key in own), rule), about
 
 
 def _teach(folder: _Folder, course: Course, lines: Mapping[str, list[LessonLine]]) -> list[tuple[Group, Member]]:
@@ -249,8 +257,7 @@ def _is_taught(path: Path, key: str) -> bool:
 
 def _decide(folder: _Folder, jobs: Sequence[Job], deciders: Deciders) -> dict[str, Outcome]:
     """What came of each job, by case; one whose process died is not among them."""
-    keys = tuple(read_member(path).key for path in deciders.members)
-    call = partial(decide_case, places=folder.places, deciders=deciders, keys=keys, max_pixels=folder.max_pixels)
+    call = partial(decide_case, places=folder.places, deciders=deciders, max_pixels=folder.max_pixels)
     items = [(job, folder.given.get(job.case.case_id)) for job in jobs]
     found: dict[str, Outcome] = {}
     for index, outcome in _each(call, items, folder.split, folder.teller, "deciding"):

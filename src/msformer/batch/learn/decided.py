@@ -11,7 +11,7 @@ import numpy as np
 
 from msformer.batch.files import formats_of, write_results
 from msformer.batch.learn.corrections import read_correction
-from msformer.batch.learn.jobs import Job, Places, keep_alone, pictures_of, read_volume_of, read_voxels
+from msformer.batch.learn.jobs import Job, Places, keep_alone, pictures_of, read_volume_of, read_voxels, slices_of
 from msformer.batch.volume_case import measured_volume, volume_preview, write_volume
 from msformer.batch.work import Record
 from msformer.errors import MSFormerError
@@ -20,7 +20,7 @@ from msformer.geometry import Geometry
 from msformer.image import Image, Mask
 from msformer.io import write_png
 from msformer.learning import Decision, Lesson, Member, Rule, judge, read_lesson, read_member
-from msformer.learning.lesson import LessonLine, for_one_object
+from msformer.learning.lesson import for_one_object
 from msformer.learning.redraw import redraw
 from msformer.measure import measure_instances, measure_mask
 from msformer.prepare import in_window
@@ -34,11 +34,13 @@ class Deciders:
 
     Attributes:
         members: Files of members.
+        keys: Of these, so that a process which runs on never takes old ones.
         rule: How.
         in_colour: Whether they may decide on pictures with colour, or on others; None for all.
     """
 
     members: tuple[Path, ...]
+    keys: tuple[str, ...]
     rule: Rule
     in_colour: bool | None = None
 
@@ -58,23 +60,20 @@ class Outcome:
     error: str = ""
 
 
-def decide_case(
-    item: tuple[Job, Path | None], places: Places, deciders: Deciders, keys: tuple[str, ...], max_pixels: int
-) -> Outcome:
+def decide_case(item: tuple[Job, Path | None], places: Places, deciders: Deciders, max_pixels: int) -> Outcome:
     """Decide on an image, or on each slice of a volume, and write what changes.
 
     Args:
         item: The job, and the file of what a person gave.
         places: Of lessons and results.
         deciders: What decides.
-        keys: Of the members, so that a process which runs on never takes old ones.
         max_pixels: Larger images fail.
     """
     job, given = item
     decisions: dict[str, Decision] = {}
     try:
         corrected = {} if given is None else read_correction(job, given)
-        members = _members(deciders.members, keys)
+        members = _members(deciders.members, deciders.keys)
         for part in job.parts:
             lesson = replace(read_lesson(places.lesson(part), job.key), name=part.name)
             decisions[part.name] = _decision(lesson.with_correction(corrected.get(part.name)), members, deciders)
@@ -102,7 +101,7 @@ def _stands(job: Job, decisions: Mapping[str, Decision], out: Path) -> bool:
 
 
 def _decision(lesson: Lesson, members: list[Member], deciders: Deciders) -> Decision:
-    is_strange = deciders.in_colour is not None and LessonLine.of(lesson).is_coloured != deciders.in_colour
+    is_strange = deciders.in_colour is not None and lesson.is_coloured != deciders.in_colour
     return judge(lesson, [] if is_strange else members, deciders.rule)
 
 
@@ -166,7 +165,7 @@ def _write_volume(
     record, axis = job.record, job.settings.read.axis
     volume = read_volume_of(job, max_pixels)
     mask = np.zeros(volume.shape, dtype=bool)
-    for part, image, own in pictures_of(job, out / keep_alone(record, out), max_pixels):
+    for part, image, own in slices_of(job, volume, out / keep_alone(record, out)):
         index: list[slice | int] = [slice(None)] * 3
         index[axis] = part.number or 0
         mask[tuple(index)] = _taken(job, image, own, decisions[part.name], corrected.get(part.name))

@@ -24,7 +24,7 @@ from msformer.image import Image, Mask
 from msformer.io import read
 from msformer.io.atomic import atomic_path
 from msformer.io.medical import read_volume
-from msformer.learning import make_lesson, read_lesson, write_lesson
+from msformer.learning import make_lesson, write_lesson
 from msformer.learning.lesson import FORMAT as FORMAT_OF_LESSONS
 from msformer.prepare import in_window
 from msformer.segmentation import versions
@@ -120,16 +120,6 @@ def settings_of(record: Record, config: Config) -> Config:
     return config if own is None else Config.from_mapping(own)
 
 
-def are_looked_at(job: Job, places: Places) -> bool:
-    """Whether all lessons of a job are there."""
-    try:
-        for part in job.parts:
-            read_lesson(places.lesson(part), job.key)
-    except ReadError:
-        return False
-    return True
-
-
 def look_at_case(job: Job, places: Places, max_pixels: int) -> str:
     """Make the lessons of an image or a volume; what went wrong, empty where nothing did."""
     try:
@@ -160,8 +150,12 @@ def pictures_of(job: Job, mask: Path, max_pixels: int) -> Iterator[tuple[Part, I
     if not job.is_volume:
         image = read_image(job, max_pixels)
         yield job.parts[0], image, read_mask(mask, image)
-        return
-    volume = read_volume_of(job, max_pixels)
+    else:
+        yield from slices_of(job, read_volume_of(job, max_pixels), mask)
+
+
+def slices_of(job: Job, volume: Volume, mask: Path) -> Iterator[tuple[Part, Image, Mask]]:
+    """The same of a volume that was read; errors as of ``read_voxels``."""
     masks = read_voxels(mask, volume.shape) != 0
     axis, (low, high) = job.settings.read.axis, job.record["intensity_range"]
     for part in job.parts:

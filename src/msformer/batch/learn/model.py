@@ -37,11 +37,13 @@ class ModelFolder:
 
     Attributes:
         members: Files of what decides.
+        keys: Of these.
         rule: How.
         in_colour: Whether it was taught by pictures with colour.
     """
 
-    members: list[Path]
+    members: tuple[Path, ...]
+    keys: tuple[str, ...]
     rule: Rule
     in_colour: bool
 
@@ -131,10 +133,9 @@ def read_model_folder(folder: Path) -> ModelFolder:
         raise ConfigError(f"--model {str(folder)!r} is no model of this program: {MODEL_FILE} must say {FORMAT}")
     if about.get("network") != prompting.grown_network().digest:
         raise ConfigError(f"--model {str(folder)!r} was taught from another grown network than this program has")
-    members = [folder / name for name in names]
-    for one in members:  # what cannot be used is told now, and not once an image
-        read_member(one)
-    return ModelFolder(members, rule, bool(about.get("in_colour")))
+    members = tuple(folder / name for name in names)
+    keys = tuple(read_member(one).key for one in members)  # what cannot be used is told now, and not once an image
+    return ModelFolder(members, keys, rule, bool(about.get("in_colour")))
 
 
 def _rule_of(told: Mapping[str, Any]) -> Rule:
