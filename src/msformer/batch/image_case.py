@@ -14,9 +14,11 @@ from msformer.batch.files import formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.geometry import Geometry
+from msformer.image import Image, LabelMap, Mask
 from msformer.io import read, write_png
 from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
+from msformer.refine import Instances
 from msformer.render import preview
 
 if TYPE_CHECKING:
@@ -47,29 +49,22 @@ def run_image(
     was_read = time.perf_counter()
     segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
     was_segmented = time.perf_counter()
-    spacing = image.spacing_mm
-    instances, notes = segmentation.instances, []
+    notes = []
     if len(segmentation.objects) > MAX_LABELS:
-        instances = None
         notes.append(
             f"no instance map is written: it holds at most {MAX_LABELS} objects; got {len(segmentation.objects)}, "
             "which objects.csv has"
         )
-    paths = write_results(
+    paths = write_image(
         out,
         case,
-        segmentation.label_map[None],
-        segmentation.mask[None],
-        formats_of(config, "photo" if image.page is None else "tiff"),
-        None if spacing is None else Geometry((spacing[1], spacing[0], 1.0)),
-        (),
-        segmentation.config.digest,
-        None if instances is None else instances[None].astype(np.uint16),
+        image,
+        segmentation.label_map,
+        segmentation.mask,
+        None if segmentation.instances is None else (segmentation.instances, len(segmentation.objects)),
+        segmentation.config,
+        segmentation.intensity_range,
     )
-    paths["preview"] = f"preview/{case.case_id}.png"
-    shown = segmentation.mask if segmentation.instances is None else segmentation.instances
-    picture = preview(image, segmentation.label_map, shown, segmentation.intensity_range)
-    write_png(out / paths["preview"], picture)
     if config.restarts > 1:
         paths["stability"] = f"stability/{case.case_id}.png"
         write_png(out / paths["stability"], np.rint(segmentation.stability * 255).astype(np.uint8))
@@ -92,3 +87,48 @@ def run_image(
         "objects": [asdict(one) for one in segmentation.objects],
         **result,
     }
+
+
+def write_image(
+    out: Path,
+    case: Case,
+    image: Image,
+    label_map: LabelMap,
+    mask: Mask,
+    objects: tuple[Instances, int] | None,
+    config: Config,
+    intensity_range: tuple[float, float],
+) -> dict[str, str]:
+    """Write labels, mask, objects and preview of an image.
+
+    Args:
+        out: Folder of the results.
+        case: What they are of.
+        image: The image.
+        label_map: ``(H, W)``.
+        mask: ``(H, W)``.
+        objects: The map of the objects one by one and how many there are; None where they are not told apart. Of more
+            than a file holds there is no map.
+        config: Settings that it was segmented with.
+        intensity_range: Values that are shown black and white.
+
+    Returns:
+        Paths below ``out``.
+    """
+    spacing = image.spacing_mm
+    written = None if objects is None or objects[1] > MAX_LABELS else objects[0][None].astype(np.uint16)
+    paths = write_results(
+        out,
+        case,
+        label_map[None],
+        mask[None],
+        formats_of(config, "photo" if image.page is None else "tiff"),
+        None if spacing is None else Geometry((spacing[1], spacing[0], 1.0)),
+        (),
+        config.digest,
+        written,
+    )
+    paths["preview"] = f"preview/{case.case_id}.png"
+    picture = preview(image, label_map, mask if objects is None else objects[0], intensity_range)
+    write_png(out / paths["preview"], picture)
+    return paths

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from msformer.batch.files import formats_of, write_results
+from msformer.batch.image_case import write_image
 from msformer.batch.learn.corrections import read_correction
 from msformer.batch.learn.jobs import Job, Places, keep_alone, pictures_of, read_volume_of, read_voxels, slices_of
 from msformer.batch.volume_case import measured_volume, volume_preview, write_volume
 from msformer.batch.work import Record
 from msformer.errors import MSFormerError
 from msformer.focus import find_focus
-from msformer.geometry import Geometry
 from msformer.image import Image, Mask
 from msformer.io import write_png
 from msformer.learning import Decision, Lesson, Member, Rule, judge, read_lesson, read_member
@@ -25,7 +24,6 @@ from msformer.learning.redraw import redraw
 from msformer.measure import measure_instances, measure_mask
 from msformer.prepare import in_window
 from msformer.refine import part_instances
-from msformer.render import preview
 
 
 @dataclass(frozen=True)
@@ -129,25 +127,13 @@ def _write_image(
     """Write mask, objects and preview in place of those that are there; what changes in the record."""
     ((part, image, own),) = pictures_of(job, out / keep_alone(job.record, out), max_pixels)
     mask = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
-    record, spacing = job.record, image.spacing_mm
-    label_map = read_voxels(out / record["outputs"]["labels"], (1, *image.shape)).astype(np.uint16)
+    record, (low, high) = job.record, job.record["intensity_range"]
+    label_map = read_voxels(out / record["outputs"]["labels"], (1, *image.shape))[0].astype(np.uint16)
     is_many = job.settings.foreground.objects == "many"
     instances = part_instances(mask, job.settings.refine.neck) if is_many else None
     objects = () if instances is None else measure_instances(image, instances)
-    paths = write_results(
-        out,
-        job.case,
-        label_map,
-        mask[None],
-        formats_of(job.settings, "photo" if image.page is None else "tiff"),
-        None if spacing is None else Geometry((spacing[1], spacing[0], 1.0)),
-        (),
-        job.settings.digest,
-        instances[None].astype(np.uint16) if instances is not None and "instances" in record["outputs"] else None,
-    )
-    low, high = record["intensity_range"]
-    picture = preview(image, label_map[0], mask if instances is None else instances, (low, high))
-    write_png(out / record["outputs"]["preview"], picture)
+    told_apart = None if instances is None else (instances, len(objects))
+    paths = write_image(out, job.case, image, label_map, mask, told_apart, job.settings, (low, high))
     record["outputs"].update(paths)
     foreground = measure_mask(image, mask)
     return {
