@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer.cli import options
+
 if TYPE_CHECKING:
     from msformer.batch.learn import Teller
     from msformer.config import Config
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
 
 def learn(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Images, folders or patterns; or OUT.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the results.", envvar="MSFORMER_OUT")
-    ] = None,
+    out: options.Out = None,
     again: Annotated[
         bool,
         typer.Option("--again", help="INPUT is the folder of results of an earlier run: learn from it once more."),
@@ -28,28 +28,16 @@ def learn(
         Path | None,
         typer.Option(metavar="DIR", help="Masks that a person gave, NAME.png; OUT/corrections if left out and there."),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Named settings to start from.", envvar="MSFORMER_PRESET")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every case.", envvar="MSFORMER_SEED")] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file with settings.", envvar="MSFORMER_CONFIG")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting, e.g. fit.max_iter=8. Repeatable."),
-    ] = None,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Look into subfolders; results mirror them.")
-    ] = False,
+    preset: options.Preset = None,
+    seed: options.Seed = None,
+    config: options.ConfigFile = None,
+    assignments: options.Assignments = None,
+    recursive: options.Recursive = False,
     updates: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Updates of a student; 60 if left out.")
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes; from cores, memory and images if left out.", envvar="MSFORMER_WORKERS"),
-    ] = None,
-    max_pixels: Annotated[
-        int | None, typer.Option(min=1, help="Refuse larger images.", envvar="MSFORMER_MAX_PIXELS")
-    ] = None,
+    workers: options.Workers = None,
+    max_pixels: options.MaxPixels = None,
 ) -> None:
     """Segment a folder, then let it teach: corrected images at any number, own masks only in folders that can bear it.
 

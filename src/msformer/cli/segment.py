@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer.cli import options
 from msformer.cli.bars import bar_columns
 
 if TYPE_CHECKING:
@@ -27,18 +28,11 @@ class Progress(StrEnum):
 
 def segment(
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT...", help="Images, folders or patterns.")] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the results.", envvar="MSFORMER_OUT")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="Named settings to start from.", envvar="MSFORMER_PRESET")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every case.", envvar="MSFORMER_SEED")] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file with settings.", envvar="MSFORMER_CONFIG")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="GROUP.NAME=VALUE", help="One setting, e.g. fit.max_iter=8. Repeatable."),
-    ] = None,
+    out: options.Out = None,
+    preset: options.Preset = None,
+    seed: options.Seed = None,
+    config: options.ConfigFile = None,
+    assignments: options.Assignments = None,
     polarity: Annotated[
         str | None, typer.Option(help="The object is darker or brighter than its surroundings, either, or minority.")
     ] = None,
@@ -86,9 +80,7 @@ def segment(
         typer.Option(metavar="DIR", help="Decide by what another folder taught: its OUT/model; nothing is learned."),
     ] = None,
     max_cases: Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")] = None,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Look into subfolders; results mirror them.")
-    ] = False,
+    recursive: options.Recursive = False,
     spacing_mm: Annotated[
         tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives areas in mm².")
     ] = None,
@@ -116,10 +108,7 @@ def segment(
     weights: Annotated[
         Path | None, typer.Option(help="Start from a state dict saved from the released MS-Former classes.")
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes; from cores, memory and images if left out.", envvar="MSFORMER_WORKERS"),
-    ] = None,
+    workers: options.Workers = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="Threads of each process; from cores if left out.", envvar="MSFORMER_THREADS"),
@@ -128,14 +117,7 @@ def segment(
         str | None,
         typer.Option(help="Where the network runs, as PyTorch names it: cpu, cuda, mps.", envvar="MSFORMER_DEVICE"),
     ] = None,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Refuse larger images, which take ten bytes of memory a pixel; 150,000,000 if left out.",
-            envvar="MSFORMER_MAX_PIXELS",
-        ),
-    ] = None,
+    max_pixels: options.MaxPixels = None,
     progress: Annotated[Progress, typer.Option(help="A bar, or lines for logs.")] = Progress.auto,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the settings as TOML and stop; --config reads them back.")
