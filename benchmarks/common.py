@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from msformer.io import null_undefined, write_text
 from msformer.processes import limit_threads
 
 PRESET_OF_SET = {
@@ -37,6 +41,47 @@ def sets_parser(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--sets", nargs="+", default=list(PRESET_OF_SET))
     parser.add_argument("--markdown", type=Path)
     return parser
+
+
+def rows_parser(doc: str | None, rows: str) -> argparse.ArgumentParser:
+    """The options of a benchmark that keeps its rows in a file of ``--out`` and makes its page from them."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of <set>/{images,masks}")
+    parser.add_argument("--out", type=Path, required=True, help=f"folder of {rows} and of what is kept")
+    parser.add_argument("--markdown", type=Path, help="the page")
+    parser.add_argument("--page-only", action="store_true", help=f"measure nothing, read {rows}")
+    return parser
+
+
+def check_measured(parser: argparse.ArgumentParser, given: argparse.Namespace, counts: Sequence[str]) -> None:
+    """End with the usage where there is no data to measure, or one of the counts is under 1."""
+    if given.data is None:
+        parser.error("--data is needed to measure")
+    for name in counts:
+        value = getattr(given, name)
+        if value is not None and value < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1; got {value}")
+
+
+def write_rows(path: Path, results: Mapping[str, Any]) -> None:
+    """Write what was measured, as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(null_undefined(results), indent=1, allow_nan=False) + "\n")
+
+
+def read_rows(path: Path) -> dict[str, Any]:
+    """Read back what ``write_rows`` wrote."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def show(text: str, markdown: Path | None) -> None:
+    """Write a page, or print it where no file is named."""
+    if markdown is None:
+        print(text)
+    else:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
+        write_text(markdown, text)
 
 
 def one_core_each() -> ProcessPoolExecutor:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from msformer import cli
+from msformer.errors import WeightsError
+from msformer.prompting import model
 
 FAST = ["--set", "prepare.working_size=41", "--set", "network.embed_dim=12", "--set", "fit.max_iter=1"]
 """Options for runs that need a result, not a good one."""
@@ -63,3 +68,19 @@ def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def said(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """What a safetensors file says of itself, and its tensors."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length])["__metadata__"], model.tensors_in(data, str(path))
+
+
+def refused_by(read: Callable[[Path], object], path: Path) -> str:
+    """The message of the error that reading a file of weights ends with."""
+    with pytest.raises(WeightsError) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(path)), "a file must not fill the screen"
+    return str(caught.value)

@@ -8,27 +8,21 @@ again from ``OUT/growing.json``.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
+from benchmarks.common import check_measured, read_rows, rows_parser, show, write_rows
 from benchmarks.growing.page import page
 from benchmarks.growing.run import run
 from benchmarks.growing.variants import TAKEN_OUT, variants
 from benchmarks.prompts.run import Options
 from msformer.growing.recipe import RECIPES
-from msformer.io import null_undefined, write_text
 
 ROWS = "growing.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Grow, ask, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of <set>/{images,masks}")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder of networks and {ROWS}")
-    parser.add_argument("--markdown", type=Path, help="the page")
+    parser = rows_parser(__doc__, ROWS)
     parser.add_argument("--updates", type=int, default=200, help="of each network that is compared")
     parser.add_argument("--longer", type=int, nargs="*", default=[400], help="updates of networks with everything")
     parser.add_argument("--seeds", type=int, default=2, help="networks with everything, which show what chance does")
@@ -36,26 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--groups", nargs="+", default=list(TAKEN_OUT), choices=list(TAKEN_OUT), metavar="GROUP", help="taken out once"
     )
     parser.add_argument("--limit", type=int, default=6, help="at most so many pictures of a set")
-    parser.add_argument("--page-only", action="store_true", help=f"grow nothing, read {ROWS}")
     given = parser.parse_args(arguments)
     path = given.out / ROWS
     if given.page_only:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_rows(path)
     else:
-        if given.data is None:
-            parser.error("--data is needed to measure")
-        for name in ("updates", "seeds", "limit"):
-            if getattr(given, name) < 1:
-                parser.error(f"--{name} must be at least 1; got {getattr(given, name)}")
+        check_measured(parser, given, ("updates", "seeds", "limit"))
         several = variants(RECIPES["full"], given.updates, tuple(given.longer), given.seeds, tuple(given.groups))
         results = run(several, Options(given.data, limit=given.limit), given.out)
-        write_text(path, json.dumps(null_undefined(results), indent=1, allow_nan=False) + "\n")
-    text = page(results)
-    if given.markdown is None:
-        print(text)
-    else:
-        given.markdown.parent.mkdir(parents=True, exist_ok=True)
-        write_text(given.markdown, text)
+        write_rows(path, results)
+    show(page(results), given.markdown)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,13 @@ again from ``OUT/learning.json``.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
+from benchmarks.common import check_measured, read_rows, rows_parser, show, write_rows
 from benchmarks.learning.page import PICTURE, page
 from benchmarks.learning.picture import draw_pairs
 from benchmarks.learning.run import PARTS, Options, run
 from benchmarks.learning.sets import sets_of
-from msformer.io import null_undefined, write_text
 from msformer.learning import Lessons
 
 ROWS = "learning.json"
@@ -26,10 +23,7 @@ ROWS = "learning.json"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of <set>/{images,masks}")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder of {ROWS} and of what is kept")
-    parser.add_argument("--markdown", type=Path, help="the page")
+    parser = rows_parser(__doc__, ROWS)
     parser.add_argument("--only", nargs="+", default=[], metavar="SET", choices=sets_of(), help="these sets")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many images of a set")
     parser.add_argument(
@@ -41,20 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--updates", type=int, default=Lessons().updates, metavar="N", help="updates of a student")
     parser.add_argument("--seed", type=int, default=0, help="of draws, forests and students")
-    parser.add_argument("--page-only", action="store_true", help=f"measure nothing, read {ROWS}")
     given = parser.parse_args(arguments)
     path = given.out / ROWS
     drawn = ""
     if given.page_only:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_rows(path)
         if given.markdown is not None and (given.markdown.parent / PICTURE).exists():
             drawn = PICTURE
     else:
-        if given.data is None:
-            parser.error("--data is needed to measure")
-        for name in ("limit", "draws", "costly_draws", "updates"):
-            if (value := getattr(given, name)) is not None and value < 1:
-                parser.error(f"--{name.replace('_', '-')} must be at least 1; got {value}")
+        check_measured(parser, given, ("limit", "draws", "costly_draws", "updates"))
         options = Options(
             given.data,
             given.out,
@@ -67,15 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.seed,
         )
         results = run(options)
-        write_text(path, json.dumps(null_undefined(results), indent=1, allow_nan=False) + "\n")
+        write_rows(path, results)
         if given.markdown is not None and draw_pairs(results["rows"], options, given.markdown.parent / PICTURE):
             drawn = PICTURE
-    text = page(results, drawn)
-    if given.markdown is None:
-        print(text)
-    else:
-        given.markdown.parent.mkdir(parents=True, exist_ok=True)
-        write_text(given.markdown, text)
+    show(page(results, drawn), given.markdown)
 
 
 if __name__ == "__main__":

@@ -8,26 +8,21 @@ Every method gets the same clicks and boxes, made from the masks. ``--page-only`
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.common import check_measured, read_rows, rows_parser, show, write_rows
 from benchmarks.prompts.methods import METHODS
 from benchmarks.prompts.page import page
 from benchmarks.prompts.run import Options, run
 from benchmarks.prompts.sets import GROUP_OF_SET
-from msformer.io import null_undefined, write_text
 
 ROWS = "prompts.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of <set>/{images,masks}")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder of {ROWS}")
-    parser.add_argument("--markdown", type=Path, help="the page")
+    parser = rows_parser(__doc__, ROWS)
     parser.add_argument("--only", nargs="+", default=[], metavar="SET", choices=list(GROUP_OF_SET), help="these sets")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many pictures of a set")
     parser.add_argument("--model", type=Path, metavar="FILE", help="a grown network; the one that ships if left out")
@@ -37,26 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--all-clicks", action="store_true", help=f"ask {slow} for further clicks, too, which takes long"
     )
-    parser.add_argument("--page-only", action="store_true", help=f"measure nothing, read {ROWS}")
     given = parser.parse_args(arguments)
     path = given.out / ROWS
     if given.page_only:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_rows(path)
     else:
-        if given.data is None:
-            parser.error("--data is needed to measure")
-        if given.limit is not None and given.limit < 1:
-            parser.error(f"--limit must be at least 1; got {given.limit}")
+        check_measured(parser, given, ("limit",))
         only, methods = tuple(given.only), tuple(given.methods)
         results = run(Options(given.data, only, given.limit, given.model, methods, given.seed, given.all_clicks))
-        given.out.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(null_undefined(results), indent=1, allow_nan=False) + "\n")
-    text = page(results)
-    if given.markdown is None:
-        print(text)
-    else:
-        given.markdown.parent.mkdir(parents=True, exist_ok=True)
-        write_text(given.markdown, text)
+        write_rows(path, results)
+    show(page(results), given.markdown)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from tests.helpers import said
 from tests.learning.helpers import network
 
 from msformer import prompting
@@ -33,7 +34,7 @@ from msformer.learning import Decision, Lesson, Lessons, Member, Rule, course, f
 from msformer.learning.student import objects_in
 from msformer.phantoms import make_phantom
 from msformer.processes import Split
-from msformer.prompting.model import Grown, tensors_in
+from msformer.prompting.model import Grown
 
 HOW = Lessons(updates=2)
 NAMES = ("a", "b", "c", "d", "e")
@@ -70,10 +71,8 @@ def first_pass(tmp_path_factory: pytest.TempPathFactory, fast: Config) -> Path:
 
 
 def contents(path: Path) -> tuple[dict[str, str], dict[str, bytes]]:
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    about: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
-    return about, {name: one.numpy().tobytes() for name, one in tensors_in(data, str(path)).items()}
+    about, tensors = said(path)
+    return about, {name: one.numpy().tobytes() for name, one in tensors.items()}
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
+from tests.helpers import refused_by, said
 from tests.learning.helpers import lesson, network, same_arrays, same_weights
 
 from msformer.errors import WeightsError
@@ -20,7 +21,6 @@ from msformer.learning import member as module
 from msformer.learning.lesson import DESCRIBED
 from msformer.learning.member import FORMAT, LARGEST_FILE, Member, member_key, read_member, teach_member, write_member
 from msformer.learning.student import Lessons
-from msformer.prompting import model
 
 HOW = Lessons(updates=2)
 
@@ -37,18 +37,8 @@ def path(tmp_path: Path, member: Member) -> Path:
     return place
 
 
-def said(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    return json.loads(data[8 : 8 + length])["__metadata__"], model.tensors_in(data, "x")
-
-
 def refused(path: Path) -> str:
-    with pytest.raises(WeightsError) as caught:
-        read_member(path)
-    assert str(path) in str(caught.value)
-    assert len(str(caught.value)) < 400 + len(str(path)), "a file must not fill the screen"
-    return str(caught.value)
+    return refused_by(read_member, path)
 
 
 def test_what_was_written_comes_back(path: Path, member: Member) -> None:

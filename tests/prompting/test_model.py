@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save
+from tests.helpers import refused_by, said
 
 from msformer.errors import WeightsError
 from msformer.network import weights_digest
@@ -35,20 +36,8 @@ def path(tmp_path: Path, network: PromptedNet) -> Path:
     return place
 
 
-def said(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """What the file says of itself, and its tensors."""
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    return json.loads(data[8 : 8 + length])["__metadata__"], model.tensors_in(data, "x")
-
-
 def refused(path: Path) -> str:
-    """The message of the error that reading ends with."""
-    with pytest.raises(WeightsError) as caught:
-        read_model(path)
-    assert str(path) in str(caught.value)
-    assert len(str(caught.value)) < 400 + len(str(path)), "a file must not fill the screen"
-    return str(caught.value)
+    return refused_by(read_model, path)
 
 
 def test_what_was_written_comes_back(path: Path, network: PromptedNet) -> None:
