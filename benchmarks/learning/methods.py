@@ -29,8 +29,8 @@ GROWN, UNET = "student from the grown network", "U-Net from noise"
 WITH_GROWN, WITH_UNET = f"regions with the {GROWN}", f"regions with the {UNET}"
 METHODS = {
     FIRST: "each image's own mask, nothing learned",
-    LEARN: "what the program does: the way to choose that was best on corrected images which taught nothing of it; "
-    "fewer than four are too few for that: then regions with the student, and of one or two regions alone",
+    LEARN: "what the program does: regions with the student, unless another way was clearly better on corrected images "
+    "which taught nothing of it; fewer than four are too few for that, and of one or two it is regions alone",
     REGIONS: "the region of which a forest over descriptors expects most; own masks where several objects are meant",
     TOGETHER: "the same, and the agreement of each region with the student's map: the network's features",
     OUTLINE: "where the student gives at least a half, border drawn anew",
@@ -80,7 +80,8 @@ def by_students(lessons: Sequence[Lesson], how: Lessons) -> Made:
         teach_member(grown.network, grown.digest, teachers_of(one, lessons), course.how) for one in course.groups
     ]
     deciders = [one for group, one in zip(course.groups, members, strict=True) if not group.is_check]
-    found = check(lessons, [one for group, one in zip(course.groups, members, strict=True) if group.is_check])
+    checking = [one for group, one in zip(course.groups, members, strict=True) if group.is_check]
+    found = check(lessons, checking, course.rule)
     rule = course.rule if found is None else found.best(course.rule)
     way = "outline" if rule.outlines else "own masks" if rule.margin > 1 else "together" if rule.student else "regions"
     rest = _others(lessons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msformer.learning.course import FOLDS, LEAST, LEAST_CHECKED, LEAST_CONFIDENT
+from msformer.learning.course import CLEARLY, FOLDS, LEAST, LEAST_CHECKED, LEAST_CONFIDENT
 from msformer.learning.decide import ALIKE, ALONE, TAUGHT
 from msformer.learning.student import BAND, TOLERANCE, Lessons
 
@@ -25,9 +25,10 @@ no label is needed; a person who corrects some masks helps most.
 - **The rule.** Of each image's regions the one is taken that the forest expects most of, plus {TAUGHT.student:g} times
   its agreement with the student's map (without corrections {ALONE.student:g} times, and it must be ahead by
   {ALONE.margin:g}). Where that is the own mask in another outline (Dice {ALIKE} or more), the own mask stays. From
-  {LEAST_CHECKED} corrections on, halves of them teach while the other half is tried; of own masks, taught regions and
-  regions with the student, or, where several objects are meant, of own masks and the student's outline, that which was
-  best is used. With fewer, nothing is checked.
+  A student that sees its object nowhere in an image has no say there. From {LEAST_CHECKED} corrections on, halves of
+  them teach while the other half is tried: where own masks or taught regions alone are better by more than
+  {CLEARLY:g} standard errors they are used, and, where several objects are meant, the student's outline instead of own
+  masks. With fewer, nothing is checked.
 - **Both masks are kept**: `OUT/masks-alone` has each image's own, `OUT/masks` what was decided, and the report says
   what changed, why, and which images are worth a correction. A corrected mask is never changed.
 - **Again and elsewhere.** `msformer learn --again OUT` learns from new corrections without segmenting anew;

@@ -258,21 +258,47 @@ def test_what_corrections_mean_goes_before_the_preset(pieces: int, one_object: b
 
 
 @pytest.mark.parametrize(
-    ("dices", "one_object", "expected"),
+    ("better", "expected"),
     [
-        ((0.9, 0.5, 0.5, 0.95), True, Rule(1.0, NEVER, True)),  # own masks; outlines are no way of one object
-        ((0.5, 0.9, 0.6, 0.5), True, Rule(0.0, 0.0, True)),
-        ((0.5, 0.6, 0.9, 0.5), True, Rule(1.0, 0.0, True)),
-        ((0.7, 0.7, 0.7, 0.0), True, Rule(1.0, 0.0, True)),
-        ((0.7, 0.7, 0.6, 0.0), True, Rule(0.0, 0.0, True)),
-        ((0.8, 0.9, 0.9, 0.7), False, Rule(1.0, NEVER, False)),
-        ((0.6, 0.9, 0.9, 0.7), False, Rule(1.0, 0.0, False, outlines=True)),
+        ((), Rule(1.0, 0.0, True)),
+        (("own",), Rule(1.0, NEVER, True)),
+        (("regions",), Rule(0.0, 0.0, True)),
+        (("own", "regions"), Rule(0.0, 0.0, True)),
+        (("outline",), Rule(1.0, 0.0, True, outlines=True)),
     ],
 )
-def test_the_way_that_was_best_on_corrected_images_is_gone_by(
-    dices: tuple[float, float, float, float], one_object: bool, expected: Rule
+def test_the_best_of_the_ways_that_are_clearly_better_is_gone_by(better: tuple[str, ...], expected: Rule) -> None:
+    found = Check(9, own=0.6, regions=0.7, together=0.5, outline=0.65, better=better)
+    assert found.best(Rule(1.0, 0.0, True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ([0.9, 0.9, 0.9, 0.8], ("own",)),  # ahead by .375, give or take .025
+        ([0.9, 0.3, 0.9, 0.3], ()),  # by .1, give or take .17
+        ([0.5, 0.5, 0.5, 0.5], ()),
+        ([0.4, 0.4, 0.4, 0.4], ()),
+    ],
+)
+def test_a_way_is_better_by_more_than_twice_what_chance_does(
+    own: list[float], expected: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Check(9, *dices).best(Rule(1.0, 0.0, one_object)) == expected
+    rows = iter([{"own": one, "regions": 0.5, "together": 0.5, "outline": 0.0} for one in own])
+    monkeypatch.setattr(course, "_tried", lambda *_: next(rows))
+    lessons = [corrected(lesson(number)) for number in range(4)]
+    found = check(lessons, [Member(network(), None, frozenset(), "a")], Rule(1.0, 0.0, True))
+    assert found is not None
+    assert found.better == expected
+
+
+def test_of_several_objects_the_outline_is_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"own": 0.5, "regions": 0.9, "together": 0.9, "outline": 0.6}
+    monkeypatch.setattr(course, "_tried", lambda *_: row)
+    lessons = [corrected(lesson(number)) for number in range(4)]
+    found = check(lessons, [Member(network(), None, frozenset(), "a")], Rule(1.0, 0.0, one_object=False))
+    assert found is not None
+    assert found.better == ("outline",)
 
 
 def test_ways_are_tried_by_members_that_did_not_see_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,14 +321,15 @@ def test_ways_are_tried_by_members_that_did_not_see_the_image(monkeypatch: pytes
         Member(wise, stump(0.2, 0.8), frozenset(digests[:2]), "a"),
         Member(foolish, stump(0.8, 0.2), frozenset(digests[2:]), "b"),
     ]
-    found = check(lessons, members)
+    rule = Rule(1.0, 0.0, one_object=True)
+    found = check(lessons, members, rule)
     # Own: half of each in common. Regions: two images by the wise, 1, two by the foolish, .5. Together: the student
     # of the wise adds .5 to the right and 1 to the other region: .8 + .5 against .2 + 1; that of the foolish adds 1
     # and .5: .2 + 1 against .8 + .5, so .5. Outlines: .5 and 1.
     assert found is not None
     assert found.images == 4
     assert (found.own, found.regions, found.together, found.outline) == pytest.approx((0.5, 0.75, 0.75, 0.75))
-    assert check(lessons[:3], members) is None, "too few"
-    assert check(lessons, [Member(blind, None, frozenset(digests), "c")]) is None, "nobody may"
-    nobody = check(lessons, [Member(blind, None, frozenset(), "c")])
+    assert check(lessons[:3], members, rule) is None, "too few"
+    assert check(lessons, [Member(blind, None, frozenset(digests), "c")], rule) is None, "nobody may"
+    nobody = check(lessons, [Member(blind, None, frozenset(), "c")], rule)
     assert nobody == Check(4, 0.5, 0.5, 0.5, 1.0), "without a forest the own mask is all there is"

@@ -89,6 +89,17 @@ def test_the_student_s_agreement_counts_by_its_weight() -> None:
     assert found.ahead == pytest.approx(0.1 + 0.76 * 2 / 3 - 0.6, abs=1e-6)
 
 
+def test_a_student_that_sees_its_object_nowhere_has_no_say() -> None:
+    """The forest is for row 0, a map of .4 all over agrees most with the largest region, rows 0 and 1."""
+    one, expected = image(plane(2), *REGIONS), expect(0.5, 0.1, 0.45)
+    faint = decide(one, expected, [plane(0, 1, 2, 3, value=0.4)], Rule(1, 0))
+    seen = decide(one, expected, [plane(0, 1, 2, 3, value=0.6)], Rule(1, 0))
+    assert faint.mask is not None
+    assert seen.mask is not None
+    np.testing.assert_array_equal(faint.mask, mask(0))
+    np.testing.assert_array_equal(seen.mask, mask(0, 1))
+
+
 def test_without_a_mask_of_its_own_the_best_is_taken_if_it_is_worth_the_margin() -> None:
     one = image(plane(), *REGIONS)
     found = decide(one, expect(0.1, 0.3, 0.2), [], Rule(0, 0.2))

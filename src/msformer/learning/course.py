@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.learning.decide import ALONE, TAUGHT, Decision, Rule, decide, uses_regions
+from msformer.learning.decide import ALONE, TAUGHT, Decision, Rule, decide, score_regions, uses_regions
 from msformer.learning.lesson import HALF, Lesson, Listed, One, in_order
 from msformer.learning.member import Member
 from msformer.learning.student import Lessons, objects_in
@@ -31,6 +31,9 @@ NEARLY_ALL = 0.9
 """Share of a mask's largest piece from which on it is one object, and crumbs."""
 NEVER = 9.0
 """A margin that no region reaches: scores are of Dice, at most two of them."""
+CLEARLY = 2.0
+"""Standard errors of a paired difference from which on another way to choose is taken for better: members of a check
+are taught by half of what the folder's are, and what was best by any difference did harm (``docs/learning.md``)."""
 REPEATED = 40
 """Confident masks that students are tried on."""
 TRUSTED = 0.7
@@ -169,6 +172,7 @@ class Check:
         regions: The best by taught regions alone.
         together: The same with the student's agreement.
         outline: The student's own outline.
+        better: Those of these ways that are clearly better than what is done unless a folder shows otherwise.
     """
 
     images: int
@@ -176,27 +180,45 @@ class Check:
     regions: float
     together: float
     outline: float
+    better: tuple[str, ...] = ()
 
     def best(self, rule: Rule) -> Rule:
-        """The way that was best; of equal ones, that which is best in other folders."""
-        ways = [(self.own, replace(rule, margin=NEVER)), (self.outline, replace(rule, outlines=True))]
-        if rule.one_object:
-            ways[1:] = [(self.regions, replace(rule, student=0.0)), (self.together, rule)]
-        return max(reversed(ways), key=lambda way: way[0])[1]
+        """The way to go by: the rule as it is, or the best of those that are clearly better."""
+        ways = {
+            "own": replace(rule, margin=NEVER),
+            "regions": replace(rule, student=0.0),
+            "outline": replace(rule, outlines=True),
+        }
+        means = {"own": self.own, "regions": self.regions, "outline": self.outline}
+        return ways[max(self.better, key=lambda way: means[way])] if self.better else rule
 
 
-def check(lessons: Sequence[Lesson], members: Sequence[Member]) -> Check | None:
-    """Try the ways to choose on corrected images that members did not see; None where there are too few."""
+def check(lessons: Sequence[Lesson], members: Sequence[Member], rule: Rule) -> Check | None:
+    """Try the ways to choose on corrected images that members did not see; None where there are too few.
+
+    Args:
+        lessons: Corrected ones; others are passed over.
+        members: Those that serve the check.
+        rule: What is done unless a folder shows otherwise.
+    """
     rows: list[Mapping[str, float]] = []
     for lesson in in_order([one for one in lessons if one.corrected is not None]):
         some = [member for member in members if member.may_judge(lesson)]
         if some and lesson.corrected is not None:
-            rows.append(_tried(lesson, lesson.corrected, some))
+            rows.append(_tried(lesson, lesson.corrected, some, rule))
     if len(rows) < LEAST_CHECKED:
         return None
-    return Check(
-        len(rows), *(float(np.mean([row[name] for row in rows])) for name in ("own", "regions", "together", "outline"))
+    own, regions, together, outline = (
+        float(np.mean([row[name] for row in rows])) for name in ("own", "regions", "together", "outline")
     )
+    usual, others = ("together", ("own", "regions")) if rule.one_object else ("own", ("outline",))
+    better = tuple(way for way in others if _is_clearly_better(rows, way, usual))
+    return Check(len(rows), own, regions, together, outline, better)
+
+
+def _is_clearly_better(rows: Sequence[Mapping[str, float]], way: str, usual: str) -> bool:
+    ahead = np.array([row[way] - row[usual] for row in rows])
+    return bool(ahead.mean() > CLEARLY * ahead.std(ddof=1) / np.sqrt(len(ahead)))
 
 
 def _seen(lesson: Lesson, members: Sequence[Member]) -> NDArray[np.float32]:
@@ -204,19 +226,19 @@ def _seen(lesson: Lesson, members: Sequence[Member]) -> NDArray[np.float32]:
     return np.asarray(np.mean([objects_in(one.student, lesson) for one in members], axis=0), dtype=np.float32)
 
 
-def _tried(lesson: Lesson, truth: NDArray[np.float32], members: Sequence[Member]) -> Mapping[str, float]:
+def _tried(lesson: Lesson, truth: NDArray[np.float32], members: Sequence[Member], rule: Rule) -> Mapping[str, float]:
     seen = _seen(lesson, members)
     row = {
         "own": dice(lesson.own >= HALF, truth >= HALF),
         "outline": dice(seen >= HALF, truth >= HALF),
     }
-    forests = [one.forest for one in members if one.forest is not None]
-    if not len(lesson.masks) or not forests:
+    expected = [one.forest.predict(lesson.features) for one in members if one.forest is not None]
+    if not len(lesson.masks) or not expected:
         return row | {"regions": row["own"], "together": row["own"]}
-    expected = np.mean([forest.predict(lesson.features) for forest in forests], axis=0)
     right = region_dice(lesson, truth)
-    together = expected + TAUGHT.student * region_dice(lesson, seen)
-    return row | {"regions": float(right[expected.argmax()]), "together": float(right[together.argmax()])}
+    together = score_regions(lesson, expected, seen, rule.student)
+    regions = score_regions(lesson, expected, None, 0.0)
+    return row | {"regions": float(right[regions.argmax()]), "together": float(right[together.argmax()])}
 
 
 def means_one_object(corrected: Sequence[Listed]) -> bool:

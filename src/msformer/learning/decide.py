@@ -82,9 +82,7 @@ def decide(
     seen = np.asarray(np.mean(objects, axis=0), dtype=np.float32) if objects else None
     if not uses_regions(lesson, rule) or not expected:
         return _without_regions(own, seen, rule)
-    score = np.mean(expected, axis=0)
-    if seen is not None:
-        score = score + rule.student * region_dice(lesson, seen)
+    score = score_regions(lesson, expected, seen, rule.student)
     best, like_own = int(score.argmax()), region_dice(lesson, lesson.own)
     ahead = float(score[best] - score[int(like_own.argmax())]) if own.any() else float(score[best])
     agreement = float(like_own[best])
@@ -94,6 +92,26 @@ def decide(
         return Decision("own", None, agreement, ahead, "the folder knows no clearly better region")
     said = f"another region fits the folder better, by {ahead:.2f}; it shares {agreement:.2f} with the first mask"
     return Decision("region", lesson.masks[best], agreement, ahead, said)
+
+
+def score_regions(
+    lesson: Lesson, expected: Sequence[NDArray[np.float64]], seen: NDArray[np.float32] | None, student: float
+) -> NDArray[np.float64]:
+    """How well each region fits what was taught, ``(n,)``: the Dice that is expected of it and the student's say.
+
+    A student that sees its object nowhere in an image has nothing to say of it: its map, which then is low all over,
+    agrees most with the largest region. On wounds, where no student came so far as to see any, that cost .1 of Dice.
+
+    Args:
+        lesson: The image.
+        expected: ``(n,)`` each, the Dice that taught regions expect; at least one.
+        seen: ``(h, w)`` in [0, 1], the students' map; None where they are not asked.
+        student: Weight of the agreement with it.
+    """
+    score = np.mean(expected, axis=0)
+    if seen is not None and (seen >= HALF).any():
+        score = score + student * region_dice(lesson, seen)
+    return np.asarray(score, dtype=np.float64)
 
 
 def uses_regions(lesson: Lesson, rule: Rule) -> bool:

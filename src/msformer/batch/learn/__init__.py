@@ -194,7 +194,7 @@ def _taught(
     members = _teach(folder, course, lines)
     corrected = frozenset(one.digest for some in lines.values() for one in some if one.is_corrected)
     checking = [member for group, member in members if group.is_check]
-    found = check(folder.those(corrected, lines), checking) if checking else None
+    found = check(folder.those(corrected, lines), checking, rule) if checking else None
     if found is not None:
         rule = found.best(rule)
         folder.teller.line(
