@@ -21,7 +21,7 @@ from msformer.learning import (
     teachers_of,
     trusts_student,
 )
-from msformer.learning.course import FOLDS, LEAST, LEAST_CONFIDENT
+from msformer.learning.course import FOLDS, LEAST, LEAST_CONFIDENT, confident
 from msformer.learning.decide import ALONE
 from msformer.learning.lesson import HALF, shrunk
 from msformer.learning.taught import region_dice
@@ -69,7 +69,7 @@ def decide_alone(lessons: Sequence[Lesson], how: Lessons, variant: str, *, least
             members.append(forest_member(teachers, how))
         else:
             members.append(teach_member(grown.network, grown.digest, teachers, how))
-    if variant == LEARN and not trusts_student(lessons, members):
+    if variant == LEARN and not trusts_student(confident(lessons), members):
         rule = replace(rule, student=0.0)
     if variant == NO_STUDENT:
         rule = replace(ALONE, student=0.0)

@@ -139,9 +139,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"taught": [], "looked": []}
     teach, look = module.teach_group, look_at_case
 
-    def taught(item: Any) -> bool:
-        found["taught"].append(item[0].stem)
-        return teach(item)
+    def taught(item: Any, **shelf: Any) -> bool:
+        found["taught"].append(item.path.stem)
+        return teach(item, **shelf)
 
     def looked(job: Job, places: Any, max_pixels: int) -> str:
         found["looked"].append(job.case.case_id)

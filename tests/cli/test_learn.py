@@ -132,7 +132,7 @@ def test_corrections_inside_of_the_input_are_no_images(
     out = images / "out"
     write_correction(out / "corrections" / "a.png", 10)
     words: list[str | Path] = ["segment", images, "-r", "-o", out, *FAST, "--learn", "--corrections", images / "given"]
-    monkeypatch.setattr(batch_learn, "teach_group", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(batch_learn, "teach_group", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     assert run_program(monkeypatch, *words) == 130
     assert [case["case_id"] for case in json.loads((out / "report.json").read_text())["cases"]] == ["a", "b"]
 
@@ -142,7 +142,7 @@ def test_interrupted_while_it_teaches_is_130_and_says_how_to_go_on(
 ) -> None:
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(batch_learn, "teach_group", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(batch_learn, "teach_group", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         assert run_program(patch, "learn", images / "a.png", "-o", out, "--corrections", corrections, *FAST) == 130
     assert f"msformer learn --again {out}" in capsys.readouterr().err
     words = ("learn", "--again", out, "--corrections", corrections, "--updates", "1")

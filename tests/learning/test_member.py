@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.learning.helpers import lesson, network, same_arrays, same_weights
 
 from msformer.errors import WeightsError
 from msformer.learning import member as module
-from msformer.learning.lesson import DESCRIBED
+from msformer.learning.lesson import DESCRIBED, Lesson
 from msformer.learning.member import FORMAT, LARGEST_FILE, Member, member_key, read_member, teach_member, write_member
 from msformer.learning.student import Lessons
 
@@ -53,6 +54,26 @@ def test_what_was_written_comes_back(path: Path, member: Member) -> None:
     assert again.key == member.key
     assert not again.student.training
     assert [one.name for one in path.parent.iterdir()] == [path.name], "no draft is left"
+
+
+def test_of_each_teacher_no_more_is_kept_than_teaches(member: Member) -> None:
+    """Lessons come one by one; their masks, most of their memory, are gone when the next but one comes."""
+    alive: list[weakref.ref[Any]] = []
+
+    def read() -> Iterator[Lesson]:
+        for number in range(3):
+            assert all(one() is None for one in alive[:-1]), "masks of earlier lessons are still there"
+            found = lesson(number)
+            alive.append(weakref.ref(found.masks))
+            yield found
+            del found
+
+    streamed = teach_member(network(), "net", read(), HOW, "key")
+    assert streamed.key == "key"
+    assert streamed.forest is not None
+    assert member.forest is not None
+    assert same_arrays(streamed.forest.arrays(), member.forest.arrays())
+    assert same_weights(streamed.student, member.student)
 
 
 def test_a_member_without_regions_has_no_forest(tmp_path: Path) -> None:

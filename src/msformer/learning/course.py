@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msformer.learning.decide import ALONE, TAUGHT, Decision, Rule, decide, score_regions, uses_regions
-from msformer.learning.lesson import HALF, Lesson, Listed, One, in_order
+from msformer.learning.lesson import HALF, Lesson, LessonLine, Listed, One, in_order
 from msformer.learning.member import Member
 from msformer.learning.student import Lessons, objects_in
 from msformer.learning.taught import region_dice
@@ -40,6 +41,9 @@ TRUSTED = 0.7
 """Median Dice from which on they may have a say: what counts as right elsewhere in this program."""
 POWER = 3.0
 """Own masks count by this power of their confidence: those of .5 an eighth of those of 1."""
+
+
+Teacher = TypeVar("Teacher", Lesson, LessonLine)
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,10 @@ def plan_course(
     return Course(tuple(parts), ALONE, how, f"taught by its own masks, each by the other {folds - 1} of {folds} parts")
 
 
-def teachers_of(group: Group, lessons: Sequence[Lesson]) -> list[Lesson]:
-    """The lessons that teach a member: corrected ones, or own masks by a power of their confidence."""
+def teachers_of(group: Group, lessons: Sequence[Teacher]) -> list[Teacher]:
+    """What teaches a member, lessons or lines on them: corrected ones, or own masks by a power of their confidence."""
     found = [one for one in lessons if one.digest in group.teachers]
-    if corrected := [one for one in found if one.corrected is not None]:
+    if corrected := [one for one in found if one.is_corrected]:
         return in_order(corrected)  # not the own mask of an equal image under another name
     return in_order([replace(one, confidence=one.confidence**POWER) for one in found if one.has_mask])
 
@@ -143,7 +147,7 @@ def confident(lessons: Sequence[One]) -> list[One]:
     return in_order([one for one in lessons if one.has_mask and one.confidence >= HALF])[:REPEATED]
 
 
-def trusts_student(lessons: Sequence[Lesson], members: Sequence[Member]) -> bool:
+def trusts_student(lessons: Iterable[Lesson], members: Sequence[Member]) -> bool:
     """Whether students may have a say where own masks are all that taught: the check that a folder can make by itself.
 
     A student that cannot repeat the folder's confident masks on images that it did not see has not found out what they
@@ -151,11 +155,11 @@ def trusts_student(lessons: Sequence[Lesson], members: Sequence[Member]) -> bool
     ultrasound, where it made the masks worse.
 
     Args:
-        lessons: Those that it is tried on (``confident``).
+        lessons: Those that it is tried on (``confident``), taken one by one.
         members: All of the folder.
     """
     found = []
-    for lesson in confident(lessons):
+    for lesson in lessons:
         some = [member for member in members if member.may_judge(lesson)]
         if some:
             found.append(dice(lesson.own >= HALF, _seen(lesson, some) >= HALF))
@@ -193,19 +197,20 @@ class Check:
         return ways[max(self.better, key=lambda way: means[way])] if self.better else rule
 
 
-def check(lessons: Sequence[Lesson], members: Sequence[Member], rule: Rule) -> Check | None:
+def check(lessons: Iterable[Lesson], members: Sequence[Member], rule: Rule) -> Check | None:
     """Try the ways to choose on corrected images that members did not see; None where there are too few.
 
     Args:
-        lessons: Corrected ones; others are passed over.
+        lessons: Corrected ones, taken one by one; others are passed over.
         members: Those that serve the check.
         rule: What is done unless a folder shows otherwise.
     """
-    rows: list[Mapping[str, float]] = []
-    for lesson in in_order([one for one in lessons if one.corrected is not None]):
+    tried: dict[tuple[str, str], Mapping[str, float]] = {}
+    for lesson in lessons:
         some = [member for member in members if member.may_judge(lesson)]
         if some and lesson.corrected is not None:
-            rows.append(_tried(lesson, lesson.corrected, some, rule))
+            tried[lesson.digest, lesson.name] = _tried(lesson, lesson.corrected, some, rule)
+    rows = [tried[key] for key in sorted(tried)]  # sums do not depend on the order of files
     if len(rows) < LEAST_CHECKED:
         return None
     own, regions, together, outline = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import zipfile
@@ -74,6 +75,8 @@ class Lesson:
         features: ``(n, len(DESCRIBED))``, of the regions; n may be 0.
         masks: ``(n, a, b)``, the regions on their own grid.
         corrected: ``(h, w)`` in [0, 1], the mask that a person gave; None where there is none.
+        fits: ``(n,)``, of a lesson that only teaches the Dice of each region with the best that is known, which then
+            stands for ``masks``: these are nine tenths of a lesson. None of one that is decided on.
     """
 
     name: str
@@ -85,6 +88,15 @@ class Lesson:
     features: NDArray[np.float32]
     masks: NDArray[np.bool_]
     corrected: NDArray[np.float32] | None = None
+    fits: NDArray[np.float64] | None = None
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of all that it teaches; of a lesson with its masks."""
+        found = hashlib.sha256(f"{self.digest} {self.is_corrected}".encode())
+        for array in (self.truth, self.view, self.features, self.masks):
+            found.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -310,6 +322,11 @@ class Listed(Protocol):
         """What image and mask look like, ``(n,)``."""
         ...
 
+    @property
+    def content(self) -> str:
+        """Digest of all that it teaches."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class LessonLine:
@@ -326,6 +343,7 @@ class LessonLine:
     largest_share: float
     look: NDArray[np.float64]
     is_coloured: bool
+    content: str
 
     @classmethod
     def of(cls, lesson: Lesson) -> LessonLine:
@@ -339,6 +357,7 @@ class LessonLine:
             lesson.largest_share,
             lesson.look,
             lesson.is_coloured,
+            lesson.content,
         )
 
 

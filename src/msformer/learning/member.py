@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from msformer.errors import WeightsError
 from msformer.io.atomic import atomic_path
 from msformer.learning.forest import PARTS, Forest
-from msformer.learning.lesson import DESCRIBED, Lesson, in_order
+from msformer.learning.lesson import DESCRIBED, Lesson, LessonLine, Listed, in_order
 from msformer.learning.student import Lessons, draw_chances, teach
-from msformer.learning.taught import fit_taught
+from msformer.learning.taught import fit_taught, only_teaching
 from msformer.network.prompted import PromptedNet, build_prompted
 from msformer.prompting.model import read_bounded, sizes_in, state_of, tensors_in, what_it_says
 
@@ -46,28 +45,41 @@ class Member:
         return lesson.digest not in self.saw
 
 
-def member_key(network_digest: str, lessons: Sequence[Lesson], how: Lessons) -> str:
+def member_key(network_digest: str, lessons: Sequence[Listed], how: Lessons) -> str:
     """Digest of what a member is made from: where it starts, its teachers and what they say, how it is taught."""
     digest = hashlib.sha256(f"{FORMAT} {network_digest} {how}".encode())
     for lesson in in_order(lessons):
-        digest.update(f"{lesson.digest} {lesson.confidence!r} {lesson.corrected is not None}".encode())
-        for array in (lesson.truth, lesson.view, lesson.features, lesson.masks):
-            digest.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        digest.update(f"{lesson.confidence!r} {lesson.content}".encode())
     return digest.hexdigest()
 
 
 def teach_member(
     network: PromptedNet,
     network_digest: str,
-    lessons: Sequence[Lesson],
+    lessons: Iterable[Lesson],
     how: Lessons,
+    key: str | None = None,
 ) -> Member:
-    """Teach a student and a forest by the same images."""
-    ordered = in_order(lessons)
+    """Teach a student and a forest by the same images.
+
+    Args:
+        network: What a student from ``grown`` starts as, and whose sizes one from noise has.
+        network_digest: Of it.
+        lessons: The teachers, which are taken one by one: of each no more is kept than teaches.
+        how: How the student is taught.
+        key: ``member_key`` of these teachers, where it is known already.
+    """
+    lines: list[LessonLine] = []
+    taken = []
+    for lesson in lessons:
+        if key is None:
+            lines.append(LessonLine.of(lesson))
+        taken.append(only_teaching(lesson))
+    ordered = in_order(taken)
     student = teach(network, ordered, how)
     forest = fit_taught(ordered, [float(chance) for chance in draw_chances(ordered, how)], how.seed)
     saw = frozenset(lesson.digest for lesson in ordered)
-    return Member(student, forest, saw, member_key(network_digest, ordered, how))
+    return Member(student, forest, saw, member_key(network_digest, lines, how) if key is None else key)
 
 
 def write_member(path: Path, member: Member) -> None:

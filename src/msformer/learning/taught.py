@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,14 @@ def region_dice(lesson: Lesson, plane: NDArray[np.float32]) -> NDArray[np.float6
     return np.asarray(2 * shared / np.maximum(sizes, 1e-9), dtype=np.float64)
 
 
+def only_teaching(lesson: Lesson) -> Lesson:
+    """The same lesson without the masks of its regions, for a member's teachers, of which there may be hundreds."""
+    if lesson.fits is not None or not len(lesson.masks):
+        return lesson
+    empty = np.zeros((0, 1, 1), dtype=bool)
+    return replace(lesson, masks=empty, fits=region_dice(lesson, lesson.truth))
+
+
 def fit_taught(lessons: Sequence[Lesson], weights: Sequence[float], seed: int) -> Forest | None:
     """Fit a forest from what is seen of regions to their Dice with the best that is known of their images.
 
@@ -33,13 +42,17 @@ def fit_taught(lessons: Sequence[Lesson], weights: Sequence[float], seed: int) -
     Returns:
         None where no image has regions.
     """
-    known = [(lesson, weight) for lesson, weight in zip(lessons, weights, strict=True) if len(lesson.masks)]
+    known = [(lesson, weight) for lesson, weight in zip(lessons, weights, strict=True) if len(lesson.features)]
     if not known:
         return None
-    each = np.concatenate([np.full(len(lesson.masks), weight / len(lesson.masks)) for lesson, weight in known])
+    each = np.concatenate([np.full(len(lesson.features), weight / len(lesson.features)) for lesson, weight in known])
     return grow_forest(
         np.concatenate([lesson.features for lesson, _ in known]),
-        np.concatenate([region_dice(lesson, lesson.truth) for lesson, _ in known]),
+        np.concatenate([_fits(lesson) for lesson, _ in known]),
         each / each.mean(),
         seed,
     )
+
+
+def _fits(lesson: Lesson) -> NDArray[np.float64]:
+    return region_dice(lesson, lesson.truth) if lesson.fits is None else lesson.fits

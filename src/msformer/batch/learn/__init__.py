@@ -7,7 +7,7 @@ ended goes on with what is there. In memory are a line an image and the teachers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from msformer import prompting
-from msformer.batch.learn.corrections import CORRECTIONS, find_corrections, read_correction
+from msformer.batch.learn.corrections import CORRECTIONS, find_corrections
 from msformer.batch.learn.decided import Deciders, Outcome, decide_case
 from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, settings_of
 from msformer.batch.learn.model import ModelFolder, member_file, read_model_folder, write_model_folder
+from msformer.batch.learn.shelf import Shelf
 from msformer.batch.work import Record
 from msformer.config import Config
-from msformer.errors import MSFormerError, ReadError
-from msformer.image import Mask
+from msformer.errors import MSFormerError
 from msformer.learning import (
     Course,
     Decision,
@@ -34,7 +34,6 @@ from msformer.learning import (
     Member,
     check,
     plan_course,
-    read_lesson,
     read_member,
     teach_member,
     teachers_of,
@@ -69,38 +68,14 @@ class _Folder:
     """A folder that learns."""
 
     jobs: list[Job]
-    places: Places
-    given: Mapping[str, Path]
+    shelf: Shelf
     max_pixels: int
     split: Split
     teller: Teller
 
-    def corrected(self, job: Job) -> Mapping[str, Mask]:
-        path = self.given.get(job.case.case_id)
-        return {} if path is None else read_correction(job, path)
-
-    def lessons(self, job: Job) -> Iterator[Lesson]:
-        """The lessons of a job with what a person gave.
-
-        Raises:
-            ReadError: One is not there, or cannot be used.
-        """
-        given = self.corrected(job)
-        for part in job.parts:
-            lesson = replace(read_lesson(self.places.lesson(part), job.key), name=part.name)
-            yield lesson.with_correction(given.get(part.name))
-
-    def lines(self, job: Job) -> list[LessonLine] | None:
-        """A line on each lesson of a job; None where one is not there, or cannot be used."""
-        try:
-            return [LessonLine.of(lesson) for lesson in self.lessons(job)]
-        except ReadError:
-            return None
-
-    def those(self, digests: frozenset[str], lines: Mapping[str, list[LessonLine]]) -> list[Lesson]:
-        """The lessons of some digests."""
-        jobs = [job for job in self.jobs if any(one.digest in digests for one in lines.get(job.case.case_id, ()))]
-        return [lesson for job in jobs for lesson in self.lessons(job) if lesson.digest in digests]
+    def lessons(self, names: Collection[str]) -> Iterator[Lesson]:
+        """The lessons of some names, one by one."""
+        return self.shelf.named(self.jobs, names)
 
 
 def learn(
@@ -140,9 +115,9 @@ def learn(
     taken = None if model is None else read_model_folder(model)
     named = corrections or out / CORRECTIONS
     given = {} if taken is not None else find_corrections(jobs, named, is_named=corrections is not None)
-    folder = _Folder(jobs, Places(out), given, max_pixels, split, teller)
+    folder = _Folder(jobs, Shelf(Places(out), given), max_pixels, split, teller)
     for job in jobs:  # what is wrong with a correction is told before anything is learned
-        folder.corrected(job)
+        folder.shelf.corrected(job)
     lines = _look(folder)
     every = [one for some in lines.values() for one in some]
     n_given = sum(one.is_corrected for one in every)
@@ -174,15 +149,15 @@ def is_changed(decision: Decision) -> bool:
 
 def _look(folder: _Folder) -> dict[str, list[LessonLine]]:
     """Make the lessons that are not there yet; the lines on all, by case, without the cases that have none."""
-    found = {job.case.case_id: folder.lines(job) for job in folder.jobs}
+    found = {job.case.case_id: folder.shelf.lines(job) for job in folder.jobs}
     missing = [job for job in folder.jobs if found[job.case.case_id] is None]
     if missing:
         folder.teller.line(f"looking at {len(missing)} of {len(folder.jobs)} images")
-    look = partial(look_at_case, places=folder.places, max_pixels=folder.max_pixels)
+    look = partial(look_at_case, places=folder.shelf.places, max_pixels=folder.max_pixels)
     for index, error in _each(look, missing, folder.split, folder.teller, "looking"):
         if error is None or error:
             folder.teller.line(f"{missing[index].case.case_id} is not learned from: {error or 'its process died'}")
-    found |= {job.case.case_id: folder.lines(job) for job in missing}
+    found |= {job.case.case_id: folder.shelf.lines(job) for job in missing}
     return {name: lines for name, lines in found.items() if lines}
 
 
@@ -190,21 +165,21 @@ def _taught(
     folder: _Folder, course: Course, lines: Mapping[str, list[LessonLine]], config: Config
 ) -> tuple[Deciders, dict[str, Any]]:
     """Teach, try on corrected images what is best, and write the model."""
-    out, rule = folder.places.out, course.rule
+    out, rule = folder.shelf.places.out, course.rule
     members = _teach(folder, course, lines)
-    corrected = frozenset(one.digest for some in lines.values() for one in some if one.is_corrected)
+    every = [one for some in lines.values() for one in some]
+    corrected = [one.name for one in every if one.is_corrected]
     checking = [member for group, member in members if group.is_check]
-    found = check(folder.those(corrected, lines), checking, rule) if checking else None
+    found = check(folder.lessons(corrected), checking, rule) if checking else None
     if found is not None:
         rule = found.best(rule)
         folder.teller.line(
             f"on {found.images} corrected images that taught nothing of it: own masks {found.own:.3f}, taught "
             f"regions {found.regions:.3f}, with the student {found.together:.3f}, its outline {found.outline:.3f}"
         )
-    every = [one for some in lines.values() for one in some]
     if members and not corrected:
-        known = folder.those(frozenset(one.digest for one in confident(every)), lines)
-        if not trusts_student(known, [member for _, member in members]):
+        known = [one.name for one in confident(every)]
+        if not trusts_student(folder.lessons(known), [member for _, member in members]):
             rule = replace(rule, student=0.0)
             folder.teller.line("students do not repeat the folder's confident masks; taught regions alone decide")
     write_model_folder(out, course, rule, found, every, config)
@@ -215,34 +190,54 @@ def _taught(
 
 def _teach(folder: _Folder, course: Course, lines: Mapping[str, list[LessonLine]]) -> list[tuple[Group, Member]]:
     """Teach every group that was not taught the same before; each in one thread, so that workers change nothing."""
-    digest, out = prompting.grown_network().digest, folder.places.out
+    digest, out = prompting.grown_network().digest, folder.shelf.places.out
+    every = [one for some in lines.values() for one in some]
     items = []
     for group in course.groups:
-        teachers = teachers_of(group, folder.those(group.teachers, lines))
-        if not _is_taught(member_file(out, group), member_key(digest, teachers, course.how)):
-            items.append((member_file(out, group), teachers, course.how))
+        teachers = {one.name: one.confidence for one in teachers_of(group, every)}
+        key = member_key(digest, teachers_of(group, every), course.how)
+        if not _is_taught(member_file(out, group), key):
+            items.append(Teaching(member_file(out, group), key, course.how, teachers))
     if items and course.how.updates:
         count = len(course.groups)
         folder.teller.line(f"teaching {len(items)} of {count} students, {course.how.updates} updates each")
     split = Split(folder.split.workers, 1)
-    for index, is_done in _each(teach_group, items, split, folder.teller, "teaching"):
+    call = partial(teach_group, jobs=folder.jobs, shelf=folder.shelf)
+    for index, is_done in _each(call, items, split, folder.teller, "teaching"):
         if is_done is None:
             raise MSFormerError(
-                f"learning: the process that taught {items[index][0].stem} died, perhaps for want of memory"
+                f"learning: the process that taught {items[index].path.stem} died, perhaps for want of memory"
             )
     return [(group, read_member(member_file(out, group))) for group in course.groups]
 
 
-def teach_group(item: tuple[Path, Sequence[Lesson], Lessons]) -> bool:
-    """Teach one member and write it."""
+@dataclass(frozen=True)
+class Teaching:
+    """A member that is to be taught.
+
+    Attributes:
+        path: Its file.
+        key: Of what it is made from.
+        how: How.
+        teachers: How much each of its lessons counts, by name.
+    """
+
+    path: Path
+    key: str
+    how: Lessons
+    teachers: Mapping[str, float]
+
+
+def teach_group(item: Teaching, jobs: Sequence[Job], shelf: Shelf) -> bool:
+    """Teach one member, whose lessons are read one by one, and write it."""
     import torch
 
-    path, lessons, how = item
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         grown = prompting.grown_network()
-        write_member(path, teach_member(grown.network, grown.digest, lessons, how))
+        lessons = (replace(one, confidence=item.teachers[one.name]) for one in shelf.named(jobs, item.teachers))
+        write_member(item.path, teach_member(grown.network, grown.digest, lessons, item.how, item.key))
     finally:
         torch.set_num_threads(before)
     return True
@@ -257,8 +252,8 @@ def _is_taught(path: Path, key: str) -> bool:
 
 def _decide(folder: _Folder, jobs: Sequence[Job], deciders: Deciders) -> dict[str, Outcome]:
     """What came of each job, by case; one whose process died is not among them."""
-    call = partial(decide_case, places=folder.places, deciders=deciders, max_pixels=folder.max_pixels)
-    items = [(job, folder.given.get(job.case.case_id)) for job in jobs]
+    call = partial(decide_case, places=folder.shelf.places, deciders=deciders, max_pixels=folder.max_pixels)
+    items = [(job, folder.shelf.given.get(job.case.case_id)) for job in jobs]
     found: dict[str, Outcome] = {}
     for index, outcome in _each(call, items, folder.split, folder.teller, "deciding"):
         name = jobs[index].case.case_id
