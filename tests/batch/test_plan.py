@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_opened_is_a_case_that_fails_later(
     def refuse(path: Path) -> None:
         raise ReadError(f"{path}: Permission denied")
 
-    monkeypatch.setattr(plan, "kind_of", refuse)
+    monkeypatch.setattr(plan, "look_at", refuse)
     (tmp_path / "a.dcm").write_bytes(bytes(200))
     (case,) = plan_cases([str(tmp_path / "a.dcm")])
-    assert (case.source, case.instances) == (tmp_path / "a.dcm", ())
+    assert (case.source, case.instances) == (tmp_path / "a.dcm", (tmp_path / "a.dcm",))

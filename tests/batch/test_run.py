@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 from html.parser import HTMLParser
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_nothing_is_half_written(results: tuple[Path, Any]) -> None:
         for kind in ("labels", "masks", "preview")
         for name in GOOD
     }
-    assert files == expected | {"report.json", "records.jsonl", "regions.csv", "index.html"}
+    assert files == expected | {"report.json", "records.jsonl", "regions.csv", "index.html", ".msformer"}
 
 
 def test_results_have_the_size_of_the_upright_image(results: tuple[Path, Any], mixed_folder: Path) -> None:
@@ -217,13 +218,16 @@ def test_names_too_long_to_write_do_not_stop_the_others(tmp_path: Path, fast: Co
 
 
 def test_a_name_that_is_no_text_is_reported_as_an_escape(
-    tmp_path: Path, fast: Config, square_image: MakeSquare
+    tmp_path: Path, fast: Config, square_image: MakeSquare, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     Pillow.fromarray(square_image()).save(tmp_path / "a.png")
     (tmp_path / "a.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png"))
     run_cases(plan_cases([str(tmp_path)]), fast, tmp_path / "out")
     for name in ("report.json", "regions.csv", "index.html"):
         assert "udcff" in (tmp_path / "out" / name).read_text()
+    assert "udcff" in caplog.text
+    caplog.text.encode()  # plain text
 
 
 def test_results_of_another_run_in_the_same_folder_are_told(

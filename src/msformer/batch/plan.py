@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msformer.batch.skipped import Skipped, count, in_words
+from msformer.batch.walk import Entry, Walk
 from msformer.errors import ConfigError, ReadError
 from msformer.io import IMAGE_SUFFIXES, count_pages
-from msformer.io.medical import VOLUME_KINDS, find_volumes, is_archive, kind_of
+from msformer.io.contents import is_meant_as_image, look_at, looks_medical
+from msformer.io.dicom import read_instance
+from msformer.io.label_maps import Header, holds_labels, read_header
+from msformer.io.medical import find_volumes
 from msformer.io.tiff import is_stack
-
-TIFF_SUFFIXES = (".tif", ".tiff")
+from msformer.io.tiff_chain import check_chain
 
 VOLUME_SUFFIXES = (
     ".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima", ".zip",
@@ -40,6 +45,19 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What the inputs hold.
+
+    Attributes:
+        cases: What is to be segmented, in a stable order, each once.
+        skipped: What is not, and why.
+    """
+
+    cases: tuple[Case, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Found:
     source: Path
     root: Path
@@ -49,16 +67,19 @@ class _Found:
     def names(self) -> Iterator[str]:
         """Names for this image, from the shortest to the most telling; the first that is unique is taken."""
         relative = self.source.relative_to(self.root)
+        if ".." in relative.parts:  # of a pattern: names never go up, or results would lie outside of their folder
+            relative = Path(self.source.name)
         page = "" if self.page is None else f"_page{self.page + 1:04d}"
         if relative == Path():  # a series that is the input itself
-            yield self.source.resolve().name
+            yield self.source.resolve().name or "root"
             return
         name, suffix = relative.as_posix(), relative.suffix
         if self.instances:
-            suffix = next((known for known in VOLUME_SUFFIXES if name.lower().endswith(known)), "")
+            known = [*VOLUME_SUFFIXES, *IMAGE_SUFFIXES]
+            suffix = next((one for one in known if name.lower().endswith(one)), "")
         yield name[: len(name) - len(suffix)] + page
         yield relative.as_posix() + page
-        yield f"{self.root.name or 'root'}/{relative.as_posix()}{page}"
+        yield f"{self.root.resolve().name or 'root'}/{relative.as_posix()}{page}"
 
 
 def plan_cases(
@@ -68,7 +89,20 @@ def plan_cases(
     max_cases: int | None = None,
     exclude: Sequence[Path] = (),
 ) -> list[Case]:
-    """List the images and volumes that the inputs name, in a stable order, each once.
+    """The cases of ``plan_inputs``."""
+    return list(plan_inputs(inputs, recursive=recursive, max_cases=max_cases, exclude=exclude).cases)
+
+
+def plan_inputs(
+    inputs: Sequence[str],
+    *,
+    recursive: bool = False,
+    max_cases: int | None = None,
+    exclude: Sequence[Path] = (),
+) -> Plan:
+    """List the images and volumes that the inputs name, and what lies there besides.
+
+    Contents decide what a file is. Of each, a bounded part is read; pipes, devices and sockets are never opened.
 
     Args:
         inputs: Files, folders and patterns (``*``, ``?``, ``[…]``, ``**``).
@@ -77,69 +111,194 @@ def plan_cases(
         exclude: Folders whose files are passed over, such as those that results go to.
 
     Raises:
-        ConfigError: An input names nothing.
+        ConfigError: An input names nothing, or nothing but what is passed over.
     """
     found: list[_Found] = []
-    excluded = [folder.resolve() for folder in exclude]
+    walk = Walk(frozenset(str(folder.resolve()) for folder in exclude))
+    taken: dict[tuple[tuple[str, ...], int | None], _Found] = {}
     for given in inputs:
-        images = [page for file in _files(given, recursive, excluded) for page in _pages(file)]
-        if not images:
+        before = len(walk.skipped)
+        images, reals = _images(given, walk, recursive=recursive)
+        if not images and len(walk.skipped) == before:
             raise ConfigError(
                 f"input must be an image, a volume, a folder with some or a pattern; got {given!r}, which has none"
             )
-        found.extend(images)
-    unique = {(file.source.resolve(), file.page, file.instances): file for file in reversed(found)}
-    ordered = [
-        file for file in dict.fromkeys(found) if unique[file.source.resolve(), file.page, file.instances] is file
-    ]
-    return _name(ordered)[:max_cases]
+        for file in images:
+            members = file.instances or (file.source,)
+            key = tuple(reals.get(member) or str(member.resolve()) for member in members), file.page
+            if taken.setdefault(key, file) is file:
+                found.append(file)
+    skipped = tuple(dict.fromkeys(walk.skipped))
+    if not found:
+        counts = in_words(count(one.record() for one in skipped))
+        first = skipped[0]
+        raise ConfigError(
+            "input must be an image, a volume, a folder with some or a pattern; got "
+            f"{', '.join(map(repr, inputs))}, which has none, but {counts}: {first.path}: {first.reason}"
+        )
+    return Plan(tuple(_name(found)[:max_cases]), skipped)
 
 
-def _files(given: str, recursive: bool, exclude: Sequence[Path]) -> Iterator[_Found]:
+def _images(given: str, walk: Walk, *, recursive: bool) -> tuple[list[_Found], dict[Path, str]]:
+    """What is to be segmented of one input, and the paths without links of its files."""
     path = Path(given)
     if path.is_dir():
-        entries = sorted(path.rglob("*") if recursive else path.iterdir())
-        shown = (entry for entry in entries if not any(part.startswith(".") for part in entry.relative_to(path).parts))
-        yield from _sorted_out(_files_outside(shown, exclude), path)
+        entries, root, named = walk.folder(path, recursive=recursive), path, False
     elif path.exists():
-        if _files_outside([path], exclude):
-            yield _Found(path, path.parent, instances=(path,) if _is_volume(path) else ())
+        one = walk.file(path)
+        entries, root, named = ([] if one is None else [one]), path.parent, True
     elif glob.has_magic(given):
-        matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - patterns may be absolute
-        files = _files_outside(map(Path, matches), exclude)
-        yield from _sorted_out(files, _root_of_pattern(given), all_are_meant=True)
+        root, named = _root_of_pattern(given), True
+        entries = _matches(given, root, walk, recursive=recursive)
+    else:
+        return [], {}
+    found = _Sorter(root, named, walk.skipped).sort(entries)
+    return [page for file in found for page in _pages(file)], {entry.path: entry.real for entry in entries}
 
 
-def _files_outside(entries: Iterable[Path], folders: Sequence[Path]) -> list[Path]:
-    """The files among entries of folders, without those in ``folders``, which are resolved."""
-    files = (entry for entry in entries if entry.is_file())
-    return [file for file in files if not any(file.resolve().is_relative_to(folder) for folder in folders)]
+def _matches(pattern: str, root: Path, walk: Walk, *, recursive: bool) -> list[Entry]:
+    """The files that a pattern names; folders that it names are looked into with ``recursive``.
+
+    ``**`` is walked here, as ``glob`` does not end where two links lead back.
+    """
+    parts = Path(pattern).parts
+    first = next((index for index, part in enumerate(parts) if part == "**"), None)
+    if first is None:
+        paths = [Path(one) for one in sorted(glob.glob(pattern))]  # noqa: PTH207 - patterns may be absolute
+        folders = [one for one in paths if one.is_dir()]
+        entries = [entry for one in paths if one not in folders and (entry := walk.file(one)) is not None]
+        for folder in folders:
+            if recursive:
+                entries += walk.folder(folder, recursive=True)
+            else:
+                walk.skipped.append(Skipped(folder, "folder", "subfolders are looked into with --recursive"))
+        return list(dict.fromkeys(entries))
+    above = Path(*parts[:first]) if first else Path()
+    tops = glob.glob(str(above)) if glob.has_magic(str(above)) else [str(above)]  # noqa: PTH207
+    found: list[Entry] = []
+    for top in sorted(tops):
+        if Path(top).is_dir():
+            own = Walk(walk.exclude)
+            entries = own.folder(Path(top), recursive=True)
+            found += [one for one in entries if _is_matched(one.path.relative_to(top).parts, parts[first:])]
+            walk.skipped += [
+                one
+                for one in own.skipped
+                if one.why == "unreadable"
+                or (one.why != "hidden" and _is_matched(one.path.relative_to(top).parts, parts[first:]))
+            ]
+    return found
 
 
-def _is_volume(path: Path) -> bool:
-    """Whether a file holds a volume; of one that cannot be opened the case itself will tell what is wrong."""
+def _is_matched(names: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether the parts of a path match those of a pattern, of which ``**`` stands for any number of parts."""
+    if not parts:
+        return not names
+    if parts[0] == "**":
+        return any(_is_matched(names[index:], parts[1:]) for index in range(len(names) + 1))
+    return bool(names) and fnmatch.fnmatchcase(names[0], parts[0]) and _is_matched(names[1:], parts[1:])
+
+
+@dataclass
+class _Sorter:
+    """Tells what each file is: an image, part of a volume, or what is passed over.
+
+    Attributes:
+        root: What names are below.
+        named: Whether somebody named these files, so that one of no known kind is a case that fails.
+        skipped: What is passed over is put here.
+    """
+
+    root: Path
+    named: bool
+    skipped: list[Skipped]
+
+    def sort(self, entries: Sequence[Entry]) -> list[_Found]:
+        """Images and volumes in the order of their paths."""
+        found: list[_Found] = []
+        instances: list[Path] = []
+        unknown: list[tuple[Path, str]] = []
+        parts: dict[Path, Path] = {}
+        for entry in sorted(entries):
+            path = entry.path
+            try:
+                contents = look_at(path)
+            except (OSError, ReadError):  # the case itself will tell what is wrong
+                found.append(self._failing(path))
+                continue
+            if contents.kind == "dicom":
+                instances.append(path)
+            elif contents.kind is None:
+                if is_meant_as_image(path, contents) or self.named:
+                    found.append(self._failing(path))
+                else:
+                    unknown.append((path, contents.reason))
+            elif contents.kind in ("photo", "tiff"):
+                is_volume = contents.kind == "tiff" and _is_stack(path)
+                found.append(_Found(path, self.root, instances=(path,) if is_volume else ()))
+            elif contents.kind == "archive":
+                found.append(_Found(path, self.root, instances=(path,)))
+            else:
+                header = read_header(path, contents.kind)
+                parts |= dict.fromkeys(header.parts, path)
+                if (reason := self._why_labels(path, header)) is None:
+                    found.append(_Found(path, self.root, instances=(path,)))
+                else:
+                    self.skipped.append(Skipped(path, "label map", reason))
+        for path, reason in unknown:
+            if path in parts:
+                self.skipped.append(Skipped(path, "part", f"it holds the voxels of {parts[path].name}"))
+            else:
+                self.skipped.append(Skipped(path, "unknown", reason))
+        found += self._series(instances)
+        return sorted(found, key=lambda one: (one.source, one.instances))
+
+    def _why_labels(self, path: Path, header: Header) -> str | None:
+        """Why a volume is a label map; None where it is an image, or somebody named it and its header says nothing."""
+        if header.reason is not None or self.named or header.voxels is None:
+            return header.reason
+        if holds_labels(path, header.voxels):
+            return "it holds labels: few whole numbers in flat areas; name the file itself to segment it"
+        return None
+
+    def _series(self, paths: Sequence[Path]) -> Iterator[_Found]:
+        """Volumes of DICOM files, in a folder by series, one by one where they were named."""
+        groups = [group for path in paths for group in find_volumes([path])] if self.named else find_volumes(paths)
+        for members in groups:
+            # A series is named after its folder, which is more telling than the number of its first file.
+            source = members[0].parent if len(members) > 1 else members[0]
+            yield _Found(source, self.root, instances=tuple(members))
+        taken = {member for members in groups for member in members}
+        for path in paths:
+            if path in taken:
+                continue
+            if self.named and _is_no_image(path):  # as everything that was named and is no image
+                yield _Found(path, self.root, instances=(path,))
+            elif _is_no_image(path):
+                reason = "it is a DICOM file without an image: a directory, a report or a plan"
+                self.skipped.append(Skipped(path, "no image", reason))
+            else:
+                self.skipped.append(Skipped(path, "label map", "it is a DICOM segmentation"))
+
+    def _failing(self, path: Path) -> _Found:
+        """A case that fails, by the reader that its name is for."""
+        return _Found(path, self.root, instances=(path,) if looks_medical(path) else ())
+
+
+def _is_no_image(path: Path) -> bool:
     try:
-        kind = kind_of(path)
-        return is_archive(path) or kind in VOLUME_KINDS or (kind == "tiff" and is_stack(path))
+        read_instance(path)
     except ReadError:
-        return False
+        return True
+    return False
 
 
-def _sorted_out(files: Sequence[Path], root: Path, *, all_are_meant: bool = False) -> Iterator[_Found]:
-    """Images by their suffix, volumes by their contents; other files are passed over unless all are meant."""
-    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    stacks = [file for file in images if file.suffix.lower() in TIFF_SUFFIXES and is_stack(file)]
-    rest = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
-    volumes = find_volumes(rest) + [[file] for file in rest if file.suffix.lower() == ".zip" and _is_volume(file)]
-    found = [_Found(file, root, instances=(file,) if file in stacks else ()) for file in images]
-    for members in volumes:
-        # A series is named after its folder, which is more telling than the number of its first file.
-        source = members[0].parent if len(members) > 1 else members[0]
-        found.append(_Found(source, root, instances=tuple(members)))
-    if all_are_meant:
-        taken = {member for members in volumes for member in members}
-        found += [_Found(file, root) for file in rest if file not in taken]
-    yield from sorted(found, key=lambda one: (one.source, one.instances))
+def _is_stack(path: Path) -> bool:
+    try:
+        check_chain(path)
+    except (ReadError, OSError):
+        return False  # the case itself will tell what is wrong
+    return is_stack(path)
 
 
 def _root_of_pattern(pattern: str) -> Path:
@@ -153,13 +312,13 @@ def _pages(file: _Found) -> Iterator[_Found]:
         yield file
         return
     try:
-        count = count_pages(file.source)
+        number = count_pages(file.source)
     except ReadError:
-        count = 1  # the case itself will tell what is wrong
-    if count == 1:
+        number = 1  # the case itself will tell what is wrong
+    if number == 1:
         yield file
     else:
-        for page in range(count):
+        for page in range(number):
             yield _Found(file.source, file.root, page)
 
 

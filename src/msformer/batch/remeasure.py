@@ -20,6 +20,7 @@ from msformer.io.photo import check_voxel_count
 from msformer.io.read_seg import read_segments
 from msformer.io.tiff import ome_geometry
 from msformer.measure import VolumeRegion, measure_volume
+from msformer.plain import cell
 from msformer.volume import Volume
 
 MEDICAL_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
@@ -109,7 +110,7 @@ def _row(path: Path, region: VolumeRegion, depth: int, spacing_mm: tuple[float, 
         largest_mm2 = region.largest_area_px * spacing_mm[0] * spacing_mm[1]
     place = ("", "", "") if region.centroid_mm is None else [f"{value:.3f}" for value in region.centroid_mm]
     return [
-        path.as_posix(),
+        cell(path.as_posix()),
         region.label,
         region.n_voxels,
         f"{region.volume_share:.6g}",

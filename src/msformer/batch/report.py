@@ -20,11 +20,13 @@ import numpy as np
 from PIL import Image as Pillow
 
 from msformer.batch.files import ALL_KINDS
-from msformer.batch.work import Record
+from msformer.batch.skipped import count, in_words
+from msformer.batch.work import IN_LOG, Record
 from msformer.config import Config
 from msformer.errors import ConfigError
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
+from msformer.plain import cell, printable
 from msformer.processes import Split
 from msformer.render import jpeg_data_uri
 from msformer.segmentation import versions
@@ -32,6 +34,8 @@ from msformer.segmentation import versions
 THUMBNAIL_WIDTH = 960
 """Largest width in px of a preview inside the page; about 60 kB each."""
 
+LISTED = 200
+"""Of what was passed over, so many of each kind are named on the page."""
 RECORDS = "records.jsonl"
 """Settings, then a record a line: all that the reports are made from, so that a later step can make them again."""
 REGION_COLUMNS = [
@@ -54,6 +58,7 @@ def write_report(
     n_planned: int,
     split: Split,
     learned: Mapping[str, Any] | None = None,
+    skipped: Sequence[Mapping[str, str]] | None = None,
 ) -> None:
     """Write the reports of a run into ``out``; an ``objects.csv`` of an earlier one goes where this one has none.
 
@@ -64,13 +69,18 @@ def write_report(
         n_planned: Number of cases that were to be tried; more than ``records`` after an interruption.
         split: Processes and threads; labels of the network are the same for the same number of threads.
         learned: What the folder taught, None where nothing was asked of it.
+        skipped: What was passed over, records of ``skipped.Skipped``; None: what the report that is there says.
     """
+    skipped = _skipped_before(out) if skipped is None else skipped
     failed = sum(record["status"] == "failed" for record in records)
     summary = {
+        "program": "msformer",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "planned": n_planned,
         "done": len(records) - failed,
         "failed": failed,
+        "n_skipped": len(skipped),
+        "skipped_by_reason": count(skipped),
         "interrupted": len(records) < n_planned,
         "workers": split.workers,
         "threads": split.threads,
@@ -80,11 +90,13 @@ def write_report(
         "config_digest": config.digest,
     } | ({} if learned is None else {"learned": dict(learned)})
     # Regions and objects of all cases stand in the tables; here they would bury the rest.
+    records = [{key: value for key, value in record.items() if key != IN_LOG} for record in records]
     cases = [
         {key: value for key, value in record.items() if key not in ("regions", "objects", "instances")}
         for record in records
     ]
-    write_text(out / "report.json", json.dumps({**summary, "cases": cases}, indent=1, allow_nan=False) + "\n")
+    whole = {**summary, "skipped": [dict(one) for one in skipped], "cases": cases}
+    write_text(out / "report.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
     lines = (json.dumps(record, allow_nan=False) for record in records)
     write_text(out / RECORDS, json.dumps(summary["config"]) + "\n" + "".join(f"{line}\n" for line in lines))
     write_text(out / "regions.csv", _regions_csv(records))
@@ -92,7 +104,16 @@ def write_report(
         write_text(out / "objects.csv", _objects_csv(records))
     else:
         (out / "objects.csv").unlink(missing_ok=True)
-    _write_page(out, records, summary)
+    _write_page(out, records, summary, skipped)
+
+
+def _skipped_before(out: Path) -> list[Mapping[str, str]]:
+    """What the report in a folder says was passed over."""
+    try:
+        found = json.loads((out / "report.json").read_text(encoding="utf-8"))["skipped"]
+        return [{key: str(one[key]) for key in ("path", "why", "reason")} for one in found]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
 
 
 def read_records(out: Path) -> tuple[list[Record], Config]:
@@ -136,7 +157,7 @@ def _regions_csv(records: Sequence[Record]) -> str:
     for record, kind, region in rows:
         writer.writerow(
             [
-                record["case_id"],
+                cell(record["case_id"]),
                 kind,
                 region["label"] if kind == "label" else "",
                 region["area_px"],
@@ -161,7 +182,7 @@ def _objects_csv(records: Sequence[Record]) -> str:
         sizes = (one[name] for name in ("diameter_px", "diameter_mm", "perimeter_px", "perimeter_mm"))
         writer.writerow(
             [
-                case_id,
+                cell(case_id),
                 one["label"],
                 one["area_px"],
                 "" if one["area_mm2"] is None else f"{one['area_mm2']:.6g}",
@@ -184,11 +205,15 @@ def _regions(record: Record) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield "label", region
 
 
-def _write_page(out: Path, records: Sequence[Record], summary: Mapping[str, Any]) -> None:
+def _write_page(
+    out: Path, records: Sequence[Record], summary: Mapping[str, Any], skipped: Sequence[Mapping[str, str]]
+) -> None:
     template = Template((resources.files("msformer.batch") / "index.html").read_text(encoding="utf-8"))
     marker = "<!--cases-->"
     page = template.substitute(
-        title=escape(f"msformer: {summary['done']} segmented, {summary['failed']} failed"),
+        title=escape(
+            f"msformer: {summary['done']} segmented, {summary['failed']} failed, {summary['n_skipped']} skipped"
+        ),
         summary=escape(
             f"{summary['created']} · preset {summary['config']['preset']} · seed "
             f"{summary['config']['random_state']} · msformer {summary['versions']['msformer']} · "
@@ -201,6 +226,7 @@ def _write_page(out: Path, records: Sequence[Record], summary: Mapping[str, Any]
             + (f" · interrupted after {len(records)} of {summary['planned']}" if summary["interrupted"] else "")
         ),
         cases=marker,
+        skipped=_skipped_section(skipped),
     )
     head, tail = page.split(marker)
     with (
@@ -211,6 +237,23 @@ def _write_page(out: Path, records: Sequence[Record], summary: Mapping[str, Any]
         for record in sorted(records, key=_trust):  # one picture in memory at a time
             file.write(_failed_entry(record) if record["status"] == "failed" else _done_entry(out, record))
         file.write(tail)
+
+
+def _skipped_section(skipped: Sequence[Mapping[str, str]]) -> str:
+    """What was passed over, a list for each kind of reason; empty where nothing was."""
+    if not skipped:
+        return ""
+    counts = count(skipped)
+    lists = []
+    for why, number in counts.items():
+        some = [one for one in skipped if one["why"] == why][:LISTED]
+        rows = "".join(f"<li>{escape(printable(one['path']))}: {escape(one['reason'])}</li>\n" for one in some)
+        more = f"<li>and {number - LISTED} more, which report.json has</li>\n" if number > LISTED else ""
+        lists.append(f"<h3>{escape(in_words({why: number}))}</h3>\n<ul>\n{rows}{more}</ul>\n")
+    return (
+        f"<details id='skipped'><summary>Skipped {len(skipped)}: {escape(in_words(counts))}</summary>\n"
+        f"{''.join(lists)}</details>\n"
+    )
 
 
 def _trust(record: Record) -> float:

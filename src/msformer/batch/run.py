@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from msformer.batch.agree import agree
 from msformer.batch.plan import Case
 from msformer.batch.report import write_report
-from msformer.batch.work import Record, record_death, run_case
+from msformer.batch.work import IN_LOG, Record, record_death, run_case
 from msformer.config import Config
-from msformer.io import MAX_PIXELS
+from msformer.io import MAX_PIXELS, prepare_folder
+from msformer.io.results import SEGMENT_FILES, SEGMENT_FOLDERS, mark_results
+from msformer.io.scratch import remove_orphans
+from msformer.plain import printable
 from msformer.processes import Split, choose_split, run_in_processes
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ def run_cases(
     initial_weights: Mapping[str, Tensor] | None = None,
     split: Split = Split(1, 1),  # noqa: B008 - frozen
     on_record: Callable[[Record], None] | None = None,
+    skipped: Sequence[Mapping[str, str]] = (),
 ) -> list[Record]:
     """Segment every case into ``out`` and write the report.
 
@@ -68,10 +72,14 @@ def run_cases(
         split: Number of processes and threads, from ``split_cases``; this process with one thread if left
             out, which must be true already of this process: see ``processes.limit_threads``.
         on_record: Called after each case, in the order in which they end.
+        skipped: What the plan passed over, for the report.
 
     Returns:
         The records in the order of the cases.
     """
+    prepare_folder(out)
+    mark_results(out, SEGMENT_FOLDERS, SEGMENT_FILES)
+    remove_orphans()
     run = partial(
         run_case,
         config=agree(cases, config, max_pixels=max_pixels, split=split),
@@ -84,15 +92,18 @@ def run_cases(
     try:
         for index, record in _run(run, cases, out, split):
             found[index] = record
+            name = printable(record["case_id"])  # of a file, which need not be text: any log must be able to hold it
             if record["status"] == "failed":
-                logger.warning("%s failed: %s", record["case_id"], record["error"])
+                reason = record[IN_LOG] if IN_LOG in record else record["error"]
+                logger.warning("%s failed: %s", name, printable(reason))
             else:
-                logger.info("%s: %d clusters in %.2f s", record["case_id"], record["n_labels"], record["elapsed_s"])
+                logger.info("%s: %d clusters in %.2f s", name, record["n_labels"], record["elapsed_s"])
             if on_record is not None:
                 on_record(record)
     finally:
         records = [found[index] for index in sorted(found)]
-        write_report(out, records, config, n_planned=len(cases), split=split)
+        remove_orphans()  # of processes that died
+        write_report(out, records, config, n_planned=len(cases), split=split, skipped=skipped)
     return records
 
 

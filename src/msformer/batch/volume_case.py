@@ -19,6 +19,7 @@ from msformer.geometry import Geometry
 from msformer.image import Image
 from msformer.io import write_png
 from msformer.io.medical import read_volume
+from msformer.io.privacy import known_modality, without_header
 from msformer.measure import VolumeRegion, measure_volume
 from msformer.render import GAP, Picture, preview
 from msformer.volume import Volume
@@ -72,7 +73,7 @@ def run_volume(
         "dtype": str(volume.voxels.dtype),
         "spacing_mm": None if geometry is None else [*reversed(geometry.spacing_mm)],
         "kind": volume.kind,
-        "modality": volume.modality,
+        "modality": known_modality(volume.modality),
         "notes": [*volume.notes, *notes],
         "axis": config.read.axis,
         "slices": list(found.slices),
@@ -128,7 +129,7 @@ def write_volume(
         if "dicom-seg" not in formats or "dicom-seg" in config.write.formats:
             raise
         others = list(dict.fromkeys("nii.gz" if name == "dicom-seg" else name for name in formats))
-        reason = str(error).rsplit(": ", 1)[-1]
+        reason = without_header(error).rsplit(": ", 1)[-1]
         return write(others), [f"written as NIfTI, because a DICOM segmentation could not be: {reason}"]
 
 

@@ -15,6 +15,8 @@ from msformer.batch.volume_case import run_volume
 from msformer.config import Config
 from msformer.errors import MSFormerError
 from msformer.io import MAX_PIXELS
+from msformer.io.privacy import without_header
+from msformer.plain import printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+IN_LOG = "error_in_log"
+"""Key of what a log may say of a failure; ``error`` is what reports say, without words out of a header."""
 Record = dict[str, Any]
 """What is known of a case after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""
 
@@ -63,11 +67,12 @@ def run_case(
         if not isinstance(error, Exception):  # an interruption: no half case stays behind
             raise
         if not isinstance(error, MSFormerError | OSError | MemoryError):
-            logger.exception("%s: unexpected error", case.source)
+            logger.exception("%s: unexpected error", printable(str(case.source)))
         record |= {
             "status": "failed",
             "error_type": type(error).__name__,
-            "error": str(error) or "no reason given",
+            "error": without_header(error),
+            IN_LOG: str(error) or "no reason given",
         }
     record["elapsed_s"] = time.perf_counter() - start
     return record

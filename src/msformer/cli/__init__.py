@@ -12,6 +12,7 @@ import typer
 from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, phantoms, segment
 from msformer.cli.many import ManyValues, NumberPairs
 from msformer.errors import MSFormerError
+from msformer.plain import printable
 
 app = typer.Typer(
     name="msformer",
@@ -41,7 +42,7 @@ def main() -> None:
     try:
         app()
     except (MSFormerError, OSError) as error:
-        print(f"msformer: error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"msformer: error: {printable(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from msformer.cli.bars import bar_columns
+from msformer.cli.say import say
 
 
 def benchmark(
@@ -44,20 +45,22 @@ def benchmark(
     from msformer.cli.settings import resolve
     from msformer.fit import find_device
     from msformer.io import prepare_folder
+    from msformer.io.results import mark_results
 
     require_extra()
     settings = resolve(preset, None, config, assignments or [])
     find_device(settings.fit.device)
     found = discover(data, sets or (), max_cases)
     for path in found.unpaired:
-        typer.echo(f"no partner: {path}", err=True)
+        say(f"no partner: {path}", err=True)
     tasks = plan_tasks(found.cases, methods or method_names(), seeds or [0], settings)
     prepare_folder(out)
+    mark_results(out, ("masks", "runs"), ("summary.json", "index.html"))
     try:
         with _bar(len(tasks), shown=progress) as advance:
             records = run_tasks(tasks, out, workers=workers or os.cpu_count() or 1, on_record=advance)
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; the finished runs in {out} are kept, the same command goes on", err=True)
+        say(f"interrupted; the finished runs in {out} are kept, the same command goes on", err=True)
         raise typer.Exit(130) from None
     given = {
         "--data": [data], "--out": [out], "--methods": methods, "--seeds": seeds, "--sets": sets,
@@ -70,11 +73,11 @@ def benchmark(
     write_report(out, records, command=command, unpaired=found.unpaired, markdown=markdown)
     failed = [record for record in records if record["status"] == "failed"]
     for record in failed:
-        typer.echo(
+        say(
             f"failed: {record['set']}/{record['case']} {record['method']} seed {record['seed']}: {record['error']}",
             err=True,
         )
-    typer.echo(f"{len(records) - len(failed)} of {len(records)} runs done; look at {out / 'index.html'}")
+    say(f"{len(records) - len(failed)} of {len(records)} runs done; look at {out / 'index.html'}")
     if failed:
         raise typer.Exit(1)
 

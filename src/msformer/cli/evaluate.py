@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer.cli.say import say
+
 if TYPE_CHECKING:
     from msformer.evaluation.cases import ScoreSettings
 
@@ -76,10 +78,10 @@ def evaluate(
         inputs = Inputs(pred, gt, kind.value)
         summary = write_report(out, inputs, pairing, scored, settings, worst=worst, images=images)
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing is written", err=True)
+        say("interrupted; nothing is written", err=True)
         raise typer.Exit(130) from None
     _tell(summary)
-    typer.echo(f"{summary['n_scored']} of {summary['n_paired']} pairs scored; look at {out / 'index.html'}")
+    say(f"{summary['n_scored']} of {summary['n_paired']} pairs scored; look at {out / 'index.html'}")
     if summary["failures"] or summary["only_pred"] or summary["only_gt"]:
         raise typer.Exit(1)
 
@@ -101,16 +103,16 @@ def _settings(
 def _tell(summary: dict[str, Any]) -> None:
     for name, table in summary["protocols"].items():
         dice = table["metrics"]["dice"]
-        typer.echo(f"{name}: Dice mean {dice['mean']:.3f}, median {dice['median']:.3f}, {table['n_cases']} scored")
+        say(f"{name}: Dice mean {dice['mean']:.3f}, median {dice['median']:.3f}, {table['n_cases']} scored")
     if (objects := summary["instances"]) is not None:
         f1, aji, pq = (objects["metrics"][name]["mean"] for name in ("f1", "aji", "pq"))
         counts = f"{objects['n_matched']} of {objects['n_gt']} objects found, {objects['n_pred']} marked"
-        typer.echo(f"instances: F1 mean {f1:.3f}, AJI {aji:.3f}, PQ {pq:.3f}, {objects['n_cases']} scored; {counts}")
+        say(f"instances: F1 mean {f1:.3f}, AJI {aji:.3f}, PQ {pq:.3f}, {objects['n_cases']} scored; {counts}")
     for remark in summary["remarks"]:
         cases = f" (cases: {len(remark['case_ids'])})" if remark["case_ids"] else ""
-        typer.echo(f"note: {remark['remark']}{cases}")
+        say(f"note: {remark['remark']}{cases}")
     for side, names in (("PRED", summary["only_pred"]), ("GT", summary["only_gt"])):
         if names:
-            typer.echo(f"only in {side}, not scored: {', '.join(names)}")
+            say(f"only in {side}, not scored: {', '.join(names)}")
     for failure in summary["failures"]:
-        typer.echo(f"failed: {failure['case_id']}: {failure['error']}", err=True)
+        say(f"failed: {failure['case_id']}: {failure['error']}", err=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msformer.cli.bars import bar_columns
+from msformer.cli.say import say
 
 if TYPE_CHECKING:
     from msformer.growing.loop import State
@@ -88,19 +89,19 @@ def grow(
     limit_threads(1)  # one thread a process: sums in one order, so the same weights from one process or two
     state = begin(places, chosen, overwrite=overwrite)
     if state.step:
-        typer.echo(f"going on from update {state.step} of {chosen.steps}", err=True)
+        say(f"going on from update {state.step} of {chosen.steps}", err=True)
     # Written before the first update as well: a folder that cannot be written to is told now, and not in hours.
     write_checkpoint(places.checkpoint, chosen, state)
     with _stop() as stop:
         _update(places, chosen, state, processes, every, stop, shown=progress)
         if state.step < chosen.steps:
             word = "interrupted" if stop.code == 130 else "told to stop"
-            typer.echo(f"{word} at update {state.step}; the same command goes on from {places.checkpoint}", err=True)
+            say(f"{word} at update {state.step}; the same command goes on from {places.checkpoint}", err=True)
             raise typer.Exit(stop.code)
         digest = _finish(places, chosen, state, processes)
     last = state.curve[-1]
-    typer.echo(f"Dice on {recipes.EXAMINED} scenes that it never learned from: {_words(last)}")
-    typer.echo(f"{places.model} has the digest {digest[:16]}; look at {places.sheet} and {places.curve}")
+    say(f"Dice on {recipes.EXAMINED} scenes that it never learned from: {_words(last)}")
+    say(f"{places.model} has the digest {digest[:16]}; look at {places.sheet} and {places.curve}")
 
 
 class _Asked:
@@ -125,7 +126,7 @@ def _stop() -> Iterator[_Asked]:
     try:
         yield asked
     except KeyboardInterrupt:
-        typer.echo("ended at once; the same command goes on from the last checkpoint", err=True)
+        say("ended at once; the same command goes on from the last checkpoint", err=True)
         raise typer.Exit(asked.code) from None
     finally:
         for number, handler in before.items():

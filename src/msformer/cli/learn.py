@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msformer.cli import options
+from msformer.cli.say import say
 
 if TYPE_CHECKING:
     from msformer.batch.learn import Teller
@@ -82,7 +83,7 @@ def learn(
     try:
         learn_and_report(records, settings, out, corrections, None, max_pixels or MAX_PIXELS, split, updates=updates)
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; msformer learn --again {out} goes on with what is there", err=True)
+        say(f"interrupted; msformer learn --again {out} goes on with what is there", err=True)
         raise typer.Exit(130) from None
     if failed:
         raise typer.Exit(failed)
@@ -142,6 +143,7 @@ def _steps(make: type[Teller], *, shown: bool) -> Iterator[Teller]:
     from rich.progress import Progress
 
     from msformer.cli.bars import bar_columns
+    from msformer.plain import printable
 
     console = Console(stderr=True)
     if not shown:
@@ -150,7 +152,7 @@ def _steps(make: type[Teller], *, shown: bool) -> Iterator[Teller]:
     with Progress(*bar_columns("learning"), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
         yield make(
-            line=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+            line=lambda line: console.print(printable(line), highlight=False, markup=False, soft_wrap=True),
             begin=lambda what, count: bar.reset(task, total=count, description=what),
             advance=lambda: bar.advance(task),
         )

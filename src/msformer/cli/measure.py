@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from msformer.cli.say import say
+
 
 def measure(
     labels: Annotated[
@@ -45,7 +47,7 @@ def measure(
     from msformer.io import MAX_PIXELS, write_text
 
     def tell(line: str) -> None:
-        typer.echo(line, err=True)
+        say(line, err=True)
 
     check_spacing(spacing_mm)
     items = find_labels(labels)
@@ -57,12 +59,12 @@ def measure(
     try:
         rows, n_failed = measure_all(items, images, spacing_mm, max_pixels or MAX_PIXELS, tell)
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing is written", err=True)
+        say("interrupted; nothing is written", err=True)
         raise typer.Exit(130) from None
     if out is None:
         typer.echo(to_csv(rows).encode("utf-8", errors="backslashreplace"), nl=False)
     else:
         write_text(out, to_csv(rows))
-        typer.echo(f"{len(items) - n_failed} of {len(items)} files measured, {len(rows)} labels; look at {out}")
+        say(f"{len(items) - n_failed} of {len(items)} files measured, {len(rows)} labels; look at {out}")
     if n_failed:
         raise typer.Exit(1)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from msformer.cli.say import say
+
 
 class Kind(StrEnum):
     """The kinds there are; the phantoms themselves are imported only when some are made."""
@@ -45,4 +47,4 @@ def phantoms(
         seed=seed,
         difficulties=difficulty or DIFFICULTIES,
     )
-    typer.echo(f"{len(listing['phantoms'])} images with their masks in {out}; phantoms.json lists them")
+    say(f"{len(listing['phantoms'])} images with their masks in {out}; phantoms.json lists them")

@@ -13,6 +13,7 @@ import typer
 
 from msformer.cli import options
 from msformer.cli.bars import bar_columns
+from msformer.cli.say import say, start_log
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,6 +130,7 @@ def segment(
     into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts); of images with
     --objects many, or a preset that says so, also instances/NAME (1 to n, touching objects parted) and objects.csv.
     Labels, masks and instances are of the input's kind, with its geometry, or of those that --format names.
+    Contents decide what a file is; what is passed over is counted on standard error and named in report.json.
     Exit codes: 0 all done, 1 some images failed, 2 usage, 130 interrupted.
     """
     from msformer.cli.settings import resolve, to_toml
@@ -175,8 +177,10 @@ def segment(
     if learn and model is not None:
         raise typer.BadParameter("say either --learn or --model", param_hint="--model")
     from msformer.batch.files import ALL_KINDS, OUTPUT_KINDS
-    from msformer.batch.plan import plan_cases
+    from msformer.batch.plan import plan_inputs
     from msformer.batch.run import run_cases, split_cases
+    from msformer.batch.skipped import count, in_words, log_lines
+    from msformer.batch.work import IN_LOG
     from msformer.image import check_spacing
     from msformer.io import MAX_PIXELS, prepare_folder
     from msformer.processes import limit_threads
@@ -197,7 +201,7 @@ def segment(
         from msformer.prompting import read_model
 
         read_model(Path(settings.grown.model))
-    cases = plan_cases(
+    plan = plan_inputs(
         inputs,
         recursive=recursive,
         max_cases=max_cases,
@@ -206,16 +210,20 @@ def segment(
             *([] if corrections is None else [corrections]),
         ],
     )
+    cases = plan.cases
     start_weights = None if weights is None else _read_weights(weights)
     prepare_folder(out, OUTPUT_KINDS)
     split = split_cases(len(cases), settings, workers=workers, threads=threads)
     limit_threads(split.threads)
+    for line in log_lines(plan.skipped):
+        say(line, err=True)
     try:
         with _progress(progress, len(cases)) as on_record:
             records = run_cases(
                 cases,
                 settings,
                 out,
+                skipped=[one.record() for one in plan.skipped],
                 spacing_mm=spacing_mm,
                 max_pixels=max_pixels or MAX_PIXELS,
                 initial_weights=start_weights,
@@ -229,12 +237,18 @@ def segment(
                 records, settings, out, corrections, model, max_pixels or MAX_PIXELS, split, is_told=progress != "none"
             )
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; what was finished is in {out}", err=True)
+        say(f"interrupted; what was finished is in {out}", err=True)
         raise typer.Exit(130) from None
     failed = [record for record in records if record["status"] == "failed"]
     for record in failed if progress is not Progress.none else ():  # the log has told them already
-        typer.echo(f"failed: {record['error']}", err=True)
-    typer.echo(f"{len(records) - len(failed)} of {len(records)} images segmented; look at {out / 'index.html'}")
+        say(f"failed: {record.get(IN_LOG, record['error'])}", err=True)
+    counts = in_words(count(one.record() for one in plan.skipped))
+    say(
+        f"segmented {len(records) - len(failed)}, failed {len(failed)}, skipped {len(plan.skipped)}"
+        + (f": {counts}" if counts else ""),
+        err=True,
+    )
+    say(f"{len(records) - len(failed)} of {len(records)} images segmented; look at {out / 'index.html'}")
     if failed:
         raise typer.Exit(1)
 
@@ -292,12 +306,15 @@ def _progress(kind: Progress, total: int) -> Iterator[Callable[[dict[str, Any]],
 
     console = Console(stderr=True)
     if kind is Progress.none or (kind is Progress.auto and not console.is_terminal):
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+        start_log(logging.INFO)
         yield None
         return
     from rich import progress as rich_progress
+    from rich.markup import escape
 
-    logging.basicConfig(level=logging.CRITICAL, force=True)  # failures are told after the bar
+    from msformer.plain import printable
+
+    start_log(logging.CRITICAL)  # failures are told after the bar
     with rich_progress.Progress(*bar_columns("segmenting"), console=console) as bar:
         task = bar.add_task("", total=total)
-        yield lambda record: bar.update(task, advance=1, description=record["case_id"])
+        yield lambda record: bar.update(task, advance=1, description=escape(printable(record["case_id"])))

@@ -23,6 +23,7 @@ from msformer.evaluation.pairing import Kind, Pairing, Remark
 from msformer.evaluation.protocols import PROTOCOLS
 from msformer.evaluation.selection import PROTOCOL_MEANINGS
 from msformer.io.write import null_undefined, write_text
+from msformer.plain import cell
 from msformer.segmentation import versions
 
 DEFINITIONS = {
@@ -162,7 +163,7 @@ def objects_csv(rows: Sequence[ObjectRow]) -> str:
     return _table(
         [
             {
-                "case_id": row.case_id,
+                "case_id": cell(row.case_id),
                 **_cells(row.scores.to_record()),
                 "height_px": row.shape[0],
                 "width_px": row.shape[1],
@@ -187,7 +188,7 @@ def _table(records: Sequence[dict[str, Any]]) -> str:
 
 def _csv_record(row: Row) -> dict[str, Any]:
     return {
-        "case_id": row.case_id,
+        "case_id": cell(row.case_id),
         **_cells(row.scores.to_record()),
         "area_pred_px": row.pred_px,
         "area_gt_px": row.gt_px,

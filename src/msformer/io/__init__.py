@@ -13,10 +13,15 @@ from msformer.image import Image
 from msformer.io import tiff
 from msformer.io.folder import prepare_folder
 from msformer.io.photo import read_photo
+from msformer.io.regular import check_regular
+from msformer.io.tiff_chain import check_chain
 from msformer.io.write import null_undefined, write_label_map, write_mask, write_png, write_text
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
-"""What a folder is searched for; a file that is named explicitly may have any name."""
+IMAGE_SUFFIXES = frozenset({
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm",
+    ".pnm", ".tif", ".tiff",
+})  # fmt: skip
+"""What pictures are called. In a folder of inputs contents decide; one that is called so and cannot be read fails."""
 MAX_PIXELS = 150_000_000
 """Largest image that is read; about 0.5 GB as 8-bit colour."""
 LOWEST_HOUNSFIELD, HIGHEST_HOUNSFIELD = -4096, 32767 // 2
@@ -94,5 +99,10 @@ def count_pages(path: str | Path) -> int:
 
 
 def _is_tiff(path: Path) -> bool:
+    """Whether a file is a TIFF, of which the pages have an end and are not too many."""
+    check_regular(path)
     with path.open("rb") as file:
-        return file.read(4) in tiff.SIGNATURES
+        is_one = file.read(4) in tiff.SIGNATURES
+    if is_one:
+        check_chain(path)
+    return is_one

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.photo import check_voxel_count
+from msformer.io.privacy import of_header
 from msformer.volume import Volume
 
 PREFIX_LENGTH, MAGIC = 128, b"DICM"
@@ -517,7 +518,9 @@ def _decode_frame(encoded: bytes, syntax: Any, photometric: str) -> NDArray[Any]
     if syntax in JPEG_2000:
         return np.asarray(imagecodecs.jpeg2k_decode(encoded))
     if syntax not in JPEG:
-        raise ReadError(f"transfer syntax must be native, RLE, JPEG, JPEG-LS or JPEG 2000; got {syntax.name}")
+        raise ReadError(
+            f"transfer syntax must be native, RLE, JPEG, JPEG-LS or JPEG 2000; got {of_header(syntax.name)}"
+        )
     if photometric == "RGB" and not _says_colours(encoded):  # or libjpeg takes three channels for YCbCr
         return np.asarray(imagecodecs.jpeg8_decode(encoded, colorspace="RGB", outcolorspace="RGB"))
     return np.asarray(imagecodecs.jpeg8_decode(encoded))

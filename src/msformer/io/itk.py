@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.photo import check_voxel_count
+from msformer.io.privacy import of_header
+from msformer.io.regular import check_regular
 from msformer.volume import Volume
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
 NRRD_DATA_FILE = re.compile(r"^[ \t]*data ?file[ \t]*:=?(.*)$", re.IGNORECASE | re.MULTILINE)
 """Where NRRD headers name the files of their voxels."""
+NRRD_SERIES = re.compile(r"^(?:MultiVolume\.|DWMRI_gradient_|modality:=DWMRI|DataNodeClassName:=)", re.MULTILINE)
+"""Fields of headers that hold several volumes."""
 MAX_HEADER = 1 << 20
+MAX_DATA_FILES = 100_000
 COLOUR_CHANNELS = 4
 """Vectors of more channels count as so many voxels."""
 MHA_LAST_KEY = re.compile(rb"^[ \t]*ElementDataFile[ \t]*[=:][ \t]*([^\r\n]*)\r?(?:\n|$)", re.MULTILINE)
@@ -59,7 +64,11 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
         reader.SetFileName(str(path))
         reader.ReadImageInformation()
         size, channels = list(reader.GetSize()), reader.GetNumberOfComponents()
-        index = _check_size(size, channels, frame, max_voxels)
+        is_series = channels > 1 and len(size) <= 3 and lists_times(path)
+        if is_series:  # one number a voxel and time, which SimpleITK takes for channels
+            index = _check_size([*size, *[1] * (3 - len(size)), channels], 1, frame, max_voxels)
+        else:
+            index = _check_size(size, channels, frame, max_voxels)
         if len(size) == 4:
             reader.SetExtractIndex([0, 0, 0, index])
             reader.SetExtractSize([*size[:3], 0])
@@ -68,7 +77,26 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
         if isinstance(error, ImageError):
             raise
         raise ReadError(_reason(error)) from error
-    return Volume(_voxels(image), _geometry(image), "nrrd", path)
+    voxels = _voxels(image)
+    return Volume(voxels[..., index] if is_series else voxels, _geometry(image), "nrrd", path)
+
+
+def lists_times(path: Path) -> bool:
+    """Whether the axis of an NRRD that is no direction in space is a series, of times or others, and no channels.
+
+    3D Slicer calls it ``list`` in sequences; where SimpleITK wrote the file again it says ``vector``, and the name
+    ``.seq.nrrd`` is what is left. Fields of a series of volumes or of diffusion weights say it, too.
+    """
+    with path.open("rb") as file:
+        start = file.read(MAX_HEADER)
+    header = re.split(r"\r?\n\r?\n", start.decode("latin-1"), maxsplit=1)[0]
+    kinds = re.search(r"^[ \t]*kinds[ \t]*:(.*)$", header, re.IGNORECASE | re.MULTILINE)
+    words = [] if kinds is None else kinds.group(1).lower().split()
+    if not {"list", "time"}.isdisjoint(words):
+        return True
+    is_named = path.name.lower().endswith((".seq.nrrd", ".seq.nhdr"))
+    is_vector = not words or "vector" in words
+    return is_vector and (is_named or NRRD_SERIES.search(header) is not None)
 
 
 def check_data_files(path: Path) -> None:
@@ -88,12 +116,27 @@ def check_data_files(path: Path) -> None:
         names = header[found.end() :].splitlines() if value.upper().startswith("LIST") else [value]
         for name in names:
             _check_inside(name.strip())
+            for one in _named_files(path.parent, name.strip()):
+                check_regular(one)
+
+
+def _named_files(folder: Path, name: str) -> Iterator[Path]:
+    """The files that are there of those that a header names; a pattern ``NAME%d FIRST LAST STEP`` names many."""
+    words = name.split()
+    names = [name]
+    if "%" in name and len(words) >= 4:
+        try:
+            first, last, step = (int(word) for word in words[1:4])
+            names += [words[0] % number for number in range(first, last + 1, max(step, 1))[:MAX_DATA_FILES]]
+        except (ValueError, TypeError):
+            pass
+    yield from (folder / one for one in names if one and (folder / one).exists())
 
 
 def _check_inside(name: str) -> None:
     parts = re.split(r"[/\\]", name)
     if (parts[0] in ("", "~") and len(parts) > 1) or ".." in parts or re.match("[A-Za-z]:", name):
-        raise ReadError(f"data file must be in the folder of its header; got {name[:200]!r}")
+        raise ReadError(f"data file must be in the folder of its header; got {of_header(name)}")
 
 
 def _check_size(size: list[int], channels: int, frame: int | None, max_voxels: int) -> int:
@@ -130,19 +173,24 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
         size = [int(side) for side in header.get("DimSize", "").split()]
         channels = int(header.get("ElementNumberOfChannels", "1"))
         if channels < 1 or len(size) != int(header.get("NDims", "0")):
-            raise ReadError(f"NDims must be the number of sides of DimSize; got {header.get('NDims')} and {size}")
+            raise ReadError(
+                f"NDims must be the number of sides of DimSize; got {of_header(header.get('NDims'))} and {size}"
+            )
         index = _check_size(size, channels, frame, max_voxels)
         geometry = _mha_geometry(header, len(size))
         if (kind := MHA_TYPES.get(header.get("ElementType", ""))) is None:
-            raise ReadError(f"ElementType must be one of {', '.join(MHA_TYPES)}; got {header.get('ElementType')}")
+            raise ReadError(
+                f"ElementType must be one of {', '.join(MHA_TYPES)}; got {of_header(header.get('ElementType'))}"
+            )
         dtype = np.dtype((">" if _mha_flag(header, "ByteOrderMSB") else "<") + kind)
         count = int(np.prod(size, dtype=object)) * channels
         if name.upper() == "LOCAL":
             values = _mha_values(path, last.end(), header, dtype, count)
         elif name.upper().startswith("LIST") or "%" in name:
-            raise ReadError(f"voxels must be in one file; ElementDataFile is {name[:200]!r}")
+            raise ReadError(f"voxels must be in one file; ElementDataFile is {of_header(name)}")
         else:
             _check_inside(name)
+            check_regular(path.parent / name)
             skip = int(header.get("HeaderSize", "0"))
             values = _mha_values(path.parent / name, skip, header, dtype, count)
     except (ReadError, ImageError, OSError):
@@ -167,7 +215,7 @@ def _mha_geometry(header: Mapping[str, str], axes: int) -> Geometry:
         text = next((header[name] for name in names if name in header), None)
         found = default if text is None else [float(one) for one in text.split()]
         if len(found) != len(default):
-            raise ReadError(f"{names[0]} must be {len(default)} numbers; got {text!r}")
+            raise ReadError(f"{names[0]} must be {len(default)} numbers; got {of_header(text)}")
         return np.array(found, dtype=np.float64)
 
     spacing = numbers(("ElementSpacing", "ElementSize"), [1.0] * axes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,10 @@ from PIL.ImageFile import StubImageFile
 from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
 from msformer.io import archive, dicom, itk, nifti, tiff
 from msformer.io.dicom import Instance
+from msformer.io.regular import check_regular
+from msformer.io.scratch import Scratch
 from msformer.io.tiff import SIGNATURES as TIFF_SIGNATURES
+from msformer.io.tiff_chain import check_chain
 from msformer.volume import Kind, Volume
 
 VOLUME_KINDS: frozenset[Kind] = frozenset({"dicom", "nifti", "nrrd", "mha"})
@@ -36,6 +38,7 @@ def kind_of(path: Path) -> Kind | None:
         ReadError: The file cannot be opened; the message names it.
     """
     with _named(path):
+        check_regular(path)
         with path.open("rb") as file:
             start = file.read(256)
         if start[:4] in TIFF_SIGNATURES and start[128:132] != dicom.MAGIC:
@@ -94,7 +97,7 @@ def read_volume(paths: Sequence[Path], *, frame: int | None = None, max_voxels: 
             return _checked(itk.read_nrrd(path, frame, max_voxels))
         if kind == "mha":
             return _checked(itk.read_mha(path, frame, max_voxels))
-        if kind == "tiff" and tiff.is_stack(path):
+        if kind == "tiff" and check_chain(path) and tiff.is_stack(path):
             return _checked(tiff.read_stack(path, frame, max_voxels))
         if kind is not None:
             raise ReadError(f"file must be DICOM, NIfTI, NRRD or MetaImage to be read as a volume; got {kind}")
@@ -149,10 +152,10 @@ def _check_one_series(instances: Sequence[Instance], advice: str = "") -> None:
 
 
 def _read_archive(path: Path, frame: int | None, max_voxels: int) -> Volume:
-    folder = tempfile.TemporaryDirectory(prefix="msformer-")
+    folder = Scratch()
     try:
         instances = []
-        for file in archive.unpack(path, Path(folder.name), max_voxels):
+        for file in archive.unpack(path, folder.path, max_voxels):
             try:
                 instance = dicom.read_instance(file)
             except dicom.NoImageError:  # directories and reports go with many series
@@ -164,9 +167,9 @@ def _read_archive(path: Path, frame: int | None, max_voxels: int) -> Volume:
         _check_one_series(instances, ": unpack it, and give the folder")
         volume = replace(_checked(dicom.read_series(instances, max_voxels, frame)), source=path)
     except BaseException:
-        folder.cleanup()
+        folder.remove()
         raise
-    weakref.finalize(volume, folder.cleanup)
+    weakref.finalize(volume, folder.remove)
     return volume
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError
 from msformer.image import Image
+from msformer.io.privacy import told_modality
 
 WINDOWS: dict[str, tuple[float, float]] = {
     "lung": (-600.0, 1500.0),
@@ -40,8 +41,8 @@ def window_limits(
     if isinstance(window, str):
         if not is_ct(pixels, modality):
             raise ImageError(
-                f"prepare.window={window!r} is in Hounsfield units, for CT; got "
-                f"{modality or 'no modality'} with values from {pixels.min()} to {pixels.max()}. Give centre and width"
+                f"prepare.window={window!r} is in Hounsfield units, for CT; got {told_modality(modality)} with values "
+                f"from {pixels.min()} to {pixels.max()}. Give centre and width"
             )
         centre, width = WINDOWS[window]
     else:

@@ -1,0 +1,259 @@
+"""Which volumes are label maps or segmentations and no images: by header first, by voxels next, by name last.
+
+A label map that is taken for an image costs time and gives a mask of a mask; an image that is taken for a label map is
+lost. So names alone never decide, and a file that somebody names is not asked for its voxels.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from msformer.io.nifti import GZIP, SIZES
+from msformer.volume import Kind
+
+MAX_HEADER = 1 << 20
+CHUNK = 1 << 16
+MAX_SAMPLE = 1 << 25
+"""Bytes of voxels that are looked at, at most; images end the look within the first chunks."""
+SPREAD = 32
+"""Chunks that are taken from a file which is not compressed."""
+SLICER = re.compile(rb"^Segment(?:\d+_|ation_)\w+:=", re.MULTILINE)
+"""Fields by which 3D Slicer marks segmentations in NRRD."""
+INTENT_LABEL = 1002
+"""NIfTI's code for data that are labels."""
+NAMED = re.compile(
+    r"(?:^|[^a-z])(?:labels?|labelmaps?|seg|segm|segs|segmentations?|masks?|aseg|aparc|roi|rois|gt|groundtruth)"
+    r"(?:[^a-z]|$)",
+    re.IGNORECASE,
+)
+FOLDERS = re.compile(r"^(?:labels?(?:tr|ts)?|masks?|segmentations?|seg|annotations?)$", re.IGNORECASE)
+MAX_NAMED, FLAT_NAMED = 256, 0.85
+"""Values that a label map may have which is called one, and the share of neighbours that are equal in it."""
+MAX_NAMELESS, FLAT_NAMELESS = 32, 0.95
+"""The same for what only its voxels tell; its largest value is less than the first number, too."""
+NRRD_TYPES = {
+    "signed char": "i1", "int8": "i1", "int8_t": "i1", "unsigned char": "u1", "uchar": "u1", "uint8": "u1",
+    "uint8_t": "u1", "short": "i2", "short int": "i2", "signed short": "i2", "int16": "i2", "int16_t": "i2",
+    "unsigned short": "u2", "ushort": "u2", "uint16": "u2", "uint16_t": "u2", "int": "i4", "signed int": "i4",
+    "int32": "i4", "int32_t": "i4", "unsigned int": "u4", "uint": "u4", "uint32": "u4", "uint32_t": "u4",
+    "float": "f4", "double": "f8",
+}  # fmt: skip
+MHA_TYPES = {
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
+    "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
+}  # fmt: skip
+NIFTI_TYPES = {2: "u1", 256: "i1", 4: "i2", 512: "u2", 8: "i4", 768: "u4", 16: "f4", 64: "f8", 1024: "i8"}
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """Where the numbers of a volume are.
+
+    Attributes:
+        path: The file.
+        start: Where they begin, after unpacking where the whole file is packed.
+        dtype: What they are.
+        packing: ``gzip`` or ``zlib`` from ``start`` on, ``file`` for the whole file, None for none.
+    """
+
+    path: Path
+    start: int
+    dtype: np.dtype[np.generic]
+    packing: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header says that matters here.
+
+    Attributes:
+        reason: Why it is a label map; None where the header does not say that.
+        voxels: Where to look on; None where that cannot be told.
+        parts: Other files that belong to this one.
+    """
+
+    reason: str | None = None
+    voxels: Voxels | None = None
+    parts: tuple[Path, ...] = ()
+
+
+def read_header(path: Path, kind: Kind) -> Header:
+    """Look at the header of a NIfTI, NRRD or MetaImage file; an empty answer where it is broken."""
+    try:
+        if kind == "nrrd":
+            return _nrrd(path)
+        if kind == "mha":
+            return _mha(path)
+        if kind == "nifti":
+            return _nifti(path)
+    except (OSError, ValueError, EOFError, zlib.error, struct.error):
+        pass  # whoever reads the file will say what is wrong
+    return Header()
+
+
+def is_called_labels(path: Path) -> bool:
+    """Whether a file, or the folder that it is in, is called as label maps are."""
+    return NAMED.search(path.name) is not None or FOLDERS.match(path.parent.name) is not None
+
+
+def holds_labels(path: Path, voxels: Voxels) -> bool:
+    """Whether the voxels are labels: few whole numbers from 0 up, in flat areas. A part of them is looked at."""
+    is_named = is_called_labels(path)
+    if voxels.dtype.kind == "f" and not is_named:
+        return False
+    most, flat = (MAX_NAMED, FLAT_NAMED) if is_named else (MAX_NAMELESS, FLAT_NAMELESS)
+    found: set[float] = set()
+    equal = pairs = 0
+    try:
+        for values in _sample(voxels):
+            found.update(np.unique(values).tolist())
+            if len(found) > most or not all(_is_label(value, None if is_named else most) for value in found):
+                return False
+            equal += int((values[1:] == values[:-1]).sum())
+            pairs += len(values) - 1
+    except (OSError, ValueError, EOFError, zlib.error):
+        return False
+    is_empty = found == {0}  # a patient without the thing that was drawn, where the name says that it was drawn
+    return (len(found) > 1 or (is_named and is_empty)) and pairs > 0 and equal >= flat * pairs
+
+
+def _is_label(value: float, end: int | None) -> bool:
+    return value >= 0 and value == int(value) and (end is None or value < end) if np.isfinite(value) else False
+
+
+def _sample(voxels: Voxels) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
+    width = voxels.dtype.itemsize
+    with voxels.path.open("rb") as file:
+        if voxels.packing is None:
+            size = file.seek(0, 2) - voxels.start
+            step = max(size // SPREAD // width * width, CHUNK)
+            for at in range(0, max(size, 0), step):
+                file.seek(voxels.start + at)
+                yield _values(file.read(min(CHUNK, size - at)), voxels.dtype)
+            return
+        for data in _unpacked(file, voxels):
+            yield _values(data, voxels.dtype)
+
+
+def _unpacked(file: BinaryIO, voxels: Voxels) -> Iterator[bytes]:
+    if voxels.packing == "file":
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            unpacked.read(voxels.start)
+            stream = cast(BinaryIO, unpacked)
+            yield from iter(lambda: _some(stream), b"")
+        return
+    file.seek(voxels.start)
+    unpacker, left = zlib.decompressobj(47), MAX_SAMPLE
+    while left > 0 and not unpacker.eof:
+        packed = unpacker.unconsumed_tail or file.read(CHUNK)
+        if not packed:
+            return
+        data = unpacker.decompress(packed, CHUNK)
+        left -= len(data)
+        if data:
+            yield data
+
+
+def _some(stream: BinaryIO) -> bytes:
+    return stream.read(CHUNK) if stream.tell() < MAX_SAMPLE else b""
+
+
+def _values(data: bytes, dtype: np.dtype[np.generic]) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+    return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_HEADER)
+
+
+def _nrrd(path: Path) -> Header:
+    data = _start(path)
+    end = re.search(rb"\r?\n\r?\n", data)
+    text = data[: end.start()] if end else data
+    if SLICER.search(text):
+        return Header("its header says that it is a segmentation of 3D Slicer")
+    fields = {}
+    for line in text.decode("latin-1").splitlines():
+        name, colon, value = line.partition(":")
+        if colon and not value.startswith("=") and not line.startswith("#"):
+            fields[name.strip().lower().replace(" ", "")] = value.strip()
+    where = fields.get("datafile", "")
+    if where.upper().startswith("LIST") or "%" in where or ".." in Path(where).parts or where[:1] in ("/", "~"):
+        return Header()
+    parts = (path.parent / where,) if where else ()
+    letter = NRRD_TYPES.get(fields.get("type", "").lower())
+    packing = {"raw": None, "gzip": "gzip", "gz": "gzip"}.get(fields.get("encoding", "").lower(), "unknown")
+    is_plain = fields.get("lineskip", "0") == "0" and fields.get("byteskip", "0") == "0"
+    if letter is None or packing == "unknown" or not is_plain or (not where and end is None):
+        return Header(parts=parts)
+    dtype = np.dtype((">" if fields.get("endian", "little").lower() == "big" else "<") + letter)
+    place = parts[0] if parts else path
+    if not place.is_file():
+        return Header(parts=parts)
+    return Header(None, Voxels(place, 0 if parts or end is None else end.end(), dtype, packing), parts)
+
+
+def _mha(path: Path) -> Header:
+    data = _start(path)
+    last = re.search(rb"^[ \t]*ElementDataFile[ \t]*[=:][ \t]*([^\r\n]*)\r?(?:\n|$)", data, re.MULTILINE)
+    if last is None:
+        return Header()
+    header = {}
+    for line in data[: last.start()].decode("latin-1").splitlines():
+        name, _, value = line.partition("=" if "=" in line else ":")
+        header[name.strip()] = value.strip()
+    where = last.group(1).decode("utf-8", "replace").strip()
+    if where.upper().startswith("LIST") or "%" in where or ".." in Path(where).parts or where[:1] in ("/", "~"):
+        return Header()
+    parts = () if where.upper() == "LOCAL" else (path.parent / where,)
+    letter = MHA_TYPES.get(header.get("ElementType", ""))
+    flags = {name: header.get(name, "")[:1] in ("T", "t", "1") for name in ("CompressedData", "BinaryData")}
+    is_big = any(
+        header.get(name, "")[:1] in ("T", "t", "1") for name in ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+    )
+    place = parts[0] if parts else path
+    if letter is None or not flags["BinaryData"] or header.get("HeaderSize", "0") != "0" or not place.is_file():
+        return Header(parts=parts)
+    packing = "zlib" if flags["CompressedData"] else None
+    return Header(
+        None, Voxels(place, 0 if parts else last.end(), np.dtype((">" if is_big else "<") + letter), packing), parts
+    )
+
+
+def _nifti(path: Path) -> Header:
+    with path.open("rb") as file:
+        is_packed = file.read(2) == GZIP
+    with gzip.open(path) if is_packed else path.open("rb") as opened:
+        head = opened.read(max(SIZES))
+    order = next(
+        (one for one, name in (("<", "little"), (">", "big")) if int.from_bytes(head[:4], name) in SIZES),  # type: ignore[arg-type]
+        "<",
+    )
+    is_second = int(struct.unpack_from(f"{order}i", head, 0)[0]) == 540
+    intent = (
+        struct.unpack_from(f"{order}i", head, 504)[0] if is_second else struct.unpack_from(f"{order}h", head, 68)[0]
+    )
+    code = struct.unpack_from(f"{order}h", head, 12 if is_second else 70)[0]
+    start = (
+        struct.unpack_from(f"{order}q", head, 168)[0] if is_second else struct.unpack_from(f"{order}f", head, 108)[0]
+    )
+    is_pair = head[4:7] == b"ni2" if is_second else head[344:347] == b"ni1"
+    name = path.name.removesuffix(".gz").removesuffix(".hdr")
+    beside = [path.with_name(name + suffix) for suffix in (".img", ".img.gz")] if is_pair else []
+    parts = tuple(one for one in beside if one.is_file())
+    if intent == INTENT_LABEL:
+        return Header("its header says that it holds labels (intent code 1002)", parts=parts)
+    if code not in NIFTI_TYPES or is_pair or not 0 <= start < MAX_SAMPLE:
+        return Header(parts=parts)
+    dtype = np.dtype(order + NIFTI_TYPES[code])
+    return Header(None, Voxels(path, int(start), dtype, "file" if is_packed else None), parts)
