@@ -61,6 +61,24 @@ def test_a_header_rules_presets_out(modality: str, never: str) -> None:
     assert never not in [one.preset for one in asked(image)]
 
 
+@pytest.mark.parametrize(
+    ("modality", "part", "expected"),
+    [
+        ("CT", "HEAD", ("general",)),
+        ("CT", "CHEST_TO_PELVIS", ("lung-ct", "general")),
+        ("CT", "something", ("lung-ct", "general")),
+        ("DX", "Knee", ("general",)),
+        ("DX", "CHEST", ("chest-xray", "general")),
+        (None, "HAND", ("ultrasound", "nuclei", "general")),
+    ],
+)
+def test_the_body_part_of_a_header_rules_out_presets_of_the_chest(
+    modality: str | None, part: str, expected: tuple[str, ...]
+) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (61, 67), dtype=np.uint8)
+    assert plausible_presets(Image.from_array(grey, modality=modality, body_part=part)) == expected
+
+
 def test_every_preset_that_competes_exists_and_general_always_does() -> None:
     for names in (GREY, COLOUR, *OF_MODALITY.values()):
         assert set(names) <= set(preset_names())

@@ -184,3 +184,52 @@ def test_a_cancel_ends_after_the_slice_at_hand() -> None:
 def test_preview_shows_slices_spread_evenly() -> None:
     assert list(shown_slices((4, 5, 6, 7, 8, 9, 10), 4)) == [4, 6, 8, 10]
     assert list(shown_slices((4, 5), 4)) == [4, 5]
+
+
+@pytest.mark.parametrize("empty_in", [slice(0, 2), slice(2, 4), slice(6, 7)])
+@pytest.mark.parametrize("method", ["kmeans", "network"])
+def test_a_channel_that_is_empty_in_some_slices_keeps_labels_and_all_slices(empty_in: slice, method: str) -> None:
+    """The first channel has the object, the second one other things, where it was switched on."""
+    volume, truth = make()
+    second = np.random.default_rng(1).normal(60, 4, volume.voxels.shape)
+    second[:, 5:20, 5:20] += 90
+    second[empty_in] = 0
+    voxels = np.stack([volume.voxels, second.astype(np.int16)], axis=3)
+    settings = config(foreground={"polarity": "brighter"}, cluster={"method": method, "n_clusters": 4})
+    if method == "network":
+        small = {"embed_dim": 6, "depth": 1, "patch_size": 8}
+        settings = settings.replace(network=small, fit={"max_iter": 2, "precision": "float32"})
+    found = segment_volume(Volume(voxels, volume.geometry, "tiff", Path("made.tif")), settings)
+    assert found.slices == tuple(range(DEPTH))
+    assert found.label_map.any(axis=(1, 2)).all()
+    if method == "kmeans":
+        assert all(dice(found.mask[number], truth[number]) > 0.8 for number in range(DEPTH))
+        inside = [np.bincount(found.label_map[number][truth[number]]).argmax() for number in range(DEPTH)]
+        assert len(set(inside)) == 1  # the object has the same label in all slices
+
+
+def test_a_first_slice_of_few_values_does_not_limit_the_clusters_of_the_others() -> None:
+    voxels = np.full((3, HEIGHT, WIDTH), 10, dtype=np.uint8)
+    voxels[:, 10:40, 10:30] = 90
+    voxels[1:, 10:20, 35:50] = 170
+    voxels[1:, 30:50, 35:50] = 250
+    volume = Volume(voxels, None, "nrrd", Path("made.nrrd"))
+    settings = config(cluster={"n_clusters": 4}, prepare={"working_size": 57, "smoothing": 0, "no_data": False})
+    found = segment_volume(volume, settings)
+    values = [set(np.unique(found.label_map[1][voxels[1] == value])) for value in (90, 170, 250)]
+    assert all(len(one) >= 1 for one in values)
+    assert (
+        np.bincount(found.label_map[1][35:45, 38:47].ravel()).argmax()
+        != np.bincount(found.label_map[1][12:18, 38:47].ravel()).argmax()
+    )
+
+
+def test_errors_name_the_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    volume, _ = make()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ImageError("no")
+
+    monkeypatch.setattr("msformer.volumes.segment_with", refuse)
+    with pytest.raises(ImageError, match=r"^slice 2: no"):
+        segment_volume(volume, config(read={"slices": "2:"}))

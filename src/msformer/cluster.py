@@ -165,7 +165,8 @@ def kmeans_clusterer(prepared: Prepared, settings: Config, start: NDArray[np.flo
     Args:
         prepared: What is clustered.
         settings: Number of clusters, and the seed of the starts.
-        start: Centroids ``(K, C)`` to start from instead; clusters that lose all their pixels keep their number.
+        start: Centroids ``(K, C)`` to start from instead; clusters that lose all their pixels keep their number, and
+            where they are fewer than the settings want, those are added that are farthest from all others.
     """
     from scipy.cluster.vq import kmeans2
 
@@ -174,6 +175,7 @@ def kmeans_clusterer(prepared: Prepared, settings: Config, start: NDArray[np.flo
     if start is None:
         centroids = _best_start(points, settings)
     else:
+        start = _filled_up(start, points, settings.cluster.n_clusters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a cluster that this image lacks keeps its place
             centroids, _ = kmeans2(points, start, iter=MAX_ROUNDS, minit="matrix", missing="warn")
@@ -195,6 +197,16 @@ def _best_start(points: NDArray[np.float64], settings: Config) -> NDArray[np.flo
         if inertia < least:
             best, least = centroids, inertia
     return best
+
+
+def _filled_up(centroids: NDArray[np.floating], points: NDArray[np.float64], count: int) -> NDArray[np.floating]:
+    """Centroids of an image with fewer colours than clusters, and up to ``count`` the points farthest from all."""
+    while len(centroids) < count:
+        nearest = ((points[:, None, :] - centroids[None]) ** 2).sum(axis=2).min(axis=1)
+        if nearest.max() == 0:
+            break
+        centroids = np.vstack([centroids, points[nearest.argmax()]])
+    return centroids
 
 
 def merged(clustering: Clustering, channels: NDArray[np.float32], count: int) -> Clustering:

@@ -38,6 +38,15 @@ OF_MODALITY = {
     "ES": ("general",),
 }
 """What the modality of a header (DICOM PS3.3 C.7.3.1.1.1) leaves; others say nothing of what is seen."""
+CHEST_PRESETS = ("lung-ct", "chest-xray")
+OF_THE_CHEST = ("CHEST", "THORAX", "LUNG", "BODY", "TRUNK", "RIB")
+"""Words in a header's body part (DICOM PS3.16 CID 4030) that leave the presets of the chest."""
+ELSEWHERE = (
+    "HEAD", "BRAIN", "SKULL", "FACE", "ORBIT", "JAW", "TEETH", "NECK", "SPINE", "ABDOMEN", "PELVIS", "LIVER", "KIDNEY",
+    "PROSTATE", "BLADDER", "BREAST", "SHOULDER", "ARM", "HUMERUS", "ELBOW", "WRIST", "HAND", "FINGER", "HIP", "LEG",
+    "FEMUR", "KNEE", "TIBIA", "ANKLE", "FOOT", "TOE", "CALCANEUS", "EXTREMITY",
+)  # fmt: skip
+"""Words that rule them out where none of those is there; a word that is not known rules out nothing."""
 TRIAL_SIZE = 193
 """Detail grid on which answers compete; the one that wins is made anew on its own."""
 ACCEPTED = 0.5
@@ -117,8 +126,12 @@ class Hypothesis:
 def plausible_presets(image: Image) -> tuple[str, ...]:
     """The presets that header and channels allow, ``general`` always among them."""
     if image.modality is not None and image.modality.upper() in OF_MODALITY:
-        return OF_MODALITY[image.modality.upper()]
-    return COLOUR if has_colour(image) else GREY
+        names = OF_MODALITY[image.modality.upper()]
+    else:
+        names = COLOUR if has_colour(image) else GREY
+    part = (image.body_part or "").upper()
+    is_elsewhere = any(word in part for word in ELSEWHERE) and not any(word in part for word in OF_THE_CHEST)
+    return tuple(name for name in names if not (is_elsewhere and name in CHEST_PRESETS))
 
 
 def compare(

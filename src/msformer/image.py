@@ -37,6 +37,7 @@ class Image:
         modality: What made it, as DICOM names it (CT, MR, US, …), where it is known.
         limits: The values that are black and white, where a window says so.
         padding_value: What the file declares to be no data: pixels of this value, in all channels, show nothing.
+        body_part: What the file says is shown, as DICOM names it (CHEST, HEAD, …), where it is known.
 
     Raises:
         ImageError: As ``from_array`` says.
@@ -49,6 +50,7 @@ class Image:
     modality: str | None = None
     limits: tuple[float, float] | None = None
     padding_value: float | None = None
+    body_part: str | None = None
 
     def __post_init__(self) -> None:
         array = self.pixels
@@ -81,6 +83,7 @@ class Image:
         modality: str | None = None,
         limits: tuple[float, float] | None = None,
         padding_value: float | None = None,
+        body_part: str | None = None,
     ) -> Image:
         """Take anything that numpy takes for an array; a last axis of one channel is dropped.
 
@@ -92,7 +95,7 @@ class Image:
         array = np.asarray(pixels)
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[:, :, 0]
-        return cls(array, spacing_mm, source, page, modality, limits, padding_value)
+        return cls(array, spacing_mm, source, page, modality, limits, padding_value, body_part)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from msformer.foreground import Foreground
 from msformer.hypotheses import Hypothesis, compare, verdict
 from msformer.image import Image, LabelMap, Mask
 from msformer.measure import InstanceRow, Region, measure_instances, measure_mask, measure_regions
-from msformer.prepare import Prepared, find_no_data_in, in_window, prepare
+from msformer.prepare import Basis, Prepared, find_no_data_in, in_window, prepare
 from msformer.refine import (
     Instances,
     enlarge,
@@ -111,10 +111,12 @@ def segment_with(
     random_state: int | None = None,
     spacing_mm: tuple[float, float] | None = None,
     one_by_one: bool = True,
+    basis: Basis | None = None,
 ) -> Segmentation:
     """Segment one image with any clustering between the same preparation, foreground rule and refinement.
 
-    Without ``one_by_one`` objects are not told apart. See ``segment`` for the other arguments and errors.
+    Without ``one_by_one`` objects are not told apart. ``basis`` is what it shares with other images, as
+    ``prepare.shared_basis`` finds it. See ``segment`` for the other arguments and errors.
     """
     settings = _settings(config, random_state)
     image = in_window(_as_image(image, spacing_mm), settings.prepare.window)
@@ -138,10 +140,10 @@ def segment_with(
         settings = settings.carried_to(compared[0].preset if compared else NO_PRESET)
     trial = compared[0].trial if compared else None
     with clock("prepare"):
-        if trial is not None and trial.is_prepared_for(settings, part.shape):
+        if basis is None and trial is not None and trial.is_prepared_for(settings, part.shape):
             prepared = trial.prepared
         else:
-            prepared = prepare(part, settings.prepare, no_data)
+            prepared = prepare(part, settings.prepare, no_data, basis)
     # What the trial found stands where the same would be looked for; of restarts, the first one looks for the same.
     known = trial.answer if trial is not None and trial.answers(settings, part.shape) else None
     if asks_network and not prepared.is_blank:

@@ -31,6 +31,9 @@ class Volume:
         modality: As DICOM names it (CT, MR, CR, DX, US, …), None where unknown.
         notes: What a reader should know: uneven steps, a tilted gantry, slices left out. In words, without names.
         padding_value: What the file declares to be no data, as the voxels are meant; None where it says nothing.
+        frames: DICOM of several frames in one file: which of them the slices are; empty where all are, as stored.
+        n_stored: Then how many the file has.
+        body_part: What the header says is shown; None where it says nothing.
     """
 
     voxels: NDArray[Any]
@@ -41,6 +44,9 @@ class Volume:
     modality: str | None = None
     notes: tuple[str, ...] = ()
     padding_value: float | None = None
+    frames: tuple[int, ...] = ()
+    n_stored: int = 0
+    body_part: str | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim not in (3, 4):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 
 from msformer.cluster import chosen_clusterer, following_clusterer
 from msformer.config import AUTO_PRESET, MIN_SIDE, Config
-from msformer.errors import ConfigError, ImageShapeError
+from msformer.errors import ConfigError, ImageShapeError, MSFormerError
 from msformer.focus import find_focus
 from msformer.hypotheses import compare, verdict
 from msformer.image import Image
 from msformer.pipeline import NO_PRESET, segment_with
-from msformer.prepare import intensity_range, window_limits
+from msformer.prepare import intensity_range, shared_basis, window_limits
 from msformer.segmentation import Segmentation
 from msformer.volume import Volume
 
@@ -73,8 +74,8 @@ def segment_volume(
 ) -> VolumeSegmentation:
     """Segment the slices of a volume that ``config.read`` names.
 
-    The preset that ``auto`` takes and the window are those of the whole volume, so that a value means the same in
-    every slice.
+    The preset that ``auto`` takes, the window and the basis of colours are those of the whole volume, so that a value
+    means the same in every slice.
 
     Args:
         volume: The volume.
@@ -105,6 +106,9 @@ def segment_volume(
         middle_slice = plane_of(volume, axis, numbers[len(numbers) // 2], limits)
         compared = compare(middle_slice, find_focus(middle_slice.shape, config.hints), config)
         settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
+    focus = find_focus((height, width), config.hints)
+    parts = (focus.cut(plane_of(volume, axis, number, limits)) for number in numbers)
+    basis = shared_basis(parts, settings.prepare, len(numbers))
     make = following_clusterer if follow else chosen_clusterer
     cluster = make(initial_weights=initial_weights, cancel=cancel)
     channels = np.full(volume.shape, -1, dtype=np.int16)
@@ -115,7 +119,9 @@ def segment_volume(
     for number in numbers:
         if cancel is not None and cancel.is_set():
             break
-        found = segment_with(cluster, plane_of(volume, axis, number, limits), settings, one_by_one=False)
+        with _named(number):
+            plane = plane_of(volume, axis, number, limits)
+            found = segment_with(cluster, plane, settings, one_by_one=False, basis=basis)
         if found.stop_reason != "blank":
             names = np.array([-1, *found.cluster_channels], dtype=np.int16)
             _across(channels, axis, number)[...] = names[found.label_map]
@@ -143,6 +149,15 @@ def segment_volume(
         config=settings,
         middle=middle,
     )
+
+
+@contextmanager
+def _named(number: int) -> Iterator[None]:
+    """Errors that name the slice."""
+    try:
+        yield
+    except MSFormerError as error:
+        raise type(error)(f"slice {number}: {error}") from error
 
 
 def slice_numbers(text: str, count: int) -> list[int]:
@@ -184,6 +199,7 @@ def plane_of(volume: Volume, axis: int, number: int, limits: tuple[float, float]
         modality=volume.modality,
         limits=limits,
         padding_value=volume.padding_value,
+        body_part=volume.body_part,
     )
 
 

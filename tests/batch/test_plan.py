@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
+from tests.io.test_dicom import make_slice, save
 
 from msformer.batch import plan
 from msformer.batch.plan import plan_cases
@@ -95,3 +97,39 @@ def test_a_file_that_cannot_be_opened_is_a_case_that_fails_later(
     (tmp_path / "a.dcm").write_bytes(bytes(200))
     (case,) = plan_cases([str(tmp_path / "a.dcm")])
     assert (case.source, case.instances) == (tmp_path / "a.dcm", (tmp_path / "a.dcm",))
+
+
+def slices(folder: Path, values: list[int], **elements: Any) -> list[Path]:
+    folder.mkdir()
+    return [
+        save(make_slice(np.full((8, 6), z, np.uint16), z, z, AcquisitionNumber=value, **elements), folder / f"{z}.dcm")
+        for z, value in enumerate(values, 1)
+    ]
+
+
+def test_slices_are_one_case_however_they_are_named(tmp_path: Path) -> None:
+    paths = slices(tmp_path / "ct", [1, 1, 1])
+    for given in ([tmp_path / "ct"], [tmp_path / "ct" / "*.dcm"], paths):
+        (case,) = plan_cases([str(one) for one in given])
+        assert (case.instances, case.source) == (tuple(paths), tmp_path / "ct")
+    assert ids(*paths) == ids(tmp_path / "ct") == ["ct"]
+    assert ids(paths[1]) == ["2"]
+
+
+def test_radiographs_are_a_case_each_however_they_are_named(tmp_path: Path) -> None:
+    paths = slices(tmp_path / "dx", [1, 1, 1], Modality="DX")
+    for given in ([tmp_path / "dx"], [tmp_path / "dx" / "*.dcm"], paths):
+        cases = plan_cases([str(one) for one in given])
+        assert [case.instances for case in cases] == [(path,) for path in paths]
+        assert [case.case_id for case in cases] == ["1", "2", "3"]
+        assert "one of 3 images" in cases[0].notes[0]
+
+
+def test_volumes_of_a_series_are_named_after_what_tells_them_apart(tmp_path: Path) -> None:
+    paths = slices(tmp_path / "two", [1, 1, 1])
+    again = [
+        save(make_slice(np.full((8, 6), 50 + z, np.uint16), z, 9 + z, AcquisitionNumber=2), tmp_path / "two" / f"b{z}")
+        for z in (1, 2, 3)
+    ]
+    expected = ["two_acquisition-number-1", "two_acquisition-number-2"]
+    assert ids(tmp_path / "two") == ids(*paths, *again) == expected

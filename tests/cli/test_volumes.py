@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from tests.helpers import run_program
+from tests.io.test_dicom import make_slice, save
 
 QUICK = ("--progress", "none", "--set", "cluster.method=kmeans", "--set", "cluster.n_clusters=3", "--preset", "general")
 AFFINE = np.array([[-0.7, 0, 0, 12.5], [0, -0.9, 0, 40.25], [0, 0, 2.5, -80], [0, 0, 0, 1]])
@@ -237,3 +239,70 @@ def test_slices_too_small_are_told_with_the_file(volume: Path, tmp_path: Path, m
     assert run_program(monkeypatch, "segment", volume, "-o", tmp_path / "out", "--axis", "1", *QUICK) == 1
     error = report_of(tmp_path / "out")["cases"][0]["error"]
     assert error.startswith(f"{volume}: slices across axis 1 must be at least 33 px")
+
+
+def save_dicom(path: Path, pixels: Any, number: int, **elements: Any) -> None:
+    """A slice of an MR series of 1 mm pixels with all that a segmentation must refer to."""
+    data = make_slice(pixels, 0, number, Modality="MR", RescaleIntercept=0, PixelSpacing=[1, 1], **elements)
+    data.StudyInstanceUID, data.FrameOfReferenceUID = "1.2.1", "1.2.2"
+    save(data, path)
+
+
+def scene(number: int) -> Any:
+    """A bright box that moves with the number."""
+    pixels = np.random.default_rng(number).normal(100, 4, (HEIGHT, WIDTH))
+    pixels[15:35, 10 + 2 * number : 30 + 2 * number] += 400
+    return pixels.astype(np.uint16)
+
+
+def test_frames_over_time_are_all_segmented_and_one_can_be_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cine").mkdir()
+    for number in (1, 2, 3, 4):
+        save_dicom(tmp_path / "cine" / f"{number}.dcm", scene(number), number, TriggerTime=50 * number)
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", tmp_path / "cine", "-o", out, *QUICK, "--format", "nii.gz") == 0
+    (case,) = report_of(out)["cases"]
+    assert case["shape"] == [4, HEIGHT, WIDTH]
+    assert any("4 frames at one place" in note for note in case["notes"])
+    assert (case["modality"], case["body_part"]) == ("MR", None)
+    assert case["from_header"] == ["modality", "geometry"]
+    options = (*QUICK, "--format", "nii.gz", "--frame", "2")
+    assert run_program(monkeypatch, "segment", tmp_path / "cine", "-o", out, *options) == 0
+    (case,) = report_of(out)["cases"]
+    assert case["shape"] == [1, HEIGHT, WIDTH]
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(out / case["outputs"]["masks"]))) > 0
+    truth = np.zeros_like(mask)
+    truth[0, 15:35, 16:36] = True
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.9
+
+
+def test_of_a_zip_of_several_series_one_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, echo in ((1, 2.5), (2, 5.0)):
+        save_dicom(tmp_path / f"{number}.dcm", scene(number), number, EchoTime=echo)
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for number in (1, 2):
+            archive.write(tmp_path / f"{number}.dcm", f"{number}.dcm")
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", tmp_path / "study.zip", "-o", out, *QUICK) == 1
+    error = report_of(out)["cases"][0]["error"]
+    assert error.startswith(str(tmp_path / "study.zip"))
+    assert "--series 0 to 1 (0: MR, 61 × 53 px, echo time 2.5; 1: MR, 61 × 53 px, echo time 5)" in error
+    assert run_program(monkeypatch, "segment", tmp_path / "study.zip", "-o", out, *QUICK, "--series", "1") == 0
+    assert report_of(out)["cases"][0]["shape"] == [1, HEIGHT, WIDTH]
+
+
+def test_a_clip_whose_first_frames_are_grey_is_segmented_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.stack([np.dstack([(scene(number) // 4).astype(np.uint8)] * 3) for number in range(4)])
+    frames[2:, 40:55, 5:30] = (230, 60, 40)
+    data = make_slice(frames[..., 0], 0, 1, Modality="US", PhotometricInterpretation="RGB", NumberOfFrames=4)
+    del data.ImagePositionPatient, data.RescaleIntercept, data.RescaleSlope
+    data.SamplesPerPixel, data.PlanarConfiguration, data.PixelData = 3, 0, frames.tobytes()
+    save(data, tmp_path / "clip.dcm")
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", tmp_path / "clip.dcm", "-o", out, *QUICK) == 0
+    (case,) = report_of(out)["cases"]
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(out / case["outputs"]["labels"])))
+    assert labels.shape == (4, HEIGHT, WIDTH)
+    assert (labels > 0).all()

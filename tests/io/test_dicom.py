@@ -199,18 +199,6 @@ def test_directions_that_differ_by_rounding_are_of_one_series(tmp_path: Path) ->
     assert find_volumes(paths) == [paths]
 
 
-def test_without_positions_the_numbers_give_the_order(tmp_path: Path) -> None:
-    paths = [
-        save(make_slice(STORED[index], 0, number, ImagePositionPatient=None), tmp_path / str(index))
-        for index, number in enumerate([3, 1, 2])
-    ]
-    volume = read_all(paths)
-    np.testing.assert_array_equal(volume.voxels, STORED[[1, 2, 0]].astype(int) - 1024)
-    assert volume.notes == ("no positions in the headers: slices in the order of their numbers",)
-    assert volume.geometry is not None
-    assert volume.geometry.spacing_mm == (0.25, 0.5, 2.0)
-
-
 @pytest.mark.parametrize(
     ("elements", "spacing"),
     [
@@ -359,8 +347,11 @@ def test_frames_have_their_own_place_and_scale(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.voxels, STORED[:3].astype(int) * factors - 10)
     assert volume.geometry is not None
     np.testing.assert_allclose(volume.geometry.affine @ [0, 0, 2, 1], [1, 2, 0, 1])
-    volume = read_all([save(make_enhanced([0, 3, 0]), tmp_path / "twice")])
-    assert "not in the order of their places" in volume.notes[0]
+    path = save(make_enhanced([0, 3, 0]), tmp_path / "twice")
+    with pytest.raises(ReadError, match=r"holds 2 volumes .*--frame 0 to 1"):
+        read_all([path])
+    volume = read_volume([path], frame=1, max_voxels=LIMIT)
+    np.testing.assert_array_equal(volume.voxels, STORED[2:3].astype(int) * 3 - 10)
 
 
 def test_files_without_preamble_are_dicom_when_they_are_images(tmp_path: Path) -> None:
@@ -380,7 +371,7 @@ def test_deflated_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     path = save(data, tmp_path / "a")
     np.testing.assert_array_equal(read_all([path]).voxels[0], STORED[0].astype(int) - 1024)
-    monkeypatch.setattr("msformer.io.dicom.MAX_INFLATED", 300)
+    monkeypatch.setattr("msformer.io.dicom.headers.MAX_INFLATED", 300)
     with pytest.raises(ReadError, match="deflated DICOM file must unpack to at most 300 bytes"):
         read_all([path])
 
@@ -464,7 +455,7 @@ def test_real_series_with_a_missing_slice_a_copy_and_a_second_series(shared: Pat
     copy.write_bytes(whole.instances[3].read_bytes())
     volume = read_all([copy, *left])
     assert [note.split(";")[0] for note in volume.notes] == [
-        "1 slices at the same place as another left out",  # these files have lost their UIDs
+        "1 copies of the same slice left out",  # of one place, with the same pixels: these files have lost their UIDs
         "uneven steps between slices, 2 to 4 mm, 1 slices missing",
     ]
     np.testing.assert_array_equal(volume.voxels, np.delete(whole.voxels, 7, axis=0))

@@ -451,3 +451,57 @@ def test_a_real_series(tmp_path: Path, shared: Path) -> None:
         uid = str(item.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID)
         x, y, z, _ = image.affine @ [0, 0, heights[uid], 1]
         np.testing.assert_allclose((-x, -y, z), item.PlanePositionSequence[0].ImagePositionPatient, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("declared", "name", "raw"),
+    [
+        ("ISO_IR 100", "Grün^Zoë", "Grün^Zoë".encode("latin-1")),
+        ("ISO_IR 192", "王^小東", "王^小東".encode()),
+        ("GB18030", "王^小东", "王^小东".encode("gb18030")),
+        ("\\ISO 2022 IR 87", "Yamada^Tarou=山田^太郎", b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"),
+        ("\\ISO 2022 IR 149", "Hong=홍", b"Hong=\x1b$)C\xc8\xab"),
+        ("ISO_IR 13", "ﾔﾏﾀﾞ", b"\xd4\xcf\xc0\xde"),
+        ("ISO-IR 192", "王^小東", "王^小東".encode()),  # misspelt
+        ("utf-8", "王^小東", "王^小東".encode()),
+        ("ISO IR100", "Zoë", b"Zo\xeb"),
+        ("nonsense", "王^小東", "王^小東".encode()),
+        ("", "Test^Name", b"Test^Name"),
+        ("", "王^小東", "王^小東".encode()),
+        (None, "王^小東", "王^小東".encode()),
+    ],
+)
+def test_names_are_kept_in_whatever_character_set(tmp_path: Path, declared: str | None, name: str, raw: bytes) -> None:
+    written = write(tmp_path / "seg.dcm", STACK_OF_ONE, [with_name(tmp_path, declared, raw)])
+    assert written.SpecificCharacterSet == "ISO_IR 192"
+    assert str(written.PatientName) == name
+
+
+@pytest.mark.parametrize("raw", ["张伟".encode("gbk"), b"Yamada=\x1b$B;3ED\x1b(B"])
+def test_names_of_an_undeclared_character_set_keep_their_bytes(tmp_path: Path, raw: bytes) -> None:
+    written = write(tmp_path / "seg.dcm", STACK_OF_ONE, [with_name(tmp_path, None, raw)])
+    assert "SpecificCharacterSet" not in written
+    assert raw in (tmp_path / "seg.dcm").read_bytes()
+
+
+STACK_OF_ONE = np.ones((1, 6, 9), dtype=np.uint8)
+
+
+def with_name(folder: Path, declared: str | None, raw: bytes) -> Path:
+    """A source whose name and character set are these bytes, which pydicom would not all write."""
+
+    def element(group: int, number: int, kind: bytes, value: bytes) -> bytes:
+        value += b" " * (len(value) % 2)
+        tag = group.to_bytes(2, "little") + number.to_bytes(2, "little")
+        return tag + kind + len(value).to_bytes(2, "little") + value
+
+    (path,) = make_series(folder, PLACES[:1], PatientName="Q" * 8)
+    data = path.read_bytes()
+    held = element(0x10, 0x10, b"PN", b"Q" * 8)
+    assert data.count(held) == 1
+    data = data.replace(held, element(0x10, 0x10, b"PN", raw))
+    if declared is not None:
+        first = data.index(b"\x08\x00\x08\x00CS")  # the first element
+        data = data[:first] + element(8, 5, b"CS", declared.encode()) + data[first:]
+    path.write_bytes(data)
+    return path

@@ -21,7 +21,7 @@ from tests.helpers import FAST, run_program
 
 from msformer.cli.say import PlainFormatter
 from msformer.errors import ReadError
-from msformer.io.privacy import known_modality, of_header, without_header
+from msformer.io.privacy import known_body_part, known_modality, of_header, without_header
 from msformer.io.scratch import PREFIX, Scratch, remove_orphans
 from msformer.plain import cell, printable
 
@@ -50,6 +50,11 @@ def test_reports_say_nothing_out_of_headers(error: Exception, told: str) -> None
 
 def test_only_defined_modalities_are_told() -> None:
     assert [known_modality(one) for one in ("CT", "XC", "DOE^JOHN", "", None)] == ["CT", "XC", None, None, None]
+
+
+def test_only_defined_parts_of_the_body_are_told() -> None:
+    told = [known_body_part(one) for one in ("CHEST", "knee ", "CHEST OF JOHN DOE", "", None)]
+    assert told == ["CHEST", "KNEE", None, None, None]
 
 
 @pytest.mark.parametrize("name", ["Modality", "PhotometricInterpretation", "RescaleSlope"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from msformer.config import MIN_SIDE, PrepareSettings
 from msformer.image import Image
-from msformer.prepare import Prepared, intensity_range, prepare, to_unit_range, working_shape
+from msformer.prepare import Prepared, intensity_range, prepare, shared_basis, to_unit_range, working_shape
 
 
 def run(pixels: Any, **changes: Any) -> Prepared:
@@ -147,3 +147,26 @@ def test_any_type_gives_finite_input_in_the_unit_range(dtype: str, channels: int
     assert prepared.network_input.min() >= 0
     assert prepared.network_input.max() <= 1
     np.testing.assert_array_equal(pixels, copy)
+
+
+def test_images_that_share_a_basis_have_the_same_channels_and_a_value_is_the_same_in_all() -> None:
+    """Two of three images lack the red that the last one has, so that there are two directions: light, and red."""
+    rng = np.random.default_rng(4)
+    grey = rng.integers(0, 255, (41, 41, 1), dtype=np.uint8).repeat(3, axis=2)
+    red = grey.copy()
+    red[10:20, 10:30] = (250, 30, 20)
+    chosen = PrepareSettings(working_size=41, padding=0, detail_size=None, no_data=False)
+    images = [Image.from_array(one) for one in (grey, grey[::-1], red)]
+    basis = shared_basis(images, chosen, 3)
+    assert basis is not None
+    first, _, last = (prepare(image, chosen, basis=basis).network_input for image in images)
+    assert first.shape == last.shape == (2, 41, 41)
+    elsewhere = np.ones((41, 41), dtype=bool)
+    elsewhere[4:26, 4:36] = False  # the red and what smoothing makes of it
+    np.testing.assert_allclose(first[:, elsewhere], last[:, elsewhere], atol=1e-6)
+    assert prepare(images[0], chosen).network_input.shape[0] == 1  # alone it has one direction
+
+
+def test_grey_images_share_no_basis() -> None:
+    images = [Image.from_array(np.random.default_rng(5).integers(0, 255, (41, 41), dtype=np.uint8))] * 2
+    assert shared_basis(images, PrepareSettings(), 2) is None

@@ -45,8 +45,13 @@ def write_results(
     instances: Sequence[Path],
     seed: str,
     objects: NDArray[np.uint16] | None = None,
+    *,
+    stored: tuple[Sequence[int], int] = ((), 0),
 ) -> dict[str, str]:
     """Write labels, mask and, where there are some, objects one by one, all ``(D, H, W)``, in each format.
+
+    ``stored`` are the numbers of the slices in a DICOM file of several frames, and how many it has: a DICOM
+    segmentation refers to all of them. Without numbers they are all, in order.
 
     Returns:
         Paths below ``out``: ``labels``, ``masks`` and ``instances`` for the first format, ``labels.FORMAT`` … for the
@@ -73,7 +78,7 @@ def write_results(
             else:
                 written = write_labels(
                     path,
-                    array,
+                    _as_stored(array, *stored) if name == "dicom-seg" and stored[1] else array,
                     name,
                     segments=segments,
                     geometry=geometry,
@@ -86,6 +91,15 @@ def write_results(
             if len(written) > 1:
                 paths[f"{kind}.names"] = written[1].relative_to(out).as_posix()
     return paths
+
+
+def _as_stored(
+    labels: NDArray[np.uint8 | np.uint16], frames: Sequence[int], count: int
+) -> NDArray[np.uint8 | np.uint16]:
+    """Labels ``(D, H, W)`` of some frames of a file as labels of all its frames; 0 in the others."""
+    whole = np.zeros((count, *labels.shape[1:]), dtype=labels.dtype)
+    whole[list(frames)] = labels
+    return whole
 
 
 def remove_results(out: Path, case: Case, kinds: Sequence[str] = ALL_KINDS) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from msformer.batch.skipped import Skipped, count, in_words
@@ -16,7 +17,7 @@ from msformer.io import IMAGE_SUFFIXES, count_pages
 from msformer.io.contents import is_meant_as_image, look_at, looks_medical
 from msformer.io.dicom import read_instance
 from msformer.io.label_maps import Header, holds_labels, read_header
-from msformer.io.medical import find_volumes
+from msformer.io.medical import find_cases
 from msformer.io.tiff import is_stack
 from msformer.io.tiff_chain import check_chain
 
@@ -25,6 +26,10 @@ VOLUME_SUFFIXES = (
     ".ome.tif", ".ome.tiff", ".tif", ".tiff",
 )  # fmt: skip
 """What is no part of a volume's name; after other dots may come the rest of a long number."""
+
+
+LONGEST_LABEL = 60
+"""Letters of what tells a volume from others of its series that are in its name."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,14 @@ class Case:
         source: The file; of a series its folder.
         page: Page of a multi-page file; None for files of one image.
         instances: The files of a volume; empty for images.
+        notes: What there is to tell of it before it is read.
     """
 
     case_id: str
     source: Path
     page: int | None = None
     instances: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class _Found:
     root: Path
     page: int | None = None
     instances: tuple[Path, ...] = ()
+    label: str = ""
+    notes: tuple[str, ...] = ()
 
     def names(self) -> Iterator[str]:
         """Names for this image, from the shortest to the most telling; the first that is unique is taken."""
@@ -70,8 +79,9 @@ class _Found:
         if ".." in relative.parts:  # of a pattern: names never go up, or results would lie outside of their folder
             relative = Path(self.source.name)
         page = "" if self.page is None else f"_page{self.page + 1:04d}"
+        page += f"_{slug}" if (slug := re.sub(r"[^\w.+-]+", "-", self.label).strip("-.")[:LONGEST_LABEL]) else ""
         if relative == Path():  # a series that is the input itself
-            yield self.source.resolve().name or "root"
+            yield (self.source.resolve().name or "root") + page
             return
         name, suffix = relative.as_posix(), relative.suffix
         if self.instances:
@@ -114,20 +124,18 @@ def plan_inputs(
         ConfigError: An input names nothing, or nothing but what is passed over.
     """
     found: list[_Found] = []
+    reals: dict[Path, str] = {}
     walk = Walk(frozenset(str(folder.resolve()) for folder in exclude))
-    taken: dict[tuple[tuple[str, ...], int | None], _Found] = {}
     for given in inputs:
         before = len(walk.skipped)
-        images, reals = _images(given, walk, recursive=recursive)
+        images, known = _images(given, walk, recursive=recursive)
         if not images and len(walk.skipped) == before:
             raise ConfigError(
                 f"input must be an image, a volume, a folder with some or a pattern; got {given!r}, which has none"
             )
-        for file in images:
-            members = file.instances or (file.source,)
-            key = tuple(reals.get(member) or str(member.resolve()) for member in members), file.page
-            if taken.setdefault(key, file) is file:
-                found.append(file)
+        found += images
+        reals |= known
+    found = _unique(_together(_unique(found, reals), {Path(given) for given in inputs}), reals)
     skipped = tuple(dict.fromkeys(walk.skipped))
     if not found:
         counts = in_words(count(one.record() for one in skipped))
@@ -137,6 +145,40 @@ def plan_inputs(
             f"{', '.join(map(repr, inputs))}, which has none, but {counts}: {first.path}: {first.reason}"
         )
     return Plan(tuple(_name(found)[:max_cases]), skipped)
+
+
+def _unique(found: Iterable[_Found], reals: Mapping[Path, str]) -> list[_Found]:
+    """Each image once, however many paths lead to it."""
+    taken: dict[tuple[tuple[str, ...], int | None], _Found] = {}
+    for file in found:
+        members = file.instances or (file.source,)
+        key = tuple(reals.get(member) or str(member.resolve()) for member in members), file.page
+        taken.setdefault(key, file)
+    return list(taken.values())
+
+
+def _together(found: list[_Found], named: set[Path]) -> list[_Found]:
+    """Files that are named one by one put together as those of a folder are: slices of a series are one volume."""
+    alone = {one.source: one for one in found if one.instances == (one.source,) and one.source in named}
+    if len(alone) < 2:
+        return found
+    case_of = {path: case for case in find_cases(alone) for path in case.paths}
+    result: list[_Found] = []
+    seen: set[tuple[Path, ...]] = set()
+    for one in found:
+        case = case_of.get(one.source) if alone.get(one.source) is one else None
+        if case is None:
+            result.append(one)
+        elif case.paths not in seen:
+            seen.add(case.paths)
+            folder = case.paths[0].parent
+            is_alone = len(case.paths) == 1 and not case.label
+            result.append(
+                replace(one, notes=case.notes)
+                if is_alone
+                else _Found(folder, folder, None, case.paths, case.label, case.notes)
+            )
+    return result
 
 
 def _images(given: str, walk: Walk, *, recursive: bool) -> tuple[list[_Found], dict[Path, str]]:
@@ -262,17 +304,18 @@ class _Sorter:
         return None
 
     def _series(self, paths: Sequence[Path]) -> Iterator[_Found]:
-        """Volumes of DICOM files, in a folder by series, one by one where they were named."""
-        groups = [group for path in paths for group in find_volumes([path])] if self.named else find_volumes(paths)
-        for members in groups:
+        """Volumes of DICOM files, by what makes them one image."""
+        volumes = find_cases(paths)
+        for volume in volumes:
             # A series is named after its folder, which is more telling than the number of its first file.
-            source = members[0].parent if len(members) > 1 else members[0]
-            yield _Found(source, self.root, instances=tuple(members))
-        taken = {member for members in groups for member in members}
+            first = volume.paths[0]
+            source = first.parent if len(volume.paths) > 1 or volume.label else first
+            yield _Found(source, self.root, None, volume.paths, volume.label, volume.notes)
+        taken = {member for volume in volumes for member in volume.paths}
         for path in paths:
             if path in taken:
                 continue
-            if self.named and _is_no_image(path):  # as everything that was named and is no image
+            if self.named and (path.name.startswith(".") or _is_no_image(path)):  # as everything that was named
                 yield _Found(path, self.root, instances=(path,))
             elif _is_no_image(path):
                 reason = "it is a DICOM file without an image: a directory, a report or a plan"
@@ -342,5 +385,5 @@ def _name(found: Iterable[_Found]) -> list[Case]:
             case_id = f"{wanted}-{number}"
             number += 1
         used.add(case_id.casefold())
-        cases.append(Case(case_id, file.source, file.page, file.instances))
+        cases.append(Case(case_id, file.source, file.page, file.instances, file.notes))
     return cases

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from msformer.batch.files import formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
-from msformer.errors import ConfigError, ImageError, WriteError
+from msformer.errors import MSFormerError, WriteError
 from msformer.geometry import Geometry
 from msformer.image import Image
 from msformer.io import write_png
 from msformer.io.medical import read_volume
-from msformer.io.privacy import known_modality, without_header
+from msformer.io.privacy import known_body_part, known_modality, without_header
 from msformer.measure import VolumeRegion, measure_volume
 from msformer.render import GAP, Picture, preview
 from msformer.volume import Volume
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from msformer.fit import CancelToken
 
+FROM_HEADER = ("modality", "body_part", "geometry", "padding_value")
+"""What of a volume its header says, where it does; everything else is seen in the pixels."""
 SLICES_SHOWN = 4
 """Slices in the preview of a volume."""
 
@@ -50,13 +52,15 @@ def run_volume(
         MSFormerError: It cannot be read, segmented or written.
     """
     start = time.perf_counter()
-    as_read = volume = read_volume(case.instances, frame=config.read.frame, max_voxels=max_pixels)
+    as_read = volume = read_volume(
+        case.instances, frame=config.read.frame, series=config.read.series, max_voxels=max_pixels
+    )
     if spacing_mm is not None:
         volume = replace(volume, geometry=with_spacing(volume.geometry, spacing_mm))
     was_read = time.perf_counter()
     try:
         found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
-    except (ImageError, ConfigError) as error:
+    except MSFormerError as error:
         raise type(error)(f"{case.source}: {error}") from error
     was_segmented = time.perf_counter()
     paths, notes = write_volume(out, case, found.label_map, found.mask, volume, found.config)
@@ -74,7 +78,9 @@ def run_volume(
         "spacing_mm": None if geometry is None else [*reversed(geometry.spacing_mm)],
         "kind": volume.kind,
         "modality": known_modality(volume.modality),
-        "notes": [*volume.notes, *notes],
+        "body_part": known_body_part(volume.body_part),
+        "from_header": [name for name in FROM_HEADER if getattr(volume, name) is not None],
+        "notes": [*case.notes, *volume.notes, *notes],
         "axis": config.read.axis,
         "slices": list(found.slices),
         "labels_changed": found.changed,
@@ -121,7 +127,17 @@ def write_volume(
     formats = formats_of(config, volume.kind)
 
     def write(names: list[str]) -> dict[str, str]:
-        return write_results(out, case, label_map, mask, names, volume.geometry, volume.instances, config.digest)
+        return write_results(
+            out,
+            case,
+            label_map,
+            mask,
+            names,
+            volume.geometry,
+            volume.instances,
+            config.digest,
+            stored=(volume.frames, volume.n_stored),
+        )
 
     try:
         return write(formats), []

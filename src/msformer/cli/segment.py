@@ -96,7 +96,10 @@ def segment(
         str | None, typer.Option(metavar="all | A:B[:STEP]", help="Slices of a volume, counted from 0, B not included.")
     ] = None,
     axis: Annotated[int | None, typer.Option(min=0, max=2, help="Slices across: 0 slices, 1 rows, 2 columns.")] = None,
-    frame: Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D file.")] = None,
+    frame: Annotated[
+        int | None, typer.Option(min=0, help="Which volume of a 4-D file, or of a series over time.")
+    ] = None,
+    series: Annotated[int | None, typer.Option(min=0, help="Which series of a zip of several.")] = None,
     formats: Annotated[
         list[str] | None,
         typer.Option(
@@ -158,7 +161,7 @@ def segment(
                 "automatic": False if no_network else None,
             },
             prepare={"window": _window(window)},
-            read={"slices": slices, "axis": axis, "frame": frame},
+            read={"slices": slices, "axis": axis, "frame": frame, "series": series},
             write={"formats": tuple(formats) if formats else None},
         ),
     )

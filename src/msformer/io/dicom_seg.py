@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import WriteError
+from msformer.io.dicom.texts import to_utf8
 from msformer.io.segments import Segment
 
 MAY_BE_EMPTY = (
@@ -171,6 +172,7 @@ def _header(instance: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             data = pydicom.dcmread(instance, force=True, stop_before_pixels=True, specific_tags=list(READ))
+            to_utf8(data)
             data.SOPClassUID = data.get("SOPClassUID") or data.file_meta.get("MediaStorageSOPClassUID", "")
             data.SOPInstanceUID = data.get("SOPInstanceUID") or data.file_meta.get("MediaStorageSOPInstanceUID", "")
             for keyword in MAY_BE_EMPTY:

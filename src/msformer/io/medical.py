@@ -6,7 +6,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from PIL.ImageFile import StubImageFile
 
 from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
 from msformer.io import archive, dicom, itk, nifti, tiff
-from msformer.io.dicom import Instance
+from msformer.io.dicom import Instance, Part
+from msformer.io.privacy import told_modality
 from msformer.io.regular import check_regular
 from msformer.io.scratch import Scratch
 from msformer.io.tiff import SIGNATURES as TIFF_SIGNATURES
@@ -64,13 +65,31 @@ def is_archive(path: Path) -> bool:
         return archive.is_archive(path)
 
 
-def read_volume(paths: Sequence[Path], *, frame: int | None = None, max_voxels: int) -> Volume:
+@dataclass(frozen=True)
+class Found:
+    """The files of one volume, or the file of one image.
+
+    Attributes:
+        paths: Sorted.
+        label: What tells it from others of its series, as in ``acquisition number 2``; empty where there are none.
+        notes: What there is to tell of it.
+    """
+
+    paths: tuple[Path, ...]
+    label: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def read_volume(
+    paths: Sequence[Path], *, frame: int | None = None, series: int | None = None, max_voxels: int
+) -> Volume:
     """Read one volume.
 
     Args:
         paths: One file of any kind but photographs and TIFFs of separate pages; the files of one DICOM series in any
             order; or one zip of one DICOM series. The unpacked ``instances`` of a zip exist as long as the volume does.
         frame: Which of the volumes of a 4-D file or series, from 0.
+        series: Which of the series or volumes of the files or of a zip, from 0; one alone is taken without it.
         max_voxels: Refuse more.
 
     Raises:
@@ -85,7 +104,7 @@ def read_volume(paths: Sequence[Path], *, frame: int | None = None, max_voxels: 
         for path in paths:
             with _named(path):
                 instances.append(dicom.read_instance(path))
-        return _read_group(instances, paths[0].parent, frame, max_voxels)
+        return _read_group(instances, paths[0].parent, frame, series, max_voxels)
     path = paths[0]
     kind = kind_of(path)
     with _named(path):
@@ -105,16 +124,22 @@ def read_volume(paths: Sequence[Path], *, frame: int | None = None, max_voxels: 
             is_zip = file.read(4) in archive.SIGNATURES
         if not is_zip:
             raise ReadError("no medical image format recognises the contents of this file")
-        return _read_archive(path, frame, max_voxels)
+        return _read_archive(path, frame, series, max_voxels)
 
 
 def find_volumes(paths: Iterable[Path]) -> list[list[Path]]:
+    """Which of the files of a folder are volumes; see ``find_cases``."""
+    return [list(found.paths) for found in find_cases(paths)]
+
+
+def find_cases(paths: Iterable[Path]) -> list[Found]:
     """Which of the files of a folder are volumes: DICOM by series, in the order of their first files, others alone.
 
-    Hidden files, files that are no medical images, and DICOM segmentations are left out. Files that are medical
-    images but broken stand alone, so that reading them says what is wrong.
+    A series is split by what makes another image, and images that are no slices stand alone. Hidden files, files that
+    are no medical images, and DICOM segmentations are left out. Files that are medical images but broken stand alone,
+    so that reading them says what is wrong.
     """
-    found: list[list[Path] | Instance] = []
+    found: list[Path | Instance] = []
     for path in sorted(paths):
         if path.name.startswith(".") or not path.is_file():
             continue
@@ -125,33 +150,60 @@ def find_volumes(paths: Iterable[Path]) -> list[list[Path]]:
                 if instance.modality not in DERIVED:
                     found.append(instance)
             elif kind in VOLUME_KINDS:
-                found.append([path])
+                found.append(path)
         except dicom.NoImageError:
             continue
         except ReadError:
-            found.append([path])
-    groups = dicom.group_instances(one for one in found if isinstance(one, Instance))
-    by_first = {group[0].path: [one.path for one in group] for group in groups}
-    return [files for one in found if (files := by_first.get(one.path, []) if isinstance(one, Instance) else one)]
+            found.append(path)
+    by_first = {}
+    for part in dicom.find_parts(one for one in found if isinstance(one, Instance)):
+        members = tuple(one.path for one in part.instances)
+        by_first[members[0]] = Found(members, part.label, (part.note,) if part.note else ())
+    cases = []
+    for one in found:
+        if isinstance(one, Path):
+            cases.append(Found((one,)))
+        elif one.path in by_first:
+            cases.append(by_first[one.path])
+    return cases
 
 
-def _read_group(instances: Sequence[Instance], folder: Path, frame: int | None, max_voxels: int) -> Volume:
+def _read_group(
+    instances: Sequence[Instance], folder: Path, frame: int | None, series: int | None, max_voxels: int
+) -> Volume:
     with _named(folder):
-        _check_one_series(instances)
-        return _checked(dicom.read_series(instances, max_voxels, frame))
+        return _checked(dicom.read_series(_of_one_series(instances, series), max_voxels, frame))
 
 
-def _check_one_series(instances: Sequence[Instance], advice: str = "") -> None:
-    groups = dicom.group_instances(instances)
-    if len(groups) > 1:
-        sizes = ", ".join(str(len(group)) for group in groups[:10])
-        more = ", …" if len(groups) > 10 else ""
+def _of_one_series(instances: Sequence[Instance], series: int | None, advice: str = "") -> Sequence[Instance]:
+    """The files of the series or volume that is meant.
+
+    Raises:
+        ReadError: There are several, and ``series`` names none of them.
+    """
+    parts = dicom.find_parts(instances)
+    if len(parts) == 1:
+        return parts[0].instances
+    if series is None:
+        sizes = ", ".join(str(len(part.instances)) for part in parts[:10])
+        more = ", …" if len(parts) > 10 else ""
+        choices = "; ".join(f"{number}: {_described(part)}" for number, part in enumerate(parts[:20]))
         raise ReadError(
-            f"files must be of one series; got {len(groups)} series or volumes, of {sizes}{more} files{advice}"
+            f"files must be of one series; got {len(parts)} series or volumes, of {sizes}{more} files{advice}; or "
+            f"choose one with --series 0 to {len(parts) - 1} ({choices}{'; …' if len(parts) > 20 else ''})"
         )
+    if not 0 <= series < len(parts):
+        raise ReadError(f"read.series must be from 0 to {len(parts) - 1} in these files; got {series}")
+    return parts[series].instances
 
 
-def _read_archive(path: Path, frame: int | None, max_voxels: int) -> Volume:
+def _described(part: Part) -> str:
+    first = part.instances[0]
+    said = [told_modality(first.modality), f"{first.rows} × {first.columns} px", part.label]
+    return ", ".join(word for word in said if word)
+
+
+def _read_archive(path: Path, frame: int | None, series: int | None, max_voxels: int) -> Volume:
     folder = Scratch()
     try:
         instances = []
@@ -164,8 +216,8 @@ def _read_archive(path: Path, frame: int | None, max_voxels: int) -> Volume:
                 instances.append(instance)
         if not instances:
             raise ReadError("archive holds no DICOM image")
-        _check_one_series(instances, ": unpack it, and give the folder")
-        volume = replace(_checked(dicom.read_series(instances, max_voxels, frame)), source=path)
+        members = _of_one_series(instances, series, ": unpack it, and give the folder")
+        volume = replace(_checked(dicom.read_series(members, max_voxels, frame)), source=path)
     except BaseException:
         folder.remove()
         raise

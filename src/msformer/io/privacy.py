@@ -25,6 +25,20 @@ MODALITIES = frozenset({
     "VA", "XA", "XAPROTOCOL", "XC",
 })  # fmt: skip
 """The defined terms of DICOM PS3.3 C.7.3.1.1.1; any other text under Modality is nobody's business."""
+BODY_PARTS = frozenset({
+    "ABDOMEN", "ABDOMENPELVIS", "ADRENAL", "ANKLE", "ANUS", "AORTA", "ARM", "AXILLA", "BACK", "BLADDER", "BONE",
+    "BRAIN", "BREAST", "BRONCHUS", "BUTTOCK", "CALCANEUS", "CALF", "CAROTID", "CEREBELLUM", "CERVIX", "CHEEK", "CHEST",
+    "CHESTABDOMEN", "CHESTABDPELVIS", "CLAVICLE", "COCCYX", "COLON", "CORNEA", "CSPINE", "CTSPINE", "DUODENUM", "EAR",
+    "ELBOW", "ESOPHAGUS", "EXTREMITY", "EYE", "EYELID", "FACE", "FEMUR", "FINGER", "FOOT", "FOREARM", "GALLBLADDER",
+    "HAND", "HEAD", "HEADNECK", "HEART", "HIP", "HUMERUS", "ILEUM", "ILIUM", "JAW", "JEJUNUM", "JOINT", "KIDNEY",
+    "KNEE", "LARYNX", "LEG", "LIVER", "LOWERLEG", "LSPINE", "LSSPINE", "LUNG", "MAXILLA", "MEDIASTINUM", "MOUTH",
+    "NECK", "NECKCHEST", "NECKCHESTABDOMEN", "NECKCHESTABDPELV", "NOSE", "ORBIT", "OVARY", "PANCREAS", "PAROTID",
+    "PATELLA", "PELVIS", "PENIS", "PHARYNX", "PROSTATE", "RECTUM", "RIB", "SACRUM", "SCALP", "SCAPULA", "SCROTUM",
+    "SHOULDER", "SKIN", "SKULL", "SPINE", "SPLEEN", "SSPINE", "STERNUM", "STOMACH", "TEETH", "TESTIS", "THIGH",
+    "THORAX", "THUMB", "THYMUS", "THYROID", "TIBIA", "TIBIAFIBULA", "TLSPINE", "TOE", "TONGUE", "TRACHEA", "TRUNK",
+    "TSPINE", "UPPERARM", "URETER", "URETHRA", "UTERUS", "VAGINA", "VULVA", "WHOLEBODY", "WRIST", "ZYGOMA",
+})  # fmt: skip
+"""Terms of DICOM PS3.16, annex L, and a few that are as common; the same goes for other text under BodyPartExamined."""
 
 
 def of_header(value: object) -> str:
@@ -40,6 +54,12 @@ def known_modality(modality: str | None) -> str | None:
 def told_modality(modality: str | None) -> str:
     """A modality for a message: as it is where DICOM defines it, else marked as text of a header."""
     return known_modality(modality) or (of_header(modality) if modality else "no modality")
+
+
+def known_body_part(part: str | None) -> str | None:
+    """A part of the body that has a name of its own in DICOM; None for any other text."""
+    name = (part or "").strip().upper()
+    return name if name in BODY_PARTS else None
 
 
 def without_header(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +28,32 @@ def perceptual(scaled: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(lab / 100, dtype=np.float32)
 
 
-def whiten(channels: NDArray[np.float32], valid: Mask) -> NDArray[np.float32]:
-    """Decorrelate channels ``(h, w, C)``, strongest direction first, brighter positive; result in [0, 1].
+@dataclass(frozen=True)
+class Basis:
+    """What channels are whitened by, so that a value means the same in several images.
 
-    Directions are brought to equal variance, but for those under ``WHITENING_FLOOR``; one scale for all channels
-    then maps the whole to [0, 1], with the mean at 0.5. Directions without variance are dropped. Only what is
-    ``valid`` ``(h, w)`` counts; the rest becomes the mean.
+    Attributes:
+        mean: ``(C,)``, the colour that becomes 0.5.
+        directions: ``(C, K)``, the strongest first; those without variance are left out.
+        reach: ``(K,)``, the deviation of each direction times the largest one anywhere: what becomes a half.
     """
-    height, width, count = channels.shape
-    centred = channels.reshape(-1, count).astype(np.float64)
-    seen = valid.ravel()
-    centred -= centred[seen].mean(axis=0)
-    centred[~seen] = 0
-    variances, directions = np.linalg.eigh(np.atleast_2d(centred.T @ centred / seen.sum()))
+
+    mean: NDArray[np.float64]
+    directions: NDArray[np.float64]
+    reach: NDArray[np.float64]
+
+
+def find_basis(pixels: NDArray[np.floating]) -> Basis:
+    """The basis of pixels ``(N, C)``.
+
+    Directions, strongest first and brighter positive, are brought to equal variance, but for those under
+    ``WHITENING_FLOOR``; one scale for all of them then maps the pixels to [0, 1]. Directions without variance are
+    dropped.
+    """
+    count = pixels.shape[1]
+    mean = pixels.mean(axis=0, dtype=np.float64)
+    centred = pixels.astype(np.float64) - mean
+    variances, directions = np.linalg.eigh(np.atleast_2d(centred.T @ centred / len(pixels)))
     variances, directions = variances[::-1], directions[:, ::-1]
     keep = variances > 1e-6 * max(variances[0], 1e-12)
     keep[0] = True
@@ -46,6 +61,22 @@ def whiten(channels: NDArray[np.float32], valid: Mask) -> NDArray[np.float32]:
     signs = np.sign(directions.sum(axis=0) if count != 3 else directions[0])
     directions = directions * np.where(signs == 0, 1.0, signs)
     scale = np.sqrt(np.maximum(variances, max(WHITENING_FLOOR * variances[0], 1e-12)))
-    whitened = centred @ directions / scale
-    largest = max(float(np.abs(whitened).max()), 1e-12)
-    return np.asarray((0.5 + 0.5 * whitened / largest).reshape(height, width, -1), dtype=np.float32)
+    largest = max(float(np.abs(centred @ directions / scale).max()), 1e-12)
+    return Basis(mean, directions, scale * largest)
+
+
+def whiten(channels: NDArray[np.float32], valid: Mask, basis: Basis | None = None) -> NDArray[np.float32]:
+    """Decorrelate channels ``(h, w, C)``; result in [0, 1], with the mean at 0.5.
+
+    Args:
+        channels: What is whitened.
+        valid: ``(h, w)``; the rest counts for nothing, and becomes the mean.
+        basis: One that other images have in common with this one; else that of these channels themselves.
+    """
+    height, width, count = channels.shape
+    pixels, seen = channels.reshape(-1, count), valid.ravel()
+    found = basis or find_basis(pixels[seen])
+    centred = pixels.astype(np.float64) - found.mean
+    centred[~seen] = 0
+    whitened = 0.5 + 0.5 * (centred @ found.directions / found.reach)
+    return np.asarray(np.clip(whitened, 0, 1).reshape(height, width, -1), dtype=np.float32)

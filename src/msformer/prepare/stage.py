@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from msformer.config import PrepareSettings
 from msformer.image import Image, Mask, Plane
 from msformer.prepare.background import smooth, subtract_background, subtract_depth
-from msformer.prepare.colour import is_colour, perceptual, whiten
+from msformer.prepare.colour import Basis, find_basis, is_colour, perceptual, whiten
 from msformer.prepare.field import air_field, aperture_field, body_field
 from msformer.prepare.hair import remove_hair
 from msformer.prepare.intensity import intensity_range, to_unit_range
@@ -28,6 +29,8 @@ SEEN_PER_PIXEL = 2
 """Print is as much wider there as the image is larger, so nothing of it falls between them."""
 LOOKS_FOR_AIR = ("body", "air")
 """Fields whose rules compare the body with the air around it."""
+SHARED_PIXELS = 2_000_000
+"""About so many pixels of all images together say what basis they share."""
 ANY_OF_A_MARK = 0.1
 """Share of a pixel that a mark covers from which on it is painted over: its light is in the pixel's mean."""
 
@@ -110,14 +113,69 @@ class Prepared:
         return self.working.appearance
 
 
-def prepare(image: Image, settings: PrepareSettings, no_data: NoData | None = None) -> Prepared:
+@dataclass(frozen=True)
+class _Worked:
+    """An image after all steps but the last, on both grids."""
+
+    scaled: NDArray[np.float32]
+    content: NDArray[np.float32]
+    valid: Mask
+    working: View
+    detail: View
+    limits: tuple[float, float]
+    is_blank: bool
+
+
+def prepare(
+    image: Image, settings: PrepareSettings, no_data: NoData | None = None, basis: Basis | None = None
+) -> Prepared:
     """Make from an image what is clustered and compared; ``docs/method.md`` gives the reasons of each step.
 
     Args:
         image: The image.
         settings: Which steps, and how.
         no_data: What ``find_in`` found in it, where that is known already.
+        basis: What its channels are whitened by, where other images share it; see ``shared_basis``.
     """
+    worked = _worked(image, settings, no_data)
+    channels = _channels(worked.scaled, worked.content, worked.valid, settings, basis)
+    border = settings.padding
+    padded = np.pad(channels, ((border, border), (border, border), (0, 0)), mode="reflect")
+    return Prepared(
+        network_input=np.ascontiguousarray(padded.transpose(2, 0, 1), dtype=np.float32),
+        working=worked.working,
+        detail=worked.detail,
+        padding=border,
+        intensity_range=worked.limits,
+        is_blank=worked.is_blank,
+    )
+
+
+def shared_basis(images: Iterable[Image], settings: PrepareSettings, count: int) -> Basis | None:
+    """The basis of several images together, so that all have the same channels, and a value is the same in all.
+
+    Args:
+        images: Images of as many channels each, such as the slices of a volume.
+        settings: Their preparation.
+        count: How many they are.
+
+    Returns:
+        None where no basis is used: grey images, other colours, nothing to see in any.
+    """
+    if settings.colour != "whitened":
+        return None
+    samples = []
+    for image in images:
+        if image.n_channels == 1:
+            return None
+        worked = _worked(image, settings, None)
+        if not worked.is_blank:
+            pixels = worked.content[worked.valid]
+            samples.append(pixels[:: -(-len(pixels) * count // SHARED_PIXELS)])
+    return find_basis(np.concatenate(samples)) if samples else None
+
+
+def _worked(image: Image, settings: PrepareSettings, no_data: NoData | None) -> _Worked:
     shape = working_shape(image.shape, settings)
     detail_shape = shape if settings.detail_size is None else detail_grid(image.shape, settings)
     small = resample(image.pixels, detail_shape, settings.interpolation)
@@ -142,17 +200,7 @@ def prepare(image: Image, settings: PrepareSettings, no_data: NoData | None = No
         valid = _or_everything(_shrink(valid[:, :, None].astype(np.float32), shape)[:, :, 0] > 0.5)
     if shape != detail_shape or settings.smoothing > 0:
         working, working_content = _view(scaled, content, valid, settings, settings.smoothing)
-    channels = _channels(scaled, working_content, valid, settings)
-    border = settings.padding
-    padded = np.pad(channels, ((border, border), (border, border), (0, 0)), mode="reflect")
-    return Prepared(
-        network_input=np.ascontiguousarray(padded.transpose(2, 0, 1), dtype=np.float32),
-        working=working,
-        detail=detail,
-        padding=border,
-        intensity_range=(low, high),
-        is_blank=is_blank,
-    )
+    return _Worked(scaled, working_content, valid, working, detail, (low, high), is_blank)
 
 
 def detail_grid(shape: tuple[int, int], settings: PrepareSettings) -> tuple[int, int]:
@@ -240,10 +288,14 @@ def _content(scaled: NDArray[np.float32], valid: Mask, settings: PrepareSettings
 
 
 def _channels(
-    scaled: NDArray[np.float32], content: NDArray[np.float32], valid: Mask, settings: PrepareSettings
+    scaled: NDArray[np.float32],
+    content: NDArray[np.float32],
+    valid: Mask,
+    settings: PrepareSettings,
+    basis: Basis | None,
 ) -> NDArray[np.float32]:
     if settings.colour == "whitened":
-        return whiten(content, valid)
+        return whiten(content, valid, basis)
     if settings.colour == "bgr":
         return (scaled if scaled.shape[2] > 1 else scaled.repeat(3, axis=2))[:, :, ::-1]
     return scaled

@@ -192,7 +192,10 @@ def read_image(job: Job, max_pixels: int) -> Image:
 
 def read_volume_of(job: Job, max_pixels: int) -> Volume:
     """Read the volume of a job again; errors as of ``read_image``."""
-    volume = read_volume(job.case.instances, frame=job.settings.read.frame, max_voxels=max_pixels)
+    read_settings = job.settings.read
+    volume = read_volume(
+        job.case.instances, frame=read_settings.frame, series=read_settings.series, max_voxels=max_pixels
+    )
     _check_digest(job, volume.digest)
     spacing = job.record["spacing_mm"]
     if spacing is None:
