@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +20,31 @@ RAS_OF_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
+class Forms:
+    """Both places that a NIfTI header tells, as stored, and what codes say of each; 0 is "unknown".
+
+    Readers differ in which of the two they take, so that files for the same grid must have both, and the codes.
+
+    Attributes:
+        qform_code: Of the turn and the shift.
+        sform_code: Of the matrix.
+        turn: The quaternion's b, c and d.
+        shift: Its offset.
+        pixdim: The first four: the sign of the third axis, and the sizes of the first three.
+        matrix: The three rows of four.
+        unit: NIfTI's number of the unit of lengths.
+    """
+
+    qform_code: int
+    sform_code: int
+    turn: Vector
+    shift: Vector
+    pixdim: tuple[float, float, float, float]
+    matrix: tuple[float, ...]
+    unit: int
+
+
+@dataclass(frozen=True)
 class Geometry:
     """Place and size of the voxels of a volume ``(D, H, W)``, in mm, in the frame of DICOM and ITK (LPS).
 
@@ -31,11 +56,20 @@ class Geometry:
         origin_mm: Centre of the first voxel.
         direction: 3 × 3, row by row; its columns are the unit steps along columns, rows and slices. Sheared volumes
             have columns that are not orthogonal.
+        is_stated: Which of the three spacings the file states; the others stand in for what nobody knows, and no
+            area, volume or length is made of them.
+        is_placed: Whether the file states where the voxels lie, not only how large they are.
+        is_flat: Whether the file has two axes only; so have files that are written for it, where they can.
+        forms: Of NIfTI, what the header has word for word.
     """
 
     spacing_mm: Vector
     origin_mm: Vector = (0.0, 0.0, 0.0)
     direction: Matrix = IDENTITY
+    is_stated: tuple[bool, bool, bool] = (True, True, True)
+    is_placed: bool = True
+    is_flat: bool = False
+    forms: Forms | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         values = np.array([*self.spacing_mm, *self.origin_mm, *self.direction])
@@ -78,11 +112,29 @@ class Geometry:
         """Volume of a voxel."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
-    def spacing_of(self, axis: int) -> tuple[float, float]:
-        """Size (row, column) in mm of the pixels of a slice across ``axis`` of the array ``(D, H, W)``."""
-        rest = [self.spacing_mm[2 - other] for other in range(3) if other != axis]
-        return rest[0], rest[1]
+    def spacing_of(self, axis: int) -> tuple[float, float] | None:
+        """Size (row, column) in mm of the pixels of a slice across ``axis`` of ``(D, H, W)``, where it is stated."""
+        rest = [2 - other for other in range(3) if other != axis]
+        if not all(self.is_stated[one] for one in rest):
+            return None
+        return self.spacing_mm[rest[0]], self.spacing_mm[rest[1]]
 
     @property
     def _columns(self) -> NDArray[np.float64]:
         return np.array(self.direction).reshape(3, 3)
+
+
+def flat_geometry(spacing_mm: tuple[float, float] | None) -> Geometry | None:
+    """Of a picture whose pixels have a size (row, column) and no place; None where the size is unknown."""
+    if spacing_mm is None:
+        return None
+    return Geometry((spacing_mm[1], spacing_mm[0], 1.0), is_stated=(True, True, False), is_placed=False, is_flat=True)
+
+
+def with_spacing(geometry: Geometry | None, spacing_mm: tuple[float, float]) -> Geometry:
+    """The size of a pixel (row, column) that a user states, over what a file says."""
+    row, column = spacing_mm
+    if geometry is None:
+        return Geometry((column, row, 1.0), is_stated=(True, True, False), is_placed=False)
+    sizes, stated = (column, row, geometry.spacing_mm[2]), (True, True, geometry.is_stated[2])
+    return replace(geometry, spacing_mm=sizes, is_stated=stated, forms=None)

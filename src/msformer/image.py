@@ -38,6 +38,7 @@ class Image:
         limits: The values that are black and white, where a window says so.
         padding_value: What the file declares to be no data: pixels of this value, in all channels, show nothing.
         body_part: What the file says is shown, as DICOM names it (CHEST, HEAD, …), where it is known.
+        notes: What a reader should know of how it was read. In words, without names.
 
     Raises:
         ImageError: As ``from_array`` says.
@@ -51,6 +52,7 @@ class Image:
     limits: tuple[float, float] | None = None
     padding_value: float | None = None
     body_part: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         array = self.pixels
@@ -84,18 +86,20 @@ class Image:
         limits: tuple[float, float] | None = None,
         padding_value: float | None = None,
         body_part: str | None = None,
+        notes: tuple[str, ...] = (),
     ) -> Image:
-        """Take anything that numpy takes for an array; a last axis of one channel is dropped.
+        """Take anything that numpy takes for an array; a last axis of one channel is dropped, NaN is no data.
 
         Raises:
             ImageShapeError: Not two or three axes, or a side under 33 px.
-            NonFiniteImageError: NaN or infinite values.
+            NonFiniteImageError: Infinite values, or nothing but NaN.
             ImageError: Not numbers, values beyond single precision, or the spacing is not two positive numbers.
         """
         array = np.asarray(pixels)
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[:, :, 0]
-        return cls(array, spacing_mm, source, page, modality, limits, padding_value, body_part)
+        array, padding_value, told = without_nan(array, padding_value)
+        return cls(array, spacing_mm, source, page, modality, limits, padding_value, body_part, (*notes, *told))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -113,6 +117,33 @@ class Image:
         sha = hashlib.sha256(f"{self.pixels.dtype.str} {self.pixels.shape}".encode())
         sha.update(np.ascontiguousarray(self.pixels).data)
         return sha.hexdigest()
+
+
+def without_nan(pixels: Pixels, padding_value: float | None = None) -> tuple[Pixels, float | None, tuple[str, ...]]:
+    """The rule for NaN, of images and volumes alike: it is no data, as declared padding is.
+
+    NaN becomes the padding value where one is declared, else the number just below all others, which is the padding
+    value then: a pixel that is NaN in all channels is in no statistic and no mask, a channel that is NaN alone is dark.
+    Infinite values are left for the checks, which refuse them.
+
+    Returns:
+        The values, without a copy where there is no NaN; the padding value; a note where there was some.
+    """
+    if pixels.dtype.kind != "f" or pixels.ndim == 0 or pixels.size == 0:
+        return pixels, padding_value, ()
+    count = sum(int(np.isnan(plane).sum()) for plane in pixels)
+    if count in (0, pixels.size) or any(np.isinf(plane).any() for plane in pixels):
+        return pixels, padding_value, ()
+    if padding_value is None:
+        lowest = np.asarray(np.nanmin(pixels), dtype=pixels.dtype)
+        # Just below in single precision, in which everything is computed.
+        narrow = pixels.dtype if pixels.dtype.itemsize < 4 else np.dtype(np.float32)
+        padding_value = float(np.nextafter(lowest.astype(narrow), narrow.type(-np.inf)))
+        if not padding_value < float(lowest):  # rounded up by the narrower type
+            padding_value = float(np.nextafter(narrow.type(padding_value), narrow.type(-np.inf)))
+        padding_value = padding_value if np.isfinite(padding_value) else float(lowest)
+    filled = np.where(np.isnan(pixels), pixels.dtype.type(padding_value), pixels)
+    return filled, float(pixels.dtype.type(padding_value)), (f"{count} values that are none (NaN) taken for no data",)
 
 
 def check_spacing(spacing_mm: tuple[float, float] | None) -> None:

@@ -20,6 +20,48 @@ MAX_LABELS = 65535
 
 
 @dataclass(frozen=True)
+class UnitSize:
+    """What one pixel and one voxel measure; None for what nobody states or what there is none of.
+
+    Attributes:
+        plane: The axis that a single slice lies across; None of a volume.
+        pixel_mm2: Area of a pixel of a slice: of the one there is, or of those along the first axis.
+        voxel_ml: Volume of a voxel; None of a single slice.
+    """
+
+    plane: int | None
+    pixel_mm2: float | None
+    voxel_ml: float | None
+
+
+def size_of(
+    geometry: Geometry | None, shape: tuple[int, ...], spacing_mm: tuple[float, float] | None = None
+) -> UnitSize:
+    """The rule for areas and volumes, for images, volumes, ``segment`` and ``measure`` alike.
+
+    What has one slice, across whichever axis, has an area and no volume: the thickness that some files tell is a
+    setting of the scanner. What has several has a volume. Both exist only where the file, or the user, states all the
+    sizes that they are made of.
+
+    Args:
+        geometry: Of the voxels.
+        shape: ``(D, H, W)``.
+        spacing_mm: Size (row, column) of the pixels of an image, in place of ``geometry``.
+    """
+    plane = next((axis for axis, side in enumerate(shape) if side == 1), None)
+    across = 0 if plane is None else plane
+    if geometry is None:
+        return UnitSize(plane, None if spacing_mm is None else spacing_mm[0] * spacing_mm[1], None)
+    steps = geometry.affine[:3, :3]
+    one, other = (2 - axis for axis in range(3) if axis != across)
+    is_known = geometry.is_stated[one] and geometry.is_stated[other]
+    # Of the two steps in a slice, not of their lengths: in a sheared slice pixels are parallelograms.
+    pixel_mm2 = float(np.linalg.norm(np.cross(steps[:, one], steps[:, other]))) if is_known else None
+    voxel_ml = geometry.voxel_mm3 / MM3_OF_ML if plane is None and all(geometry.is_stated) else None
+    return UnitSize(plane, pixel_mm2, voxel_ml)
+
+
+@dataclass(frozen=True)
 class Region:
     """One label of a label map, or the foreground.
 
@@ -60,7 +102,7 @@ def measure_regions(image: Image, label_map: NDArray[np.integer]) -> list[Region
             intensity_sum[channel] += np.bincount(strip.ravel(), values, size)
     area = in_rows.sum(axis=0)
     row_sum, column_sum = np.arange(height) @ in_rows, np.arange(width) @ in_columns
-    pixel_mm2 = None if image.spacing_mm is None else image.spacing_mm[0] * image.spacing_mm[1]
+    pixel_mm2 = size_of(None, (1, height, width), image.spacing_mm).pixel_mm2
     regions = []
     for label in range(1, size):
         if not (count := int(area[label])):
@@ -136,7 +178,7 @@ def measure_instances(image: Image, instances: NDArray[np.integer]) -> tuple[Ins
         raise ImageShapeError(f"instances must have the size of the image, {image.shape}; got {instances.shape}")
     height, width = image.shape
     row_mm, column_mm = image.spacing_mm or (None, None)
-    pixel_mm2 = None if row_mm is None or column_mm is None else row_mm * column_mm
+    pixel_mm2 = size_of(None, (1, height, width), image.spacing_mm).pixel_mm2
     side_mm = row_mm if row_mm == column_mm else None
     rows = []
     for one in regionprops(instances):  # type: ignore[no-untyped-call]
@@ -170,19 +212,21 @@ class VolumeRegion:
     Attributes:
         label: The label.
         n_voxels: Number of voxels.
-        volume_ml: Volume in ml (1000 mm³), None where the geometry is unknown.
+        area_mm2: Area in mm² of what has a single slice; None of volumes, and where the size is unknown.
+        volume_ml: Volume in ml (1000 mm³); None of a single slice, and where the size is unknown.
         volume_share: Share of the volume, in [0, 1].
         bbox: First slice, row, column, then slice, row, column after the last, in voxels.
         centroid: Mean slice, row, column in voxels, centres of voxels at whole numbers.
-        centroid_mm: The same place in the patient (LPS: to the left, the back, the head), None without geometry.
+        centroid_mm: The same place in the patient (LPS: to the left, the back, the head), None where it is unknown.
         mean_intensity: Mean of each channel, in the units of the image; None without an image.
         largest_slice: The slice, from 0, in which the label has the largest area; the first of several.
-        largest_area_px: The area there, in px.
-        largest_area_mm2: The area there, in mm²; None without geometry.
+        largest_area_px: The area there, in px; of a single slice across another axis than the first the whole.
+        largest_area_mm2: The area there, in mm²; None where the size is unknown.
     """
 
     label: int
     n_voxels: int
+    area_mm2: float | None
     volume_ml: float | None
     volume_share: float
     bbox: tuple[int, int, int, int, int, int]
@@ -250,9 +294,10 @@ def measure_volume(
         larger = in_slice > largest
         largest[larger], largest_slice[larger] = in_slice[larger], number
         n_voxels += in_slice
-    steps = None if geometry is None else geometry.affine[:3, :3]
-    # Of the two steps in a slice, not of their lengths: in a sheared slice pixels are parallelograms.
-    pixel_mm2 = None if steps is None else float(np.linalg.norm(np.cross(steps[:, 0], steps[:, 1])))
+    depth, height, width = labels.shape
+    size = size_of(geometry, (depth, height, width))
+    if size.plane is not None:  # its area is that of the slice there is, not of the lines that slices meet it in
+        largest = n_voxels
     regions = []
     for index in range(count):
         slice_, row, column = (float(total) for total in totals[:, index] / n_voxels[index])
@@ -262,20 +307,27 @@ def measure_volume(
             VolumeRegion(
                 label=int(found[index]),
                 n_voxels=int(n_voxels[index]),
-                volume_ml=None if geometry is None else int(n_voxels[index]) * geometry.voxel_mm3 / MM3_OF_ML,
+                area_mm2=None if size.plane is None else _times(int(n_voxels[index]), size.pixel_mm2),
+                volume_ml=_times(int(n_voxels[index]), size.voxel_ml),
                 volume_share=int(n_voxels[index]) / labels.size,
                 bbox=(a, b, c, d, e, f),
                 centroid=(slice_, row, column),
-                centroid_mm=None if geometry is None else _in_patient(geometry, slice_, row, column),
+                centroid_mm=None
+                if geometry is None or not geometry.is_placed
+                else _in_patient(geometry, slice_, row, column),
                 mean_intensity=None
                 if voxels is None
                 else tuple(float(total) for total in intensity[:, index] / n_voxels[index]),
                 largest_slice=int(largest_slice[index]),
                 largest_area_px=int(largest[index]),
-                largest_area_mm2=None if pixel_mm2 is None else int(largest[index]) * pixel_mm2,
+                largest_area_mm2=_times(int(largest[index]), size.pixel_mm2),
             )
         )
     return regions
+
+
+def _times(count: int, unit: float | None) -> float | None:
+    return None if unit is None else count * unit
 
 
 def _in_patient(geometry: Geometry, slice_: float, row: float, column: float) -> tuple[float, float, float]:

@@ -92,7 +92,7 @@ BROKEN = {
     "DICOMDIR": "holds no image",
     "no_meta.dcm": "no medical image format",
     "functional.nii": "read.frame=0 to 19",
-    "row_major.dconn.nii": "2 to 4 axes",
+    "row_major.dconn.nii": "2 to 5 axes",
     "nifti1.hdr": "nifti1.img",
 }
 

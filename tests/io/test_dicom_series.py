@@ -13,6 +13,7 @@ from tests.io.test_dicom import LIMIT, STORED, make_enhanced, make_slice, save
 
 from msformer.errors import ReadError
 from msformer.io.medical import find_cases, find_volumes, read_volume
+from msformer.measure import measure_volume
 
 
 def plane(value: int) -> Any:
@@ -95,7 +96,11 @@ def test_frames_of_one_place_are_all_there_in_the_order_of_time_and_one_can_be_c
     ]
     assert find_volumes(paths) == [paths]
     assert numbers_in(paths) == [4, 2, 3, 1]
-    assert "4 frames at one place" in read_volume(paths, max_voxels=LIMIT).notes[0]
+    whole = read_volume(paths, max_voxels=LIMIT)
+    assert "4 frames at one place" in whole.notes[0]
+    assert whole.geometry is not None
+    assert whole.geometry.is_stated == (True, True, False)  # times are not apart in mm, whatever the thickness
+    assert measure_volume(np.ones(whole.shape, np.uint8), whole.geometry)[0].volume_ml is None
     assert [numbers_in(paths, frame=frame) for frame in range(4)] == [[4], [2], [3], [1]]
     chosen = read_volume(paths, frame=1, max_voxels=LIMIT)
     assert chosen.instances == (paths[1],)
@@ -230,7 +235,10 @@ def test_frames_are_sorted_by_their_places(tmp_path: Path) -> None:
 def test_a_clip_without_places_is_whole_and_one_frame_can_be_chosen(tmp_path: Path) -> None:
     data = make_slice(STORED, 0, 1, Modality="US", NumberOfFrames=5, ImagePositionPatient=None)
     path = save(data, tmp_path / "a")
-    assert read_volume([path], max_voxels=LIMIT).shape == (5, 8, 6)
+    whole = read_volume([path], max_voxels=LIMIT)
+    assert whole.shape == (5, 8, 6)
+    assert whole.geometry is not None
+    assert not whole.geometry.is_stated[2]
     volume = read_volume([path], frame=3, max_voxels=LIMIT)
     np.testing.assert_array_equal(volume.voxels, STORED[3:4].astype(int) - 1024)
     with pytest.raises(ReadError, match=r"read\.frame must be from 0 to 4 in this file; got 5"):

@@ -131,10 +131,10 @@ def test_axes_of_one_do_not_count(tmp_path: Path) -> None:
     assert read_one(save(tmp_path / "b.nii", VALUES[:, :, 0])).shape == (1, 5, 6)
 
 
-@pytest.mark.parametrize("shape", [(6,), (3, 3, 3, 1, 2), (2, 2, 2, 2, 2)])
+@pytest.mark.parametrize("shape", [(6,), (2, 2, 2, 2, 2, 2)])
 def test_other_numbers_of_axes_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = save(tmp_path / "a.nii", np.zeros(shape, dtype=np.int16))
-    with pytest.raises(ReadError, match=r"a\.nii: image must have 2 to 4 axes"):
+    with pytest.raises(ReadError, match=r"a\.nii: image must have 2 to 5 axes"):
         read_one(path)
 
 
@@ -147,14 +147,16 @@ def test_pairs_of_header_and_voxels(tmp_path: Path) -> None:
         read_one(tmp_path / "a.hdr")
 
 
-def test_voxels_without_a_value_become_the_darkest_and_are_told_of(tmp_path: Path) -> None:
+def test_voxels_without_a_value_are_no_data_and_are_told_of(tmp_path: Path) -> None:
     values = VALUES.astype(np.float32) - 7
     expected = values.copy()
     values[0, :2, 1] = math.nan
-    expected[0, :2, 1] = np.delete(values.ravel(), np.flatnonzero(np.isnan(values))).min()
+    darkest = np.delete(values.ravel(), np.flatnonzero(np.isnan(values))).min()
+    expected[0, :2, 1] = np.nextafter(darkest, np.float32(-math.inf))
     volume = read_one(save(tmp_path / "a.nii", values))
     np.testing.assert_array_equal(volume.voxels, expected.transpose(2, 1, 0))
-    assert volume.notes == ("2 voxels without a value (NaN) taken for the darkest",)
+    assert volume.notes == ("2 values that are none (NaN) taken for no data",)
+    assert volume.padding_value == expected[0, 0, 1]
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from msformer.batch.files import formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
-from msformer.geometry import Geometry
+from msformer.geometry import flat_geometry
 from msformer.image import Image, LabelMap, Mask
 from msformer.io import read, write_png
 from msformer.measure import MAX_LABELS
@@ -49,7 +49,7 @@ def run_image(
     was_read = time.perf_counter()
     segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
     was_segmented = time.perf_counter()
-    notes = []
+    notes = [*case.notes, *image.notes]
     if len(segmentation.objects) > MAX_LABELS:
         notes.append(
             f"no instance map is written: it holds at most {MAX_LABELS} objects; got {len(segmentation.objects)}, "
@@ -115,7 +115,6 @@ def write_image(
     Returns:
         Paths below ``out``.
     """
-    spacing = image.spacing_mm
     written = None if objects is None or objects[1] > MAX_LABELS else objects[0][None].astype(np.uint16)
     paths = write_results(
         out,
@@ -123,7 +122,7 @@ def write_image(
         label_map[None],
         mask[None],
         formats_of(config, "photo" if image.page is None else "tiff"),
-        None if spacing is None else Geometry((spacing[1], spacing[0], 1.0)),
+        flat_geometry(image.spacing_mm),
         (),
         config.digest,
         written,

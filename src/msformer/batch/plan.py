@@ -18,8 +18,7 @@ from msformer.io.contents import is_meant_as_image, look_at, looks_medical
 from msformer.io.dicom import read_instance
 from msformer.io.label_maps import Header, holds_labels, read_header
 from msformer.io.medical import find_cases
-from msformer.io.tiff import is_stack
-from msformer.io.tiff_chain import check_chain
+from msformer.io.tiff import count_stacks, is_stack, stack_files
 
 VOLUME_SUFFIXES = (
     ".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima", ".zip",
@@ -72,6 +71,7 @@ class _Found:
     instances: tuple[Path, ...] = ()
     label: str = ""
     notes: tuple[str, ...] = ()
+    is_stack: bool = False
 
     def names(self) -> Iterator[str]:
         """Names for this image, from the shortest to the most telling; the first that is unique is taken."""
@@ -275,9 +275,10 @@ class _Sorter:
                     found.append(self._failing(path))
                 else:
                     unknown.append((path, contents.reason))
+            elif contents.kind == "tiff" and is_stack(path):
+                found.append(_whole_set(path, self.root))
             elif contents.kind in ("photo", "tiff"):
-                is_volume = contents.kind == "tiff" and _is_stack(path)
-                found.append(_Found(path, self.root, instances=(path,) if is_volume else ()))
+                found.append(_Found(path, self.root))
             elif contents.kind == "archive":
                 found.append(_Found(path, self.root, instances=(path,)))
             else:
@@ -336,12 +337,10 @@ def _is_no_image(path: Path) -> bool:
     return False
 
 
-def _is_stack(path: Path) -> bool:
-    try:
-        check_chain(path)
-    except (ReadError, OSError):
-        return False  # the case itself will tell what is wrong
-    return is_stack(path)
+def _whole_set(path: Path, root: Path) -> _Found:
+    """A stack; of an OME data set over several files the same for each of them, so that it is taken once."""
+    files = stack_files(path)
+    return _Found(files[0] if files[0].is_relative_to(root) else path, root, instances=files, is_stack=True)
 
 
 def _root_of_pattern(pattern: str) -> Path:
@@ -351,18 +350,19 @@ def _root_of_pattern(pattern: str) -> Path:
 
 
 def _pages(file: _Found) -> Iterator[_Found]:
-    if file.instances:
+    """Each page that is an image of its own, and each stage position of a stack."""
+    if file.instances and not file.is_stack:
         yield file
         return
     try:
-        number = count_pages(file.source)
+        number = count_stacks(file.instances[0]) if file.is_stack else count_pages(file.source)
     except ReadError:
         number = 1  # the case itself will tell what is wrong
     if number == 1:
         yield file
     else:
         for page in range(number):
-            yield _Found(file.source, file.root, page)
+            yield replace(file, page=page)
 
 
 def _name(found: Iterable[_Found]) -> list[Case]:

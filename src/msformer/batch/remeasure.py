@@ -13,12 +13,13 @@ import numpy as np
 
 from msformer.batch.plan import Case, plan_cases
 from msformer.errors import ConfigError, ImageError, ImageShapeError, MSFormerError, ReadError
+from msformer.geometry import flat_geometry, with_spacing
 from msformer.io import IMAGE_SUFFIXES, count_pages, read
 from msformer.io.folder import is_segment_output
 from msformer.io.medical import VOLUME_KINDS, kind_of, read_volume
 from msformer.io.photo import check_voxel_count
 from msformer.io.read_seg import read_segments
-from msformer.io.tiff import ome_geometry
+from msformer.io.tiff import is_stack, tiff_geometry
 from msformer.measure import VolumeRegion, measure_volume
 from msformer.plain import cell
 from msformer.volume import Volume
@@ -89,40 +90,32 @@ def _measure_one(
             _check_fit(volume, image)
             if not _has_place(volume) and image.geometry is not None:  # labels lie where their image does
                 volume = replace(volume, geometry=image.geometry, kind=image.kind)
-        geometry = volume.geometry
-        if spacing_mm is not None and geometry is not None:
-            row, column = spacing_mm
-            geometry = replace(geometry, spacing_mm=(column, row, geometry.spacing_mm[2]))
+        geometry = volume.geometry if spacing_mm is None else with_spacing(volume.geometry, spacing_mm)
         for region in measure_volume(volume.voxels, geometry, None if image is None else image.voxels):
             region = region if segment is None else replace(region, label=segment)
-            region = region if _has_place(volume) else replace(region, centroid_mm=None)
-            yield _row(item.path, region, len(volume.voxels), spacing_mm)
+            yield _row(item.path, region)
 
 
 def _has_place(volume: Volume) -> bool:
     """Whether it is known where the voxels lie in the patient, not only how large they are."""
-    return volume.geometry is not None and volume.kind not in ("photo", "tiff")
+    return volume.geometry is not None and volume.geometry.is_placed
 
 
-def _row(path: Path, region: VolumeRegion, depth: int, spacing_mm: tuple[float, float] | None) -> Row:
-    largest_mm2 = region.largest_area_mm2
-    if largest_mm2 is None and spacing_mm is not None:
-        largest_mm2 = region.largest_area_px * spacing_mm[0] * spacing_mm[1]
+def _row(path: Path, region: VolumeRegion) -> Row:
     place = ("", "", "") if region.centroid_mm is None else [f"{value:.3f}" for value in region.centroid_mm]
     return [
         cell(path.as_posix()),
         region.label,
         region.n_voxels,
         f"{region.volume_share:.6g}",
-        _or_empty(largest_mm2 if depth == 1 else None),
-        # One slice has no depth of its own: the thickness that some files tell is a setting of the scanner.
-        _or_empty(region.volume_ml if depth > 1 else None),
+        _or_empty(region.area_mm2),
+        _or_empty(region.volume_ml),
         *(f"{value:.3f}" for value in region.centroid),
         *place,
         *region.bbox,
         region.largest_slice,
         region.largest_area_px,
-        _or_empty(largest_mm2),
+        _or_empty(region.largest_area_mm2),
         *(_or_empty(value) for value in region.mean_intensity or ()),
     ]
 
@@ -225,14 +218,15 @@ def _read_image(case: Case, max_voxels: int) -> Volume:
         MSFormerError: It cannot be read; the message names it.
     """
     if case.instances:
-        return read_volume(case.instances, max_voxels=max_voxels)
+        return read_volume(case.instances, max_voxels=max_voxels, picture=case.page)
     return _read_picture(case.source, case.page, max_voxels)
 
 
 def _read_picture(path: Path, page: int | None, max_voxels: int) -> Volume:
     """Read a page, or all pages as slices. A plain picture tells at most a size, not a place."""
     pages = range(count_pages(path)) if page is None else [page]
-    first = read(path, page=pages[0], max_pixels=max_voxels).pixels
+    image = read(path, page=pages[0], max_pixels=max_voxels)
+    first = image.pixels
     try:
         check_voxel_count((len(pages), *first.shape[:2]), max_voxels)
     except ReadError as error:
@@ -241,7 +235,8 @@ def _read_picture(path: Path, page: int | None, max_voxels: int) -> Volume:
     if any(other.shape != first.shape for other in others):
         sizes = sorted({one.shape for one in (first, *others)})
         raise ReadError(f"{path}: pages must be of one size to be slices of a volume; got {sizes}")
-    return Volume(np.stack([first, *others]), ome_geometry(path), "photo", path)
+    geometry = tiff_geometry(path) if len(pages) > 1 else flat_geometry(image.spacing_mm)
+    return Volume(np.stack([first, *others]), geometry, "photo", path, padding_value=image.padding_value)
 
 
 def read_labels(path: Path, max_voxels: int) -> Iterator[tuple[int | None, Volume]]:
@@ -255,7 +250,7 @@ def read_labels(path: Path, max_voxels: int) -> Iterator[tuple[int | None, Volum
     if kind == "dicom":
         yield from read_segments(path, max_voxels)
         return
-    if kind in VOLUME_KINDS:
+    if kind in VOLUME_KINDS or (kind == "tiff" and is_stack(path)):
         volume = read_volume([path], max_voxels=max_voxels)
     else:
         volume = _read_picture(path, None, max_voxels)
@@ -267,6 +262,9 @@ def read_labels(path: Path, max_voxels: int) -> Iterator[tuple[int | None, Volum
         if not all((plane == plane[..., :1]).all() for plane in volume.voxels):
             raise ImageError(f"{path}: labels must be grey, one value a voxel; got {volume.voxels.shape[3]} channels")
         volume = replace(volume, voxels=grey[..., 0])
+    if volume.voxels.dtype.kind == "f" and volume.padding_value is not None:  # no data is no label
+        voxels = np.where(volume.voxels == volume.padding_value, 0, volume.voxels)
+        volume = replace(volume, voxels=voxels)
     yield None, volume
 
 

@@ -15,7 +15,7 @@ from msformer.batch.files import formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.errors import MSFormerError, WriteError
-from msformer.geometry import Geometry
+from msformer.geometry import Geometry, with_spacing
 from msformer.image import Image
 from msformer.io import write_png
 from msformer.io.medical import read_volume
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from msformer.fit import CancelToken
 
-FROM_HEADER = ("modality", "body_part", "geometry", "padding_value")
-"""What of a volume its header says, where it does; everything else is seen in the pixels."""
 SLICES_SHOWN = 4
 """Slices in the preview of a volume."""
 
@@ -53,10 +51,15 @@ def run_volume(
     """
     start = time.perf_counter()
     as_read = volume = read_volume(
-        case.instances, frame=config.read.frame, series=config.read.series, max_voxels=max_pixels
+        case.instances,
+        frame=config.read.frame,
+        series=config.read.series,
+        max_voxels=max_pixels,
+        picture=case.page,
     )
     if spacing_mm is not None:
         volume = replace(volume, geometry=with_spacing(volume.geometry, spacing_mm))
+    config, turned = _across_its_slice(volume, config)
     was_read = time.perf_counter()
     try:
         found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
@@ -75,12 +78,12 @@ def run_volume(
         "shape": list(volume.shape),
         "n_channels": 1 if volume.voxels.ndim == 3 else volume.voxels.shape[3],
         "dtype": str(volume.voxels.dtype),
-        "spacing_mm": None if geometry is None else [*reversed(geometry.spacing_mm)],
+        "spacing_mm": None if geometry is None or not any(geometry.is_stated) else _stated(geometry),
         "kind": volume.kind,
         "modality": known_modality(volume.modality),
         "body_part": known_body_part(volume.body_part),
-        "from_header": [name for name in FROM_HEADER if getattr(volume, name) is not None],
-        "notes": [*case.notes, *volume.notes, *notes],
+        "from_header": _from_header(as_read),
+        "notes": [*case.notes, *volume.notes, *turned, *notes],
         "axis": config.read.axis,
         "slices": list(found.slices),
         "labels_changed": found.changed,
@@ -107,9 +110,17 @@ def run_volume(
         **{name: middle[name] for name in ("network", "precision", "initial_weights_digest", "versions")},
     }
     del as_read  # until here: with it goes the folder that a zip was unpacked into
-    if config.preset == AUTO_PRESET:
+    if config.preset == AUTO_PRESET or turned:  # not those of the run
         result["config"] = found.config.model_dump(mode="json")
     return result
+
+
+def _across_its_slice(volume: Volume, config: Config) -> tuple[Config, list[str]]:
+    """The settings, for a single slice that is stored across another axis than the first with that axis, and a note."""
+    thin = [axis for axis, side in enumerate(volume.shape) if side == 1]
+    if len(thin) != 1 or config.read.axis != 0 or thin[0] == 0:
+        return config, []
+    return config.replace(read={"axis": thin[0]}), [f"a single slice across axis {thin[0]}, segmented as that"]
 
 
 def write_volume(
@@ -149,13 +160,30 @@ def write_volume(
         return write(others), [f"written as NIfTI, because a DICOM segmentation could not be: {reason}"]
 
 
+def _from_header(volume: Volume) -> list[str]:
+    """What of a volume its header says; everything else is seen in the pixels, as no data is that is marked by NaN."""
+    said = {
+        "modality": volume.modality is not None,
+        "body_part": volume.body_part is not None,
+        "geometry": volume.geometry is not None and any(volume.geometry.is_stated),
+        "padding_value": volume.padding_value is not None and not any("(NaN)" in note for note in volume.notes),
+    }
+    return [name for name, is_said in said.items() if is_said]
+
+
+def _stated(geometry: Geometry) -> list[float | None]:
+    """Sizes of slices, rows and columns; nothing for those that the file does not state."""
+    sizes = zip(geometry.spacing_mm, geometry.is_stated, strict=True)
+    return [size if is_stated else None for size, is_stated in sizes][::-1]
+
+
 def _region(region: VolumeRegion) -> dict[str, Any]:
     """A region of a volume under the names that regions of images have in the table."""
     first_slice, first_row, first_column, end_slice, end_row, end_column = region.bbox
     return {
         "label": region.label,
         "area_px": region.n_voxels,
-        "area_mm2": None,
+        "area_mm2": region.area_mm2,
         "volume_ml": region.volume_ml,
         "area_share": region.volume_share,
         "mean_intensity": list(region.mean_intensity or ()),
@@ -189,11 +217,3 @@ def volume_preview(
     width = max(row.shape[1] for row in rows if row is not None)
     gap = np.full((GAP, width, 3), 255, dtype=np.uint8)
     return np.concatenate([gap if row is None else row for row in rows[:-1]])
-
-
-def with_spacing(geometry: Geometry | None, spacing_mm: tuple[float, float]) -> Geometry:
-    """A geometry with another size of pixels (row, column)."""
-    row, column = spacing_mm
-    if geometry is None:
-        return Geometry((column, row, 1.0))
-    return replace(geometry, spacing_mm=(column, row, geometry.spacing_mm[2]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.errors import ImageError, ImageShapeError, ReadError
+from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
 from msformer.evaluation.pairing import Prediction
 from msformer.evaluation.protocols import Labels, Selection, automatic, oracle_cluster, oracle_components, released
 from msformer.evaluation.selection import to_raw_labels
@@ -87,7 +87,10 @@ def read_instances(path: Path) -> NDArray[np.integer]:
 def _read_one_page(path: Path) -> NDArray[Any]:
     if (pages := count_pages(path)) > 1:
         raise ReadError(f"{path}: must hold one image; got {pages} pages")
-    return read(path).pixels
+    image = read(path)
+    if any("NaN" in note for note in image.notes):
+        raise NonFiniteImageError(f"{path}: must hold a number in each pixel; got NaN")
+    return image.pixels
 
 
 def _is_mask(pixels: NDArray[Any]) -> bool:

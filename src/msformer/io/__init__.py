@@ -14,12 +14,13 @@ from msformer.io import tiff
 from msformer.io.folder import prepare_folder
 from msformer.io.photo import read_photo
 from msformer.io.regular import check_regular
+from msformer.io.tiff import TiffPage
 from msformer.io.tiff_chain import check_chain
 from msformer.io.write import null_undefined, write_label_map, write_mask, write_png, write_text
 
 IMAGE_SUFFIXES = frozenset({
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm",
-    ".pnm", ".tif", ".tiff",
+    ".pnm", ".tif", ".tiff", ".btf", ".svs", ".ndpi", ".scn", ".bif",
 })  # fmt: skip
 """What pictures are called. In a folder of inputs contents decide; one that is called so and cannot be read fails."""
 MAX_PIXELS = 150_000_000
@@ -45,29 +46,35 @@ def read(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Im
     """Read an image file.
 
     Args:
-        path: PNG, JPEG, BMP, WebP (turned upright by EXIF) or TIFF (8 and 16 bit, float, grey and colour).
+        path: PNG, JPEG, BMP, WebP (turned upright by EXIF) or TIFF (8 and 16 bit, float, grey and colour, slides).
         page: Page of a TIFF, counted from 0.
-        max_pixels: Refuse larger images.
+        max_pixels: Refuse larger images; of a slide take the largest level that is none.
 
     Raises:
         ReadError: The file is missing, empty, truncated, too large or no image; the message names it.
-        ImageError: The image is too small, or not finite.
+        ImageError: The image is too small, or holds infinite values.
     """
     path = Path(path)
     try:
         is_tiff = _is_tiff(path)
-        pixels = tiff.read_tiff(path, page, max_pixels) if is_tiff else read_photo(path, max_pixels)
-        place = tiff.ome_geometry(path) if is_tiff else None
+        found = tiff.read_tiff(path, page, max_pixels) if is_tiff else TiffPage(*_photo(path, max_pixels))
         return Image.from_array(
-            _unwrapped(pixels),
-            spacing_mm=None if place is None else (place.spacing_mm[1], place.spacing_mm[0]),
+            _unwrapped(found.pixels),
+            spacing_mm=None if found.geometry is None else found.geometry.spacing_of(0),
             source=path,
             page=page if is_tiff else None,
+            padding_value=found.padding_value,
+            notes=found.notes,
         )
     except (ReadError, ImageError) as error:
         raise type(error)(f"{path}: {error}") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         raise ReadError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], None, tuple[str, ...]]:
+    pixels, notes = read_photo(path, max_pixels)
+    return pixels, None, notes
 
 
 def _unwrapped(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -23,7 +23,7 @@ HEAD = 512
 """Bytes that decide for most files."""
 MEDICAL_SUFFIXES = (
     ".dcm", ".dicom", ".dic", ".ima", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgh", ".mgz", ".mnc",
-    ".svs", ".ndpi", ".scn", ".bif", ".czi", ".nd2", ".lif", ".oib",
+    ".czi", ".nd2", ".lif", ".oib",
 )  # fmt: skip
 """What medical images are called, those included that are not read: they are cases that fail, and say so."""
 SURE_PHOTOS = (

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from msformer.errors import WriteError
-from msformer.geometry import RAS_OF_LPS, Geometry
+from msformer.geometry import RAS_OF_LPS, Forms, Geometry
 from msformer.io.atomic import atomic_path
 from msformer.io.dicom_seg import write_dicom_seg
 from msformer.io.itk import to_itk
@@ -44,7 +45,7 @@ UNNAMED = ("nii.gz", "nrrd", "mha")
 NRRD, MHA = "NrrdImageIO", "MetaImageIO"  # as SimpleITK names them
 MAX_NIFTI_SIDE = 32767
 """NIfTI-1 counts the voxels along a side in 16 bits with a sign."""
-NO_PLACE = Geometry((1.0, 1.0, 1.0))
+NO_PLACE = Geometry((1.0, 1.0, 1.0), is_flat=True)
 """What SimpleITK takes a photograph's geometry for, so that labels lie on the photograph that it read."""
 
 ITKSNAP_HEADER = """\
@@ -90,7 +91,8 @@ def write_labels(
     png        The numbers in grey; one slice only; no geometry.
     tif        OME-TIFF, a page a slice, axes ZYX. The spacing in OME's own decimal numbers, which keep all
                its digits and its unit, and again in the resolution tags; neither has origin or direction.
-    nii.gz     Geometry rounded to 32-bit floating point, which is all the format has; sheared volumes too.
+    nii.gz     Geometry rounded to 32-bit floating point, which is all the format has; sheared volumes too. Of NIfTI
+               both forms and their codes, word for word.
     nrrd       Directions times spacing, as double; sheared volumes too.
     mha        Spacing, origin and direction as double; sheared volumes too.
     seg.nrrd   As nrrd, with names and colours for 3D Slicer.
@@ -102,7 +104,8 @@ def write_labels(
         labels: 0 is no segment.
         format: One of ``FORMATS``.
         segments: What the labels are called, from 1 without gaps.
-        geometry: Where the voxels lie; None for a photograph: spacing 1 where the format must have one.
+        geometry: Where the voxels lie; None for a photograph: spacing 1 where the format must have one. What is flat
+            becomes nii.gz, nrrd and mha of two axes.
         instances: DICOM: the files of the slices, in the order of ``labels``, or the one file of all frames.
         description: Of a DICOM series.
         seed: What tells a DICOM segmentation from others of the same sources.
@@ -198,8 +201,10 @@ def _write_tiff(path: Path, labels: NDArray[Any], geometry: Geometry | None, see
     }
     resolution: dict[str, Any] = {}
     if geometry is not None:
-        for axis, size in zip("XYZ", geometry.spacing_mm, strict=True):
-            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "mm"}
+        for axis, size, is_stated in zip("XYZ", geometry.spacing_mm, geometry.is_stated, strict=True):
+            if is_stated:
+                metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "mm"}
+    if geometry is not None and all(geometry.is_stated[:2]):
         column, row, _ = geometry.spacing_mm
         resolution = {"resolution": (10 / column, 10 / row), "resolutionunit": "CENTIMETER"}
     with atomic_path(path) as temporary:
@@ -218,8 +223,10 @@ def _write_tiff(path: Path, labels: NDArray[Any], geometry: Geometry | None, see
 def _write_nifti(path: Path, voxels: NDArray[Any], geometry: Geometry | None) -> None:
     """Write labels ``(D, H, W)`` with the affine of ``geometry``; a name that ends in ``.gz`` is compressed.
 
-    The affine is the sform, and where it has no shear the qform as well, for programs that know only that one. Both
-    consist of 32-bit floating point. The same labels give the same bytes: no name and no time in the compression.
+    Of a NIfTI input both forms, their codes and the unit are copied, so that every reader finds the labels where it
+    finds the image, whichever form it takes. Otherwise the affine is the sform, and where it has no shear the qform as
+    well, for programs that know only that one. All consist of 32-bit floating point. What has two axes
+    gets two. The same labels give the same bytes: no name and no time in the compression.
 
     Raises:
         WriteError: A side is longer than the format can say.
@@ -229,18 +236,33 @@ def _write_nifti(path: Path, voxels: NDArray[Any], geometry: Geometry | None) ->
     if max(voxels.shape) > MAX_NIFTI_SIDE:
         raise WriteError(f"NIfTI holds at most {MAX_NIFTI_SIDE} voxels along a side; got {voxels.shape}")
     geometry = geometry or NO_PLACE
-    affine = RAS_OF_LPS @ geometry.affine
-    image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code="scanner")
-    if geometry.is_orthonormal:
-        image.set_qform(affine, code="scanner")
+    array = voxels.transpose(2, 1, 0)
+    array = array[:, :, 0] if geometry.is_flat and len(voxels) == 1 else array
+    if geometry.forms is None:
+        affine = RAS_OF_LPS @ geometry.affine
+        image = nibabel.Nifti1Image(array, affine)
+        image.header.set_xyzt_units("mm")
+        image.set_sform(affine, code="scanner")
+        if geometry.is_orthonormal:
+            image.set_qform(affine, code="scanner")
+    else:
+        image = nibabel.Nifti1Image(array, None)
+        _copy_forms(image.header, geometry.forms)
     with path.open("wb") as file:
         if path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed:
                 image.to_stream(packed)
         else:
             image.to_stream(file)
+
+
+def _copy_forms(header: Any, forms: Forms) -> None:
+    header["pixdim"][:4] = forms.pixdim
+    header["qform_code"], header["sform_code"] = forms.qform_code, forms.sform_code
+    header["quatern_b"], header["quatern_c"], header["quatern_d"] = forms.turn
+    header["qoffset_x"], header["qoffset_y"], header["qoffset_z"] = forms.shift
+    header["srow_x"], header["srow_y"], header["srow_z"] = np.reshape(forms.matrix, (3, 4))
+    header["xyzt_units"] = forms.unit
 
 
 def _write_itk(path: Path, image: sitk.Image, writer_name: str) -> None:
@@ -282,7 +304,7 @@ def _slicer_image(labels: NDArray[Any], segments: Sequence[Segment], geometry: G
             f"{geometry.direction} (a tilted gantry?): choose nii.gz, which keeps them"
         )
     # Slicer wants three axes even of a single slice.
-    image = to_itk(labels, geometry or NO_PLACE)
+    image = to_itk(labels, replace(geometry or NO_PLACE, is_flat=False))
     for key, value in {
         # The second is what older versions call the first.
         "Segmentation_SourceRepresentation": "Binary labelmap",

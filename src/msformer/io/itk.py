@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ NRRD_DATA_FILE = re.compile(r"^[ \t]*data ?file[ \t]*:=?(.*)$", re.IGNORECASE | 
 """Where NRRD headers name the files of their voxels."""
 NRRD_SERIES = re.compile(r"^(?:MultiVolume\.|DWMRI_gradient_|modality:=DWMRI|DataNodeClassName:=)", re.MULTILINE)
 """Fields of headers that hold several volumes."""
+NRRD_FIELD = re.compile(r"^[ \t]*([A-Za-z][A-Za-z ]*?)[ \t]*:(?!=)[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+NRRD_STEP = re.compile(r"\([^)]*\)|[^\s()]+")
+"""A vector in brackets, or a number or word alone."""
+NRRD_MM = frozenset({"mm", "", "???", "millimeter", "millimeters"})
 MAX_HEADER = 1 << 20
 MAX_DATA_FILES = 100_000
 COLOUR_CHANNELS = 4
@@ -56,7 +61,7 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
         str(path).encode("utf-8")
     except UnicodeEncodeError:  # SimpleITK would end the process
         raise ReadError("names of NRRD files and their folders must be UTF-8; rename it") from None
-    check_data_files(path)
+    header = check_data_files(path)
     sitk.ProcessObject_GlobalWarningDisplayOff()
     try:
         reader = sitk.ImageFileReader()
@@ -64,7 +69,7 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
         reader.SetFileName(str(path))
         reader.ReadImageInformation()
         size, channels = list(reader.GetSize()), reader.GetNumberOfComponents()
-        is_series = channels > 1 and len(size) <= 3 and lists_times(path)
+        is_series = channels > 1 and len(size) <= 3 and lists_times(header, path.name)
         if is_series:  # one number a voxel and time, which SimpleITK takes for channels
             index = _check_size([*size, *[1] * (3 - len(size)), channels], 1, frame, max_voxels)
         else:
@@ -77,30 +82,35 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
         if isinstance(error, ImageError):
             raise
         raise ReadError(_reason(error)) from error
+    geometry, notes = _as_stated(_geometry(image), header)
     voxels = _voxels(image)
-    return Volume(voxels[..., index] if is_series else voxels, _geometry(image), "nrrd", path)
+    return Volume(voxels[..., index] if is_series else voxels, geometry, "nrrd", path, notes=notes)
 
 
-def lists_times(path: Path) -> bool:
+def lists_times(header: str, name: str) -> bool:
     """Whether the axis of an NRRD that is no direction in space is a series, of times or others, and no channels.
 
     3D Slicer calls it ``list`` in sequences; where SimpleITK wrote the file again it says ``vector``, and the name
     ``.seq.nrrd`` is what is left. Fields of a series of volumes or of diffusion weights say it, too.
+
+    Args:
+        header: Its text.
+        name: Of the file.
     """
-    with path.open("rb") as file:
-        start = file.read(MAX_HEADER)
-    header = re.split(r"\r?\n\r?\n", start.decode("latin-1"), maxsplit=1)[0]
     kinds = re.search(r"^[ \t]*kinds[ \t]*:(.*)$", header, re.IGNORECASE | re.MULTILINE)
     words = [] if kinds is None else kinds.group(1).lower().split()
     if not {"list", "time"}.isdisjoint(words):
         return True
-    is_named = path.name.lower().endswith((".seq.nrrd", ".seq.nhdr"))
+    is_named = name.lower().endswith((".seq.nrrd", ".seq.nhdr"))
     is_vector = not words or "vector" in words
     return is_vector and (is_named or NRRD_SERIES.search(header) is not None)
 
 
-def check_data_files(path: Path) -> None:
+def check_data_files(path: Path) -> str:
     """Refuse NRRD headers that name files outside their own folder: reading one must not open what it likes.
+
+    Returns:
+        The header.
 
     Raises:
         ReadError: A name is absolute or goes up, or the header has no end within its first megabyte.
@@ -115,9 +125,10 @@ def check_data_files(path: Path) -> None:
         value = found.group(1).strip()
         names = header[found.end() :].splitlines() if value.upper().startswith("LIST") else [value]
         for name in names:
-            _check_inside(name.strip())
+            check_inside(name.strip())
             for one in _named_files(path.parent, name.strip()):
                 check_regular(one)
+    return header
 
 
 def _named_files(folder: Path, name: str) -> Iterator[Path]:
@@ -133,7 +144,26 @@ def _named_files(folder: Path, name: str) -> Iterator[Path]:
     yield from (folder / one for one in names if one and (folder / one).exists())
 
 
-def _check_inside(name: str) -> None:
+def _as_stated(geometry: Geometry, header: str) -> tuple[Geometry, tuple[str, ...]]:
+    """The geometry with what of it an NRRD header states; SimpleITK puts 1 mm where there is nothing."""
+    fields = {name.lower(): value for name, value in NRRD_FIELD.findall(header)}
+    steps = fields.get("space directions") or fields.get("spacings") or ""
+    count = sum("none" not in step and "nan" not in step for step in NRRD_STEP.findall(steps.lower()))
+    units = {unit for name in ("space units", "units") for unit in re.findall('"([^"]*)"', fields.get(name, ""))}
+    notes: tuple[str, ...] = ()
+    if units - NRRD_MM:
+        notes = ("sizes are in a unit other than mm: no areas and volumes",)
+    is_known = count >= (2 if geometry.is_flat else 3) and not notes
+    stated = (is_known, is_known, is_known and not geometry.is_flat)
+    return replace(geometry, is_stated=stated, is_placed="space origin" in fields), notes
+
+
+def check_inside(name: str) -> None:
+    """Refuse names of files that are not in the folder of the file that names them, or below it.
+
+    Raises:
+        ReadError: It is absolute, or goes up.
+    """
     parts = re.split(r"[/\\]", name)
     if (parts[0] in ("", "~") and len(parts) > 1) or ".." in parts or re.match("[A-Za-z]:", name):
         raise ReadError(f"data file must be in the folder of its header; got {of_header(name)}")
@@ -189,7 +219,7 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
         elif name.upper().startswith("LIST") or "%" in name:
             raise ReadError(f"voxels must be in one file; ElementDataFile is {of_header(name)}")
         else:
-            _check_inside(name)
+            check_inside(name)
             check_regular(path.parent / name)
             skip = int(header.get("HeaderSize", "0"))
             values = _mha_values(path.parent / name, skip, header, dtype, count)
@@ -226,7 +256,15 @@ def _mha_geometry(header: Mapping[str, str], axes: int) -> Geometry:
     steps[:inner], start[:inner], columns[:inner, :inner] = spacing[:inner], origin[:inner], matrix[:inner, :inner].T
     x, y, z = (float(one) for one in start)
     a, b, c, d, e, f, g, h, i = (float(one) for one in columns.ravel())
-    return Geometry((float(steps[0]), float(steps[1]), float(steps[2])), (x, y, z), (a, b, c, d, e, f, g, h, i))
+    is_sized = not header.keys().isdisjoint(("ElementSpacing", "ElementSize"))
+    return Geometry(
+        (float(steps[0]), float(steps[1]), float(steps[2])),
+        (x, y, z),
+        (a, b, c, d, e, f, g, h, i),
+        is_stated=(is_sized, is_sized, is_sized and axes > 2),
+        is_placed=not header.keys().isdisjoint(("Offset", "Origin", "Position")),
+        is_flat=axes == 2,
+    )
 
 
 def _mha_values(path: Path, skip: int, header: Mapping[str, str], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
@@ -268,11 +306,18 @@ def check_frame(count: int, frame: int | None) -> int:
 
 
 def to_itk(voxels: NDArray[Any], geometry: Geometry | None) -> sitk.Image:
-    """A SimpleITK image of ``(D, H, W)``; two-dimensional where there is one slice without a place in space."""
+    """A SimpleITK image of ``(D, H, W)``; of two axes where there is one slice of a flat file, or of none."""
     import SimpleITK as sitk  # noqa: N813
 
     if geometry is None:
         return sitk.GetImageFromArray(voxels[0] if len(voxels) == 1 else voxels)
+    if geometry.is_flat and len(voxels) == 1:
+        flat = sitk.GetImageFromArray(voxels[0])
+        flat.SetSpacing(geometry.spacing_mm[:2])
+        flat.SetOrigin(geometry.origin_mm[:2])
+        a, b, _, c, d, *_ = geometry.direction
+        flat.SetDirection((a, b, c, d))
+        return flat
     image = sitk.GetImageFromArray(voxels)
     image.SetSpacing(geometry.spacing_mm)
     image.SetOrigin(geometry.origin_mm)
@@ -291,7 +336,7 @@ def _geometry(image: sitk.Image) -> Geometry:
     if image.GetDimension() == 3:
         return Geometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     (column, row), (x, y), (a, b, c, d) = image.GetSpacing(), image.GetOrigin(), image.GetDirection()
-    return Geometry((column, row, 1.0), (x, y, 0.0), (a, b, 0.0, c, d, 0.0, 0.0, 0.0, 1.0))
+    return Geometry((column, row, 1.0), (x, y, 0.0), (a, b, 0.0, c, d, 0.0, 0.0, 0.0, 1.0), is_flat=True)
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from PIL.ImageFile import StubImageFile
 
 from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
+from msformer.image import without_nan
 from msformer.io import archive, dicom, itk, nifti, tiff
 from msformer.io.dicom import Instance, Part
 from msformer.io.privacy import told_modality
@@ -81,16 +82,23 @@ class Found:
 
 
 def read_volume(
-    paths: Sequence[Path], *, frame: int | None = None, series: int | None = None, max_voxels: int
+    paths: Sequence[Path],
+    *,
+    frame: int | None = None,
+    series: int | None = None,
+    max_voxels: int,
+    picture: int | None = None,
 ) -> Volume:
     """Read one volume.
 
     Args:
         paths: One file of any kind but photographs and TIFFs of separate pages; the files of one DICOM series in any
-            order; or one zip of one DICOM series. The unpacked ``instances`` of a zip exist as long as the volume does.
+            order; the files of one OME-TIFF data set; or one zip of one DICOM series. The
+            unpacked ``instances`` of a zip exist as long as the volume does.
         frame: Which of the volumes of a 4-D file or series, from 0.
         series: Which of the series or volumes of the files or of a zip, from 0; one alone is taken without it.
         max_voxels: Refuse more.
+        picture: Which of several stage positions of a TIFF, from 0.
 
     Raises:
         ReadError: A file is missing, broken, too large, of another kind, or the files are not of one volume; the
@@ -99,7 +107,7 @@ def read_volume(
     """
     if not paths:
         raise ReadError("paths must name at least one file; got none")
-    if len(paths) > 1:
+    if len(paths) > 1 and kind_of(paths[0]) != "tiff":
         instances = []
         for path in paths:
             with _named(path):
@@ -117,7 +125,7 @@ def read_volume(
         if kind == "mha":
             return _checked(itk.read_mha(path, frame, max_voxels))
         if kind == "tiff" and check_chain(path) and tiff.is_stack(path):
-            return _checked(tiff.read_stack(path, frame, max_voxels))
+            return _checked(tiff.read_stack(path, frame, max_voxels, picture or 0))
         if kind is not None:
             raise ReadError(f"file must be DICOM, NIfTI, NRRD or MetaImage to be read as a volume; got {kind}")
         with path.open("rb") as file:
@@ -226,7 +234,7 @@ def _read_archive(path: Path, frame: int | None, series: int | None, max_voxels:
 
 
 def _checked(volume: Volume) -> Volume:
-    """Refuse voxels that are no numbers; NaN becomes the darkest value, with a note.
+    """Refuse voxels that are no numbers; NaN is no data, with a note, as it is in images.
 
     Raises:
         ImageError: Complex numbers, numbers of more than 64 bits, infinite values, nothing but NaN, or no voxel at all.
@@ -246,10 +254,8 @@ def _checked(volume: Volume) -> Volume:
         )
     if n_unknown == 0:
         return volume
-    # Outside of what was measured, many programs write NaN; the darkest value keeps it apart from tissue.
-    filled = np.nan_to_num(voxels, nan=float(np.nanmin(voxels)))
-    note = f"{n_unknown} voxels without a value (NaN) taken for the darkest"
-    return replace(volume, voxels=filled, notes=(*volume.notes, note))
+    filled, padding, told = without_nan(voxels, volume.padding_value)
+    return replace(volume, voxels=filled, notes=(*volume.notes, *told), padding_value=padding)
 
 
 def _is_photo(path: Path) -> bool:

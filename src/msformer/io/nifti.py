@@ -10,6 +10,7 @@ import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
-from msformer.geometry import RAS_OF_LPS, Geometry
+from msformer.geometry import RAS_OF_LPS, Forms, Geometry
 from msformer.io.itk import check_frame
 from msformer.io.photo import check_voxel_count
 from msformer.volume import Volume
@@ -28,6 +29,9 @@ GZIP = b"\x1f\x8b"
 SINGLE, PAIR = (b"n+1", b"n+2"), (b"ni1", b"ni2")
 SIZES = {348: 344, 540: 4}
 """Length of the header → where its magic is."""
+_TURN = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+APART = 0.1
+"""Forms that put a corner of the grid farther apart than this, in parts of the smallest side of a voxel, disagree."""
 MAX_OFFSET = 1 << 26
 """Bytes before the voxels; compressed files must be unpacked up to there."""
 
@@ -35,24 +39,78 @@ MAX_OFFSET = 1 << 26
 def read_nifti(path: Path, frame: int | None, max_voxels: int) -> Volume:
     """Read a NIfTI file as ``(D, H, W)``: its axes (i, j, k) are (column, row, slice).
 
+    A fifth axis holds channels. The place is that of the sform, or where its code is 0 of the qform, as nibabel takes
+    it; where both codes are 0 the header states sizes only. Both forms stay with the geometry, to be written again.
+
     Raises:
-        ReadError: It cannot be read, is no NIfTI, or has four axes and no ``frame`` is given.
+        ReadError: It cannot be read, is no NIfTI, or has several volumes and no ``frame`` is given.
         ImageError: Its affine is no geometry.
     """
     try:
-        values, affine = _read(path, frame, max_voxels)
+        values, header, stored, axes = _read(path, frame, max_voxels)
     except (ReadError, ImageError, OSError):
         raise
     except Exception as error:  # nibabel, gzip, zlib and numpy raise many kinds on broken files
         raise ReadError(f"{type(error).__name__}: {error}") from error
-    if values.ndim == 2:
+    if axes == 2:
         values = values[:, :, None]
     voxels = np.ascontiguousarray(np.moveaxis(values, (0, 1, 2), (2, 1, 0)))
-    return Volume(voxels, Geometry.from_affine(affine), "nifti", path)
+    geometry = _geometry(header, stored, is_flat=axes == 2)
+    return Volume(voxels, geometry, "nifti", path, notes=tuple(_disagreement(header, voxels.shape[:3])))
 
 
-def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Values (column, row, slice[, channel]) and the affine in LPS."""
+def _geometry(header: Any, stored: Any, *, is_flat: bool) -> Geometry:
+    """The geometry by a header as nibabel mends it, with the forms of the one that is stored."""
+    scale = MM_OF_UNIT.get(header.get_xyzt_units()[0], 1.0)
+    codes = int(header["qform_code"]), int(header["sform_code"])
+    stated = [True, True, not is_flat]
+    best = header
+    if max(codes) <= 0:  # sizes alone, and where they are none, not even those
+        best = header.copy()
+        sizes = stored["pixdim"][1:4]
+        is_size = np.isfinite(sizes) & (sizes > 0)
+        best["pixdim"][1:4] = np.where(is_size, sizes, 1)
+        stated = [bool(one and known) for one, known in zip(stated, is_size, strict=True)]
+    affine = RAS_OF_LPS @ best.get_best_affine()
+    if is_flat and not affine[:3, 2].any():
+        affine[:3, 2] = np.cross(affine[:3, 0], affine[:3, 1]) / np.linalg.norm(affine[:3, 0])
+    geometry = Geometry.from_affine(affine if scale == 1.0 else np.diag([scale, scale, scale, 1.0]) @ affine)
+    b, c, d, x, y, z = (float(stored[name]) for name in _TURN)
+    sign, *steps = (float(one) for one in stored["pixdim"][:4])
+    forms = Forms(
+        *codes,
+        (b, c, d),
+        (x, y, z),
+        (sign, steps[0], steps[1], steps[2]),
+        tuple(float(one) for name in ("srow_x", "srow_y", "srow_z") for one in header[name]),
+        int(stored["xyzt_units"]) & 7,
+    )
+    return replace(
+        geometry, is_stated=(stated[0], stated[1], stated[2]), is_placed=max(codes) > 0, is_flat=is_flat, forms=forms
+    )
+
+
+def _disagreement(header: Any, shape: tuple[int, ...]) -> Iterator[str]:
+    """A note where the two forms are both there and put the grid at different places."""
+    if min(int(header["qform_code"]), int(header["sform_code"])) <= 0:
+        return
+    depth, height, width = shape
+    corners = np.array([(x, y, z, 1) for x in (0, width - 1) for y in (0, height - 1) for z in (0, depth - 1)])
+    try:
+        apart = corners @ (header.get_sform() - header.get_qform()).T
+    except Exception:  # a turn that is none: readers take the matrix
+        yield "qform of the header is no turn; places and sizes are those of the sform"
+        return
+    farthest = float(np.linalg.norm(apart, axis=1).max())
+    if farthest > APART * float(np.abs(header["pixdim"][1:4]).min()):
+        yield (
+            f"qform (code {int(header['qform_code'])}) and sform (code {int(header['sform_code'])}) of the header put "
+            f"corners up to {farthest:.3g} apart; places and sizes are those of the sform, and results have both"
+        )
+
+
+def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any], Any, Any, int]:
+    """Values (column, row[, slice][, channel]), the header mended and as stored, number of axes of space."""
     from nibabel.arrayproxy import ArrayProxy
     from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
     from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
@@ -72,15 +130,17 @@ def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any],
     axes = list(shape)
     while len(axes) > 3 and axes[-1] == 1:
         axes.pop()
-    if not 2 <= len(axes) <= 4 or min(axes) < 1:
-        raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(shape)}")
-    index = check_frame(axes[3] if len(axes) == 4 else 1, frame)
-    check_voxel_count(axes[:3], max_voxels)
+    if not 2 <= len(axes) <= 5 or min(axes) < 1:
+        raise ReadError(
+            f"image must have 2 to 5 axes of at least 1 voxel, of space, time, channels; got {tuple(shape)}"
+        )
+    index = check_frame(axes[3] if len(axes) >= 4 else 1, frame)
+    check_voxel_count([*axes[:3], *axes[4:]], max_voxels)
     offset = int(header.get_data_offset())
     if not 0 <= offset <= MAX_OFFSET:
         raise ReadError(f"voxels must begin within {MAX_OFFSET} bytes; got {offset}")
     where: tuple[slice | int, ...] = (slice(None),) * min(len(axes), 3)
-    where += (index,) * (len(axes) == 4)
+    where += (index,) * (len(axes) >= 4) + (slice(None),) * (len(axes) == 5)
     where += (0,) * (len(shape) - len(where))
     data_path = path if magic in SINGLE else _partner(path)
     with _opened(data_path) as (file, is_packed):
@@ -90,13 +150,12 @@ def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any],
         values = np.asanyarray(ArrayProxy(file, header, mmap=False)[where])
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.names is not None:  # RGB triples
+        if len(axes) == 5:
+            raise ReadError(f"image must have channels as colours or as its fifth axis, not both; got {tuple(shape)}")
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)
-        values = values[:, :, None] if len(axes) == 2 else values
     elif header.get_data_dtype().itemsize <= 2 and values.dtype == np.float64:
         values = values.astype(np.float32)  # 16 bits, rescaled
-    affine = RAS_OF_LPS @ header.get_best_affine()
-    scale = MM_OF_UNIT.get(header.get_xyzt_units()[0], 1.0)
-    return values, affine if scale == 1.0 else np.diag([scale, scale, scale, 1.0]) @ affine
+    return values, header, kinds[magic](start[:size], check=False), min(len(axes), 3)
 
 
 def _partner(path: Path) -> Path:

@@ -22,8 +22,8 @@ GREY_MODES = {"L": None, "1": "L", "I": None, "F": None, "I;16": None, "I;16B": 
 """Pillow's modes of one channel, and the mode to convert each to where its own is awkward."""
 
 
-def read_photo(path: Path, max_pixels: int) -> NDArray[Any]:
-    """Read the first frame as ``(H, W)`` or ``(H, W, 3)``: turned upright by EXIF, palettes expanded.
+def read_photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Read the first frame as ``(H, W)`` or ``(H, W, 3)``: turned upright by EXIF, palettes expanded; and notes.
 
     Opaque alpha is dropped; where it is not opaque, the image is laid over black.
 
@@ -31,12 +31,15 @@ def read_photo(path: Path, max_pixels: int) -> NDArray[Any]:
         ReadError: Not an image, truncated, or more than ``max_pixels`` pixels.
     """
     if (deep := _read_deep_colour_png(path, max_pixels)) is not None:
-        return deep
+        return deep, ()
     try:
         with _own_limit(), Pillow.open(path) as opened:
             check_pixel_count(opened.size, max_pixels)
+            count = int(getattr(opened, "n_frames", 1))
+            opened.seek(0)
             ImageOps.exif_transpose(opened, in_place=True)
-            return _to_array(opened)
+            notes = (f"first of {count} frames; the others are left out",) if count > 1 else ()
+            return _to_array(opened), notes
     except ReadError:
         raise
     except UnidentifiedImageError:

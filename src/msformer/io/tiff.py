@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,129 +13,291 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from msformer.errors import ImageError, ReadError
+from msformer.errors import MSFormerError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.itk import check_frame
+from msformer.io.ome_set import ome_set
 from msformer.io.photo import check_pixel_count, check_voxel_count
+from msformer.io.tiff_chain import check_chain
+from msformer.io.tiff_colour import as_meant
+from msformer.io.tiff_sizes import stated_geometry
 from msformer.volume import Volume
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 STACKED = frozenset("ZC")
 """tifffile's letters of slices and of channels."""
-MM_OF_UNIT = {"nm": 1e-6, "µm": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
+SLIDES = ("svs", "ndpi", "scn", "bif", "philips", "avs")
+"""tifffile's names of the formats of slide scanners: one slide a file, in levels, with pictures of the glass."""
+NO_DATA_TAG = 42113
+"""GDAL's: the value of pixels that show nothing."""
+SAME_FORM = 1.5
+"""Pixels by which the sides of a smaller copy may miss the form of the larger one, for rounding."""
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its complaints arrive as our ReadError
 
 
-def count_tiff_pages(path: Path) -> int:
-    """Number of pages of a TIFF.
+@dataclass(frozen=True)
+class TiffPage:
+    """One page as it is meant.
+
+    Attributes:
+        pixels: ``(H, W)`` or ``(H, W, C)``.
+        geometry: The size of a pixel, None where it is not stated.
+        notes: What a reader should know.
+        padding_value: What the file declares to be no data.
+    """
+
+    pixels: NDArray[Any]
+    geometry: Geometry | None = None
+    notes: tuple[str, ...] = ()
+    padding_value: float | None = None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
+    """An open file; what tifffile raises inside is a ReadError outside.
 
     Raises:
         ReadError: The file is broken.
     """
     try:
         with tifffile.TiffFile(path) as file:
-            return len(_full_pages(file))
+            yield file
+    except MSFormerError:
+        raise
     except Exception as error:  # tifffile raises many kinds on broken files
         raise ReadError(f"{type(error).__name__}: {error}") from error
 
 
-def read_tiff(path: Path, page: int, max_pixels: int) -> NDArray[Any]:
-    """Read one page as ``(H, W)`` or ``(H, W, C)``: channels last, alpha dropped, palettes expanded.
+def count_tiff_pages(path: Path) -> int:
+    """Number of pages of a TIFF that are pictures of their own; a slide has one.
 
     Raises:
-        ReadError: The file is broken, has no such page, or the page has more than ``max_pixels`` pixels.
+        ReadError: The file is broken.
     """
-    try:
-        with tifffile.TiffFile(path) as file:
-            pages = _full_pages(file)
-            if not 0 <= page < len(pages):
-                raise ReadError(f"page must be from 0 to {len(pages) - 1}; got {page}")
-            opened = pages[page]
-            check_pixel_count((opened.imagewidth, opened.imagelength), max_pixels)
-            return _upright(opened, opened.asarray())
-    except ReadError:
-        raise
-    except Exception as error:
-        raise ReadError(f"{type(error).__name__}: {error}") from error
+    with _opened(path) as file:
+        return len(_full_pages(file))
+
+
+def read_tiff(path: Path, page: int, max_pixels: int) -> TiffPage:
+    """Read one page: channels last, alpha dropped, palettes expanded, colours as RGB.
+
+    A slide is put together from its tiles, at its largest level that has at most ``max_pixels``.
+
+    Raises:
+        ReadError: The file is broken, has no such page, the page has more than ``max_pixels`` pixels, or its
+            photometric interpretation is none that is known.
+    """
+    with _opened(path) as file:
+        pages = _full_pages(file)
+        if not 0 <= page < len(pages):
+            raise ReadError(f"page must be from 0 to {len(pages) - 1}; got {page}")
+        base = pages[page]
+        levels = _levels(file, base)
+        opened = next((one for one in levels if one.imagewidth * one.imagelength <= max_pixels), base)
+        check_pixel_count((opened.imagewidth, opened.imagelength), max_pixels)
+        geometry = stated_geometry(file, _image_of(file, base))
+        notes: list[str] = []
+        if opened is not base:
+            notes.append(
+                f"level of {opened.imagewidth} × {opened.imagelength} px, the largest of at most "
+                f"max_pixels={max_pixels}; the whole has {base.imagewidth} × {base.imagelength}"
+            )
+            geometry = None if geometry is None else _at_level(geometry, base, opened)
+        if (extra := len(file.pages) - len(pages)) > 0 and page == 0:
+            notes.append(f"{extra} other pages are smaller copies, labels, overviews or masks: left out")
+        pixels, more = _upright(opened, opened.asarray())
+        return TiffPage(pixels, geometry, (*notes, *more), _no_data(base))
 
 
 def is_stack(path: Path) -> bool:
-    """Whether a TIFF (OME, ImageJ) says that its pages are slices or channels of one volume, not separate images."""
-    try:
-        with tifffile.TiffFile(path) as file:
-            axes = file.series[0].axes
-    except Exception:  # whoever reads its pages will tell
-        return False
-    return not STACKED.isdisjoint(axes) and set(axes) <= {*STACKED, *"TYXS"} and "YX" in axes
+    """Whether a TIFF (OME, ImageJ) says that its pages are slices or channels of volumes, not separate images.
 
-
-def read_stack(path: Path, frame: int | None, max_voxels: int) -> Volume:
-    """Read a TIFF of slices (Z), channels (C) and times (T), in any order, as ``(D, H, W[, C])``.
-
-    Raises:
-        ReadError: The file is broken or too large, or holds several times and ``frame`` names none of them.
+    So are OME data sets over several files, whatever their axes.
     """
     try:
+        check_chain(path)
+    except (ReadError, OSError):  # whoever reads its pages will tell
+        return False
+    try:
+        if ome_set(path) is not None:
+            return True
         with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            sizes = dict(zip(series.axes, series.shape, strict=True))
-            time = check_frame(sizes.get("T", 1), frame)
-            check_voxel_count([sizes.get("Z", 1), sizes["Y"], sizes["X"]], max_voxels // sizes.get("T", 1))
-            array, axes = series.asarray(), series.axes
+            return any(_is_stacked(series.axes) for series in _series(file))
+    except ReadError:  # a set that cannot be read, which reading it will tell
+        return True
+    except Exception:  # whoever reads its pages will tell
+        return False
+
+
+def stack_files(path: Path) -> tuple[Path, ...]:
+    """The files of the data set that a stack is part of, the same for each of them; the file itself, mostly."""
+    try:
+        found = ome_set(path)
     except ReadError:
-        raise
-    except Exception as error:
-        raise ReadError(f"{type(error).__name__}: {error}") from error
+        return (path,)
+    return (path,) if found is None else found.files
+
+
+def count_stacks(path: Path) -> int:
+    """Number of pictures in a stack: stage positions, which OME calls images, each a volume of its own."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            return max(len(_pictures(file)), 1)
+    except Exception:  # whoever reads it will tell
+        return 1
+
+
+def read_stack(path: Path, frame: int | None, max_voxels: int, picture: int = 0) -> Volume:
+    """Read a TIFF of slices (Z), channels (C) and times (T), in any order, as ``(D, H, W[, C])``.
+
+    Args:
+        path: The file; of an OME data set over several any of them.
+        frame: Which of several times.
+        max_voxels: Refuse more.
+        picture: Which of several stage positions, from 0.
+
+    Raises:
+        ReadError: The file is broken or too large, a part of its data set is missing, or it holds several times and
+            ``frame`` names none of them.
+    """
+    its_set = ome_set(path)
+    if its_set is not None:
+        its_set.check()
+        path = its_set.files[0]
+    with _opened(path) as file:
+        pictures = _pictures(file)
+        if not 0 <= picture < len(pictures):
+            raise ReadError(f"page must be from 0 to {len(pictures) - 1}; got {picture}")
+        number, series, plane = pictures[picture]
+        sizes = dict(zip(series.axes, series.shape, strict=True))
+        time = 0 if plane is not None else check_frame(sizes.get("T", 1), frame)
+        check_voxel_count([sizes.get("Z", 1), sizes["Y"], sizes["X"]], max_voxels // sizes.get("T", 1))
+        if series.kind == "ome" and (lost := sum(page is None for page in series.pages)) > 0:
+            raise ReadError(f"OME image {number} must have {len(series.pages)} planes; {lost} of them are missing")
+        array, axes = (series.asarray(), series.axes) if plane is None else _one_plane(series, plane)
+        geometry, keyframe = stated_geometry(file, number), series.keyframe
     if "T" in axes:
         array, axes = array.take(time, axis=axes.index("T")), axes.replace("T", "")
     if "Z" not in axes:
         array, axes = array[None], f"Z{axes}"
-    channels = [axis for axis in axes if axis in "CS"]
-    array = array.transpose([axes.index(axis) for axis in ("Z", "Y", "X", *channels)])
-    voxels = array.reshape(*array.shape[:3], -1) if channels else array
-    return Volume(np.ascontiguousarray(voxels), ome_geometry(path), "tiff", path)
+    order = ["Z", *(axis for axis in axes if axis == "C"), "Y", "X", *(axis for axis in axes if axis == "S")]
+    array = array.transpose([axes.index(axis) for axis in order])
+    notes: tuple[str, ...] = ()
+    if keyframe.photometric != tifffile.PHOTOMETRIC.PALETTE:  # of stacks palettes are for display
+        array, notes = as_meant(array, keyframe)
+    if "C" in axes:
+        array = np.moveaxis(array, 1, 3)
+    voxels = array.reshape(*array.shape[:3], -1) if array.ndim > 3 else array
+    padding = _no_data(keyframe)
+    return Volume(np.ascontiguousarray(voxels), geometry, "tiff", path, notes=notes, padding_value=padding)
 
 
-def ome_geometry(path: Path) -> Geometry | None:
-    """The size of voxels that an OME-TIFF tells, its origin left at 0; None for all other files."""
+def tiff_geometry(path: Path) -> Geometry | None:
+    """The size of voxels that a TIFF states; None for all other files."""
     try:
         with tifffile.TiffFile(path) as file:
-            text = file.ome_metadata
-        images: Any = {} if text is None else tifffile.xml2dict(text)["OME"]["Image"]
-        pixels = images["Pixels"]
-        if int(pixels["SizeZ"]) == 1:  # one slice needs no depth
-            pixels = {"PhysicalSizeZ": 1} | pixels
-        column, row, slice_ = (
-            float(pixels[f"PhysicalSize{axis}"]) * MM_OF_UNIT[pixels.get(f"PhysicalSize{axis}Unit", "µm")]
-            for axis in "XYZ"
-        )
-        return Geometry((column, row, slice_))
-    except (tifffile.TiffFileError, ImageError, LookupError, TypeError, ValueError, OSError):
-        return None  # no TIFF, or none that tells
+            return stated_geometry(file)
+    except (tifffile.TiffFileError, OSError, ValueError):
+        return None
+
+
+def _is_stacked(axes: str) -> bool:
+    return not STACKED.isdisjoint(axes) and set(axes) <= {*STACKED, *"TYXS"} and "YX" in axes
+
+
+def _series(file: tifffile.TiffFile) -> Sequence[tifffile.TiffPageSeries]:
+    """The series that are pictures of their own."""
+    if not file.is_ome:
+        return file.series[:1]
+    return file.series
+
+
+def _pictures(file: tifffile.TiffFile) -> list[tuple[int, tifffile.TiffPageSeries, int | None]]:
+    """Number of the image, its series and, where that has no slices and channels, each of its planes."""
+    found: list[tuple[int, tifffile.TiffPageSeries, int | None]] = []
+    for number, series in enumerate(_series(file)):
+        planes: Sequence[int | None] = [None] if _is_stacked(series.axes) else range(len(series.pages))
+        found += [(number, series, plane) for plane in planes]
+    return found
+
+
+def _one_plane(series: tifffile.TiffPageSeries, plane: int) -> tuple[NDArray[Any], str]:
+    array = series.asarray()
+    axes = "".join(axis for axis in series.axes if axis in "YXS")
+    return array.reshape(-1, *array.shape[-len(axes) :])[plane], axes
+
+
+def _is_slide(file: tifffile.TiffFile) -> bool:
+    return any(getattr(file, f"is_{name}") for name in SLIDES)
 
 
 def _full_pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
-    """The pages that are images of their own: not thumbnails, nor smaller copies of another page."""
+    """The pages that are images of their own: no thumbnails, masks, smaller copies, pictures of the glass."""
     pages = [page if isinstance(page, tifffile.TiffPage) else page.aspage() for page in file.pages]
-    return [page for page in pages if not page.is_reduced]
+    if _is_slide(file):
+        return [max(pages, key=lambda page: page.imagewidth * page.imagelength)]
+    full = [page for page in pages if not page.is_reduced and not page.is_mask]
+    return [page for page in full if page is full[0] or not _is_copy(full[0], page)]
 
 
-def _upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
+def _is_copy(base: tifffile.TiffPage, page: tifffile.TiffPage) -> bool:
+    """Whether a tiled page is a smaller level of another, which some programs leave without a word of it."""
+    if not (base.is_tiled and page.is_tiled) or (page.dtype, page.samplesperpixel) != (
+        base.dtype,
+        base.samplesperpixel,
+    ):
+        return False
+    factor = base.imagewidth / page.imagewidth
+    return factor > 1.5 and abs(page.imagelength - base.imagelength / factor) <= SAME_FORM
+
+
+def _levels(file: tifffile.TiffFile, base: tifffile.TiffPage) -> list[tifffile.TiffPage]:
+    """A page and its smaller copies, the largest first: pages of their own, or below it."""
+    found = [base]
+    subs = [page for page in base.pages or () if isinstance(page, tifffile.TiffPage)]
+    pages = [page if isinstance(page, tifffile.TiffPage) else page.aspage() for page in file.pages]
+    for page in [*subs, *(pages if base.is_tiled else ())]:
+        if page is not base and _is_copy(base, page):
+            found.append(page)
+    return sorted(found, key=lambda page: -page.imagewidth * page.imagelength)
+
+
+def _at_level(geometry: Geometry, base: tifffile.TiffPage, level: tifffile.TiffPage) -> Geometry:
+    column, row, slice_ = geometry.spacing_mm
+    sizes = (column * base.imagewidth / level.imagewidth, row * base.imagelength / level.imagelength, slice_)
+    return replace(geometry, spacing_mm=sizes)
+
+
+def _image_of(file: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
+    """Number of the OME image that a page is of."""
+    if not file.is_ome:
+        return 0
+    for number, series in enumerate(file.series):
+        if any(one is not None and one.index == page.index for one in series.pages):
+            return number
+    return 0
+
+
+def _no_data(page: tifffile.TiffPage) -> float | None:
+    try:
+        value = float(page.tags.valueof(NO_DATA_TAG))
+    except (TypeError, ValueError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
         pixels = np.moveaxis(pixels, 0, -1)
-    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-        # Colours of a palette are 16-bit by definition; 8 bits are what such images were drawn with.
-        return (page.colormap[:, pixels] >> 8).astype(np.uint8).transpose(1, 2, 0)
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind in "bu":
-        pixels = ~pixels if pixels.dtype == np.bool_ else np.iinfo(pixels.dtype).max - pixels
+    pixels, notes = as_meant(pixels, page)
     if page.extrasamples and pixels.ndim == 3:
         alpha = [int(kind) in (1, 2) for kind in page.extrasamples]
         first = pixels.shape[2] - len(alpha)
         keep = [*range(first), *(first + index for index, drop in enumerate(alpha) if not drop)]
         pixels = pixels[:, :, keep]
-    return _turn(pixels, page.tags.valueof("Orientation", 1))
+    return _turn(pixels, page.tags.valueof("Orientation", 1)), notes
 
 
 def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

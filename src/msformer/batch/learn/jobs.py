@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from msformer.batch.files import ALONE
 from msformer.batch.plan import Case
 from msformer.batch.remeasure import read_labels
-from msformer.batch.volume_case import with_spacing
 from msformer.batch.work import Record
 from msformer.config import Config
 from msformer.errors import ImageError, MSFormerError, ReadError
 from msformer.focus import find_focus
+from msformer.geometry import with_spacing
 from msformer.image import Image, Mask
 from msformer.io import read
 from msformer.io.atomic import atomic_path
@@ -194,13 +194,19 @@ def read_volume_of(job: Job, max_pixels: int) -> Volume:
     """Read the volume of a job again; errors as of ``read_image``."""
     read_settings = job.settings.read
     volume = read_volume(
-        job.case.instances, frame=read_settings.frame, series=read_settings.series, max_voxels=max_pixels
+        job.case.instances,
+        frame=read_settings.frame,
+        series=read_settings.series,
+        max_voxels=max_pixels,
+        picture=job.case.page,
     )
     _check_digest(job, volume.digest)
-    spacing = job.record["spacing_mm"]
-    if spacing is None:
+    sizes = job.record["spacing_mm"]
+    given = None if sizes is None or None in sizes[1:] else (sizes[1], sizes[2])
+    as_read = None if volume.geometry is None else volume.geometry.spacing_of(0)
+    if given is None or given == as_read:  # a user said nothing else: all that the file says stays
         return volume
-    return replace(volume, geometry=with_spacing(volume.geometry, (spacing[1], spacing[2])))
+    return replace(volume, geometry=with_spacing(volume.geometry, given))
 
 
 def _check_digest(job: Job, digest: str) -> None:

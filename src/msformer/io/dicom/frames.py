@@ -9,9 +9,11 @@ import numpy as np
 
 from msformer.errors import ReadError
 from msformer.geometry import Geometry
-from msformer.io.dicom.headers import FRAME_MARKS, Instance, frame_items, mark_of, numbers_of, step_of
+from msformer.io.dicom.headers import FRAME_MARKS, Instance, frame_items, mark_of, step_of
 from msformer.io.dicom.places import flat_geometry, geometry_of, normal_of
-from msformer.io.dicom.series import Part, chosen, find_parts
+from msformer.io.dicom.series import STILLS, Part, chosen, find_parts
+from msformer.io.dicom.sizes import PixelSize
+from msformer.io.dicom.values import numbers_of
 
 
 def frames_in(data: Any, instance: Instance, frames: int) -> list[Instance]:
@@ -33,7 +35,7 @@ def frames_in(data: Any, instance: Instance, frames: int) -> list[Instance]:
         if measure is not None:
             spacing = numbers_of(measure, "PixelSpacing", 2)
             if spacing is not None and min(spacing) > 0:
-                like = replace(like, pixel_spacing=(spacing[0], spacing[1]))
+                like = replace(like, size=PixelSize((spacing[0], spacing[1])))
             like = replace(like, slice_step=step_of(measure) or like.slice_step)
         own = {name: values[number] for name, values in marks.items() if values[number]}
         found.append(replace(like, position=places[number], frames=1, frame=number, number=number, marks=own))
@@ -59,14 +61,33 @@ def choose_frames(
     if any(one.position is None for one in found) or normal_of(found[0].orientation or ()) is None:
         if frame is not None and not 0 <= frame < frames:
             raise ReadError(f"read.frame must be from 0 to {frames - 1} in this file; got {frame}")
-        return (list(range(frames)) if frame is None else [frame]), flat_geometry(found[0])
+        geometry = flat_geometry(found[0])
+        if geometry is not None and (instance.modality or "").upper() in STILLS:  # frames over time, however thick
+            geometry = _without_step(geometry)
+        return (list(range(frames)) if frame is None else [frame]), geometry
     # Radiographs and ultrasound are no stacks of files; their frames may be, where each says its place.
     parts = find_parts([replace(one, modality=None, series="frames") for one in found])
     slices = chosen([Part(part.instances, part.label) for part in parts], frame, notes)
     numbers = [one.frame for one in slices]
     if numbers == sorted(numbers, reverse=True):  # downwards: as stored
         slices, numbers = slices[::-1], numbers[::-1]
-    return numbers, geometry_of(slices, notes)
+    geometry = geometry_of(slices, notes)
+    if geometry is not None and found[0].slice_step is None and not _says_places(data, frames):
+        geometry = _without_step(geometry)
+    return numbers, geometry
+
+
+def _without_step(geometry: Geometry) -> Geometry:
+    """The same, of which nobody knows how far the frames are apart."""
+    return replace(geometry, is_stated=(*geometry.is_stated[:2], False))
+
+
+def _says_places(data: Any, frames: int) -> bool:
+    """Whether a file says where its frames lie, not only where the first of them does."""
+    if numbers_of(data, "GridFrameOffsetVector", frames) is not None:
+        return True
+    points = frame_items(data, "PlanePositionSequence", frames)
+    return any(numbers_of(one, "ImagePositionPatient", 3) is not None for one in points)
 
 
 def _of_each(items: list[Any], frames: int) -> list[Any]:

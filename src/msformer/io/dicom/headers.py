@@ -15,12 +15,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from msformer.errors import ReadError
+from msformer.io.dicom.sizes import SIZE_TAGS, PixelSize, pixel_size
+from msformer.io.dicom.values import number_of, numbers_of
 
 PREFIX_LENGTH, MAGIC = 128, b"DICM"
 HEADER_TAGS = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns", "SamplesPerPixel",
-    "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "ImagerPixelSpacing",
-    "NominalScannedPixelSpacing", "SpacingBetweenSlices", "SliceThickness", "PhotometricInterpretation",
+    "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient", *SIZE_TAGS, "SpacingBetweenSlices",
+    "SliceThickness", "PhotometricInterpretation",
     "InstanceNumber", "SliceLocation", "BodyPartExamined", "SeriesDescription", "ProtocolName",
 ]  # fmt: skip
 MARKS = {
@@ -91,7 +93,7 @@ class Instance:
     frames: int
     orientation: tuple[float, ...] | None
     position: tuple[float, ...] | None
-    pixel_spacing: tuple[float, float] | None
+    size: PixelSize | None
     slice_step: float | None
     photometric: str
     number: int
@@ -99,6 +101,11 @@ class Instance:
     marks: Mapping[str, str] = field(default_factory=dict, hash=False)
     frame: int = 0
     body_part: str | None = None
+
+    @property
+    def pixel_spacing(self) -> tuple[float, float] | None:
+        """Size (row, column) of a pixel, or only the ratio of the two."""
+        return None if self.size is None else self.size.spacing
 
     def is_parallel(self, other: Instance) -> bool:
         """Whether rows and columns run the same way as those of another."""
@@ -202,14 +209,6 @@ def _inflated(file: BinaryIO) -> BinaryIO:
 
 
 def _instance(path: Path, data: Any) -> Instance:
-    spacing = next(
-        (
-            found
-            for name in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
-            if (found := numbers_of(data, name, 2)) is not None and min(found) > 0
-        ),
-        None,
-    )
     return Instance(
         path=path,
         uid=str(data.get("SOPInstanceUID") or ""),
@@ -221,7 +220,7 @@ def _instance(path: Path, data: Any) -> Instance:
         frames=max(int(number_of(data, "NumberOfFrames") or 1), 1),
         orientation=numbers_of(data, "ImageOrientationPatient", 6),
         position=numbers_of(data, "ImagePositionPatient", 3),
-        pixel_spacing=None if spacing is None else (spacing[0], spacing[1]),
+        size=pixel_size(data),
         slice_step=step_of(data),
         photometric=str(data.get("PhotometricInterpretation", "")),
         number=int(number_of(data, "InstanceNumber") or 0),
@@ -279,24 +278,6 @@ def _private_b_value(data: Any) -> float | None:
         except Exception:  # not there, or no number
             continue
     return None
-
-
-def numbers_of(data: Any, name: str, count: int) -> tuple[float, ...] | None:
-    """The values of an element where there are so many and all are finite."""
-    try:
-        found = tuple(float(one) for one in data.get(name))
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return found if len(found) == count and np.isfinite(found).all() else None
-
-
-def number_of(data: Any, name: str) -> float | None:
-    """The value of an element where it is a finite number."""
-    try:
-        value = float(data.get(name))
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return value if np.isfinite(value) else None
 
 
 def step_of(data: Any) -> float | None:

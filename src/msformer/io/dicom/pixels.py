@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from msformer.errors import ReadError
 from msformer.geometry import Geometry
 from msformer.io.dicom.frames import choose_frames
-from msformer.io.dicom.headers import FRAME_TAGS, Instance, frame_items, number_of, read_dataset
+from msformer.io.dicom.headers import FRAME_TAGS, Instance, frame_items, read_dataset
+from msformer.io.dicom.values import number_of
 from msformer.io.privacy import of_header
 
 PIXEL_TAGS = [

@@ -31,7 +31,7 @@ def geometry_of(slices: Sequence[Instance], notes: list[str]) -> Geometry | None
     if len(slices) > 1 and all(one.location is not None for one in slices):
         notes.append("no positions in the headers, slice locations alone: the place in the patient is not known")
         step = float(np.median(np.diff([one.location or 0.0 for one in slices])))
-        return flat_geometry(replace(first, slice_step=abs(step) or first.slice_step))
+        return flat_geometry(replace(first, slice_step=abs(step) or None))  # at one place there is no step
     return flat_geometry(first)
 
 
@@ -54,7 +54,8 @@ def lattice(
     if like.pixel_spacing is None or like.orientation is None:
         return None
     direction, spacing = normal, like.slice_step or 1.0
-    if len(places) > 1 and (np.abs(np.diff(places @ normal)) > 1e-3).any():  # else frames over time at one place
+    is_stack = len(places) > 1 and bool((np.abs(np.diff(places @ normal)) > 1e-3).any())  # else frames over time
+    if is_stack:
         steps = np.diff(places @ normal)
         upwards = 1.0 if steps.sum() > 0 else -1.0
         direction, steps = upwards * normal, upwards * steps
@@ -79,8 +80,13 @@ def lattice(
     matrix = np.stack([row_step, column_step, direction], axis=1).ravel()
     a, b, c, d, e, f, g, h, i = (float(value) for value in matrix)
     x, y, z = (float(value) for value in places[0])
+    # Frames at one place have no step, whatever thickness the header tells: a third size would make volumes of times.
+    is_thick = is_stack or (len(places) == 1 and like.slice_step is not None)
+    in_plane = like.size is not None and like.size.is_stated
     try:
-        return Geometry((columns, rows, float(spacing)), (x, y, z), (a, b, c, d, e, f, g, h, i))
+        return Geometry(
+            (columns, rows, float(spacing)), (x, y, z), (a, b, c, d, e, f, g, h, i), (in_plane, in_plane, is_thick)
+        )
     except ImageError:
         notes.append("geometry in the header is no space: directions ignored")
         return flat_geometry(like)
@@ -98,4 +104,6 @@ def flat_geometry(first: Instance) -> Geometry | None:
     if first.pixel_spacing is None:
         return None
     rows, columns = first.pixel_spacing
-    return Geometry((columns, rows, first.slice_step or 1.0))
+    in_plane = first.size is not None and first.size.is_stated
+    stated = (in_plane, in_plane, first.slice_step is not None)
+    return Geometry((columns, rows, first.slice_step or 1.0), is_stated=stated, is_placed=False)

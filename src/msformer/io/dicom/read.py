@@ -58,10 +58,11 @@ def read_series(instances: Sequence[Instance], max_voxels: int, frame: int | Non
             geometry = geometry if found is None else found
         else:
             voxels, padding = _stack(ordered, notes)
+    notes.extend(() if first.size is None else first.size.notes)
     if geometry is None and len(voxels) > 1:
         notes.append("no usable size of voxels in the headers")
     elif len(voxels) > 1 and first.slice_step is None and first.position is None:
-        notes.append("no distance between slices in the headers: 1 mm is assumed")
+        notes.append("no distance between slices in the headers: no volumes")
     modality = first.modality
     if modality in MEASURED and voxels.ndim == 4:
         notes.append(f"a picture in colours, which the header calls {modality}: its values are taken for colours")
