@@ -299,7 +299,10 @@ def check_frame(count: int, frame: int | None) -> int:
     if frame is None:
         if count == 1:
             return 0
-        raise ReadError(f"file holds {count} volumes (4 axes): choose one with --set read.frame=0 to {count - 1}")
+        raise ReadError(
+            f"file holds {count} volumes (4 axes): choose one with --frame 0 to {count - 1} "
+            f"or --set read.frame=0 to {count - 1}"
+        )
     if not 0 <= frame < count:
         raise ReadError(f"read.frame must be from 0 to {count - 1} in this file; got {frame}")
     return frame
