@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from msformer.api import segment, segment_volume
     from msformer.config import Config, preset_names
     from msformer.errors import (
         ConfigError,
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     )
     from msformer.estimator import MSFormer
     from msformer.image import Image
-    from msformer.io import read
-    from msformer.pipeline import segment
+    from msformer.io.reading import read
     from msformer.segmentation import Segmentation
+    from msformer.volume import Volume
+    from msformer.volumes import VolumeSegmentation
 
 __version__ = "0.1.0"
 
@@ -41,18 +43,24 @@ _HOME = {
     "WeightsError": "errors",
     "MSFormer": "estimator",
     "Image": "image",
-    "read": "io",
+    "read": "io.reading",
     "Segmentation": "segmentation",
-    "segment": "pipeline",
+    "segment": "api",
+    "segment_volume": "api",
+    "Volume": "volume",
+    "VolumeSegmentation": "volumes",
 }
 
 __all__ = [  # noqa: RUF022 - as a reader would look for them
     "segment",
     "Segmentation",
+    "segment_volume",
+    "VolumeSegmentation",
     "MSFormer",
     "Config",
     "preset_names",
     "Image",
+    "Volume",
     "read",
     "MSFormerError",
     "ConfigError",

@@ -507,3 +507,18 @@ def _describe(error: ValidationError) -> str:
         name = ".".join(str(part) for part in item["loc"]) or "settings"
         lines.append(f"{name}: {item['msg']}, got {item['input']!r}")
     return "; ".join(lines)
+
+
+def settings_of(config: Config | str | Mapping[str, Any] | None, random_state: int | None = None) -> Config:
+    """Settings as they are, as nested mappings, or by the name of a preset; the default preset if left out.
+
+    Raises:
+        ConfigError: They are wrong, or there is no such preset.
+    """
+    if isinstance(config, Config):
+        settings = config
+    elif isinstance(config, Mapping):
+        settings = Config.from_mapping(config)
+    else:
+        settings = Config.from_preset(DEFAULT_PRESET if config is None else config)
+    return settings if random_state is None else settings.replace(random_state=random_state)

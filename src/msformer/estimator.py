@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
+from msformer.api import segment
 from msformer.config import DEFAULT_PRESET, Config, merge
 from msformer.hints import hint_settings
 from msformer.image import Image, LabelMap, Mask
-from msformer.pipeline import segment
 from msformer.segmentation import Segmentation
 
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from msformer.answer import Answer, Glance, find_answer
 from msformer.cluster import Clusterer, Clustering, chosen_clusterer, merged
 from msformer.confidence import Bench, judge, prompted_trust
-from msformer.config import AUTO_PRESET, DEFAULT_PRESET, MOST_CLUSTERS, SEEDS, Config
+from msformer.config import AUTO_PRESET, MOST_CLUSTERS, SEEDS, Config, settings_of
 from msformer.consensus import find_consensus
 from msformer.focus import Focus, find_focus
 from msformer.foreground import Foreground
@@ -118,7 +118,7 @@ def segment_with(
     Without ``one_by_one`` objects are not told apart. ``basis`` is what it shares with other images, as
     ``prepare.shared_basis`` finds it. See ``segment`` for the other arguments and errors.
     """
-    settings = _settings(config, random_state)
+    settings = settings_of(config, random_state)
     image = in_window(_as_image(image, spacing_mm), settings.prepare.window)
     clock = _Clock()
     with clock("hash"):
@@ -237,7 +237,7 @@ def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any
 
     Nothing is chosen; see ``segment`` for the arguments and errors. A blank image has no regions.
     """
-    settings = _settings(config, None)
+    settings = settings_of(config, None)
     image = in_window(_as_image(image, None), settings.prepare.window)
     focus = find_focus(image.shape, settings.hints)
     part = focus.cut(image)
@@ -325,16 +325,6 @@ def _nothing(prepared: Prepared) -> Attempt:
     logits = np.zeros((1, *prepared.shape), dtype=np.float32)
     empty = Foreground(np.zeros(prepared.shape, dtype=bool), (), 0.0)
     return Attempt(Clustering(logits, "blank"), logits, Answer(empty, np.zeros_like(prepared.detail.valid)))
-
-
-def _settings(config: Config | str | Mapping[str, Any] | None, random_state: int | None) -> Config:
-    if isinstance(config, Config):
-        settings = config
-    elif isinstance(config, Mapping):
-        settings = Config.from_mapping(config)
-    else:
-        settings = Config.from_preset(DEFAULT_PRESET if config is None else config)
-    return settings if random_state is None else settings.replace(random_state=random_state)
 
 
 def _as_image(image: Image | ArrayLike, spacing_mm: tuple[float, float] | None) -> Image:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,6 +61,7 @@ class Segmentation:
         instances: ``(H, W)``, the objects of the mask one by one, 1 to n, touching ones parted, 0 on the ground; None
             unless ``foreground.objects`` is ``many``, and in slices of volumes.
         objects: One entry an object of ``instances``, measured in the image.
+        give_back: Makes planes ``(1, H, W)`` what the image was, see ``mask_image``; None where nobody asked.
     """
 
     label_map: LabelMap
@@ -91,6 +92,17 @@ class Segmentation:
     input_digest: str
     instances: Instances | None = None
     objects: tuple[InstanceRow, ...] = ()
+    give_back: Callable[[NDArray[Any]], Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def mask_image(self) -> Any:
+        """The mask as the kind of thing that was segmented, an image of SimpleITK or nibabel with its geometry, say."""
+        return self.mask if self.give_back is None else self.give_back(self.mask[np.newaxis])
+
+    @property
+    def label_image(self) -> Any:
+        """The label map as the kind of thing that was segmented."""
+        return self.label_map if self.give_back is None else self.give_back(self.label_map[np.newaxis])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The label map, so that array functions take a segmentation as they take labels."""

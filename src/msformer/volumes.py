@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class VolumeSegmentation:
         preset_reason: Why ``auto`` chose the preset.
         config: All settings.
         middle: The segmentation of the slice in the middle, for its versions and sizes.
+        give_back: Makes planes ``(D, H, W)`` what the volume was, see ``mask_image``; None where nobody asked.
     """
 
     label_map: NDArray[np.uint16]
@@ -61,6 +62,17 @@ class VolumeSegmentation:
     preset_reason: str
     config: Config
     middle: Segmentation
+    give_back: Callable[[NDArray[Any]], Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def mask_image(self) -> Any:
+        """The mask as the kind of thing that was segmented, an image of SimpleITK or nibabel with its geometry, say."""
+        return self.mask if self.give_back is None else self.give_back(self.mask)
+
+    @property
+    def label_image(self) -> Any:
+        """The label map as the kind of thing that was segmented."""
+        return self.label_map if self.give_back is None else self.give_back(self.label_map)
 
 
 def segment_volume(

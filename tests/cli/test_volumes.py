@@ -276,9 +276,6 @@ def test_frames_over_time_are_all_segmented_and_one_can_be_chosen(
     truth = np.zeros_like(mask)
     truth[0, 15:35, 16:36] = True
     assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.9
-    assert run_program(monkeypatch, "segment", tmp_path / "cine", "-o", out, *QUICK) == 0
-    (case,) = report_of(out)["cases"]
-    assert any(note.endswith("each at a place of its own; some share one") for note in case["notes"])
 
 
 def test_of_a_zip_of_several_series_one_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

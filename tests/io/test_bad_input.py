@@ -264,14 +264,9 @@ def test_a_folder_of_everything(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["nrrd", "mha", "nii", "nii.gz"])
 def test_names_that_are_no_utf_8_do_not_end_the_process(tmp_path: Path, suffix: str) -> None:
-    """SimpleITK aborts on them, which no exception handler would see."""
     folder = tmp_path / os.fsdecode(b"no \xff")
     folder.mkdir()
     image = sitk.GetImageFromArray(np.arange(40 * 50 * 3, dtype=np.int16).reshape(3, 40, 50))
     sitk.WriteImage(image, str(tmp_path / f"a.{suffix}"))
     (tmp_path / f"a.{suffix}").rename(folder / f"a.{suffix}")
-    if suffix == "nrrd":
-        with pytest.raises(ReadError, match="must be UTF-8"):
-            read_volume([folder / "a.nrrd"], max_voxels=10_000)
-    else:
-        assert read_volume([folder / f"a.{suffix}"], max_voxels=10_000).shape == (3, 40, 50)
+    assert read_volume([folder / f"a.{suffix}"], max_voxels=10_000).shape == (3, 40, 50)

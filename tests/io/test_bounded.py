@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from tests.io.test_itk import VALUES, mha, nrrd, read_one
+from tests.io.test_nrrd_and_metaimage import VALUES, mha, nrrd, read_one
 
 from msformer.batch.plan import plan_cases
 from msformer.errors import ReadError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +21,6 @@ from msformer.io import write_png
 from msformer.io.medical import read_volume
 from msformer.io.privacy import known_body_part, known_modality, without_header
 from msformer.measure import VolumeRegion, measure_volume
-from msformer.plain import printable
 from msformer.render import GAP, Picture, preview
 from msformer.volume import Volume
 from msformer.volumes import segment_volume, shown_slices
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from msformer.fit import CancelToken
-
-logger = logging.getLogger(__name__)
 
 SLICES_SHOWN = 4
 """Slices in the preview of a volume."""
@@ -160,11 +156,8 @@ def write_volume(
         if "dicom-seg" not in formats or "dicom-seg" in config.write.formats:
             raise
         others = list(dict.fromkeys("nii.gz" if name == "dicom-seg" else name for name in formats))
-        why: BaseException = error
-        while isinstance(why.__cause__, WriteError):  # those around it name the file that is not written
-            why = why.__cause__
-        logger.warning("%s: written as NIfTI: %s", printable(case.case_id), printable(str(why)))
-        return write(others), [f"written as NIfTI, because a DICOM segmentation could not be: {without_header(why)}"]
+        reason = without_header(error).rsplit(": ", 1)[-1]
+        return write(others), [f"written as NIfTI, because a DICOM segmentation could not be: {reason}"]
 
 
 def _from_header(volume: Volume) -> list[str]:

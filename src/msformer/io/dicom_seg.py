@@ -238,8 +238,6 @@ def _check_fit(labels: NDArray[np.uint8 | np.uint16], sources: Sequence[Any], in
                 f"{instance}: a DICOM segmentation of several slices must know the place of each; missing there: "
                 f"{', '.join(missing)}"
             )
-    if len(sources) > 1 and len({tuple(map(float, source.ImagePositionPatient)) for source in sources}) < len(sources):
-        raise WriteError("a DICOM segmentation of several slices must have each at a place of its own; some share one")
 
 
 def _lab(colour: tuple[int, int, int]) -> tuple[float, float, float]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -22,12 +20,10 @@ from msformer.errors import WriteError
 from msformer.geometry import RAS_OF_LPS, Forms, Geometry
 from msformer.io.atomic import atomic_path
 from msformer.io.dicom_seg import write_dicom_seg
-from msformer.io.itk import to_itk
+from msformer.io.metaimage import write_mha
+from msformer.io.nrrd import write_nrrd
 from msformer.io.segments import Segment
 from msformer.io.write import write_label_map, write_text
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk  # noqa: N813 - the name everyone gives it
 
 SUFFIXES = {
     "png": ".png",
@@ -42,7 +38,6 @@ SUFFIXES = {
 FORMATS = tuple(SUFFIXES)
 UNNAMED = ("nii.gz", "nrrd", "mha")
 """Formats that hold no names of labels; a label description file is written beside them."""
-NRRD, MHA = "NrrdImageIO", "MetaImageIO"  # as SimpleITK names them
 MAX_NIFTI_SIDE = 32767
 """NIfTI-1 counts the voxels along a side in 16 bits with a sign."""
 NO_PLACE = Geometry((1.0, 1.0, 1.0), is_flat=True)
@@ -158,9 +153,16 @@ def _write(
     elif format == "tif":
         _write_tiff(path, labels, geometry, seed)
     elif format == "seg.nrrd":
-        _write_itk(path, _slicer_image(labels, segments, geometry), NRRD)
+        fields = _slicer_fields(labels, segments, geometry)
+        # Slicer wants three axes even of a single slice.
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            write_nrrd(file, labels, replace(geometry or NO_PLACE, is_flat=False), fields)
     elif format in ("nrrd", "mha"):
-        _write_itk(path, to_itk(labels, geometry), MHA if format == "mha" else NRRD)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            if format == "nrrd":
+                write_nrrd(file, labels, geometry or NO_PLACE, {})
+            else:
+                write_mha(file, labels, geometry or NO_PLACE)
     else:
         with atomic_path(path) as temporary:
             if format == "nii.gz":
@@ -265,35 +267,8 @@ def _copy_forms(header: Any, forms: Forms) -> None:
     header["xyzt_units"] = forms.unit
 
 
-def _write_itk(path: Path, image: sitk.Image, writer_name: str) -> None:
-    import SimpleITK as sitk  # noqa: N813
-
-    writer = sitk.ImageFileWriter()
-    writer.SetImageIO(writer_name)
-    writer.UseCompressionOn()
-    # A name that is no UTF-8 would end the process: SimpleITK crashes on it. So it gets to see another name.
-    with atomic_path(path) as temporary, tempfile.TemporaryDirectory(prefix="msformer-") as folder:
-        seen = temporary if _is_utf8(temporary) else Path(folder) / temporary.name
-        try:
-            writer.SetFileName(str(seen))
-            writer.Execute(image)
-        except RuntimeError as error:  # all that SimpleITK raises
-            lines = str(error).strip().splitlines() or ["not writable"]
-            raise WriteError(lines[-1].strip()) from error
-        if seen != temporary:
-            shutil.copyfile(seen, temporary)
-
-
-def _is_utf8(path: Path) -> bool:
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _slicer_image(labels: NDArray[Any], segments: Sequence[Segment], geometry: Geometry | None) -> sitk.Image:
-    """An image with the fields by which 3D Slicer knows a segmentation.
+def _slicer_fields(labels: NDArray[Any], segments: Sequence[Segment], geometry: Geometry | None) -> dict[str, str]:
+    """The fields by which 3D Slicer knows a segmentation.
 
     Raises:
         WriteError: The volume is sheared.
@@ -303,19 +278,16 @@ def _slicer_image(labels: NDArray[Any], segments: Sequence[Segment], geometry: G
             f"seg.nrrd is for 3D Slicer, whose segmentations have axes at right angles; got the directions "
             f"{geometry.direction} (a tilted gantry?): choose nii.gz, which keeps them"
         )
-    # Slicer wants three axes even of a single slice.
-    image = to_itk(labels, replace(geometry or NO_PLACE, is_flat=False))
-    for key, value in {
+    fields = {
         # The second is what older versions call the first.
         "Segmentation_SourceRepresentation": "Binary labelmap",
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-    }.items():
-        image.SetMetaData(key, value)
+    }
     boxes = ndimage.find_objects(labels, max_label=len(segments))
     for index, (segment, box) in enumerate(zip(segments, boxes, strict=True)):
-        for key, value in {
+        about = {
             "ID": f"Segment_{segment.label}",
             "Name": segment.name,
             "NameAutoGenerated": "0",
@@ -325,9 +297,9 @@ def _slicer_image(labels: NDArray[Any], segments: Sequence[Segment], geometry: G
             "Layer": "0",
             "Extent": _extent(box),
             "Tags": TISSUE,
-        }.items():
-            image.SetMetaData(f"Segment{index}_{key}", value)
-    return image
+        }
+        fields |= {f"Segment{index}_{key}": value for key, value in about.items()}
+    return fields
 
 
 def _extent(box: tuple[slice, slice, slice] | None) -> str:

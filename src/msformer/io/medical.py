@@ -15,8 +15,10 @@ from PIL.ImageFile import StubImageFile
 
 from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
 from msformer.image import without_nan
-from msformer.io import archive, dicom, itk, nifti, tiff
+from msformer.io import archive, dicom, nifti, tiff
 from msformer.io.dicom import Instance, Part
+from msformer.io.metaimage import read_mha
+from msformer.io.nrrd import read_nrrd
 from msformer.io.privacy import told_modality
 from msformer.io.regular import check_regular
 from msformer.io.scratch import Scratch
@@ -117,15 +119,15 @@ def read_volume(
     kind = kind_of(path)
     with _named(path):
         if kind == "dicom":
-            return _checked(dicom.read_series([dicom.read_instance(path)], max_voxels, frame))
+            return checked(dicom.read_series([dicom.read_instance(path)], max_voxels, frame))
         if kind == "nifti":
-            return _checked(nifti.read_nifti(path, frame, max_voxels))
+            return checked(nifti.read_nifti(path, frame, max_voxels))
         if kind == "nrrd":
-            return _checked(itk.read_nrrd(path, frame, max_voxels))
+            return checked(read_nrrd(path, frame, max_voxels))
         if kind == "mha":
-            return _checked(itk.read_mha(path, frame, max_voxels))
+            return checked(read_mha(path, frame, max_voxels))
         if kind == "tiff" and check_chain(path) and tiff.is_stack(path):
-            return _checked(tiff.read_stack(path, frame, max_voxels, picture or 0))
+            return checked(tiff.read_stack(path, frame, max_voxels, picture or 0))
         if kind is not None:
             raise ReadError(f"file must be DICOM, NIfTI, NRRD or MetaImage to be read as a volume; got {kind}")
         with path.open("rb") as file:
@@ -180,7 +182,7 @@ def _read_group(
     instances: Sequence[Instance], folder: Path, frame: int | None, series: int | None, max_voxels: int
 ) -> Volume:
     with _named(folder):
-        return _checked(dicom.read_series(_of_one_series(instances, series), max_voxels, frame))
+        return checked(dicom.read_series(_of_one_series(instances, series), max_voxels, frame))
 
 
 def _of_one_series(instances: Sequence[Instance], series: int | None, advice: str = "") -> Sequence[Instance]:
@@ -225,7 +227,7 @@ def _read_archive(path: Path, frame: int | None, series: int | None, max_voxels:
         if not instances:
             raise ReadError("archive holds no DICOM image")
         members = _of_one_series(instances, series, ": unpack it, and give the folder")
-        volume = replace(_checked(dicom.read_series(members, max_voxels, frame)), source=path)
+        volume = replace(checked(dicom.read_series(members, max_voxels, frame)), source=path)
     except BaseException:
         folder.remove()
         raise
@@ -233,7 +235,7 @@ def _read_archive(path: Path, frame: int | None, series: int | None, max_voxels:
     return volume
 
 
-def _checked(volume: Volume) -> Volume:
+def checked(volume: Volume) -> Volume:
     """Refuse voxels that are no numbers; NaN is no data, with a note, as it is in images.
 
     Raises:

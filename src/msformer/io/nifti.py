@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import RAS_OF_LPS, Forms, Geometry
-from msformer.io.itk import check_frame
 from msformer.io.photo import check_voxel_count
+from msformer.io.values import check_frame
 from msformer.volume import Volume
 
 logging.getLogger("nibabel").setLevel(logging.CRITICAL)
@@ -52,14 +52,19 @@ def read_nifti(path: Path, frame: int | None, max_voxels: int) -> Volume:
         raise
     except Exception as error:  # nibabel, gzip, zlib and numpy raise many kinds on broken files
         raise ReadError(f"{type(error).__name__}: {error}") from error
-    if axes == 2:
-        values = values[:, :, None]
-    voxels = np.ascontiguousarray(np.moveaxis(values, (0, 1, 2), (2, 1, 0)))
-    geometry = _geometry(header, stored, is_flat=axes == 2)
+    voxels = voxels_of(values, axes)
+    geometry = geometry_of_header(header, stored, is_flat=axes == 2)
     return Volume(voxels, geometry, "nifti", path, notes=tuple(_disagreement(header, voxels.shape[:3])))
 
 
-def _geometry(header: Any, stored: Any, *, is_flat: bool) -> Geometry:
+def voxels_of(values: Any, axes: int) -> NDArray[Any]:
+    """Values (column, row[, slice][, channel]) of an image of two or three axes of space as ``(D, H, W[, C])``."""
+    values = np.asanyarray(values)
+    values = values[:, :, None] if axes == 2 else values
+    return np.ascontiguousarray(np.moveaxis(values, (0, 1, 2), (2, 1, 0)))
+
+
+def geometry_of_header(header: Any, stored: Any, *, is_flat: bool) -> Geometry:
     """The geometry by a header as nibabel mends it, with the forms of the one that is stored."""
     scale = MM_OF_UNIT.get(header.get_xyzt_units()[0], 1.0)
     codes = int(header["qform_code"]), int(header["sform_code"])

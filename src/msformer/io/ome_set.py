@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import tifffile
 
 from msformer.errors import ReadError
-from msformer.io.itk import check_inside
 from msformer.io.privacy import of_header
 from msformer.io.tiff_chain import check_chain
+from msformer.io.values import check_inside
 
 DIGITS = re.compile(r"\d+")
 

@@ -39,7 +39,7 @@ def read_photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ..
             opened.seek(0)
             ImageOps.exif_transpose(opened, in_place=True)
             notes = (f"first of {count} frames; the others are left out",) if count > 1 else ()
-            return _to_array(opened), notes
+            return pixels_of(opened), notes
     except ReadError:
         raise
     except UnidentifiedImageError:
@@ -84,7 +84,8 @@ def check_voxel_count(size: Sequence[int], max_voxels: int) -> None:
         )
 
 
-def _to_array(opened: Pillow.Image) -> NDArray[Any]:
+def pixels_of(opened: Pillow.Image) -> NDArray[Any]:
+    """An image of Pillow as ``(H, W)`` or ``(H, W, 3)``: palettes expanded, alpha over black."""
     if opened.mode in GREY_MODES:
         mode = GREY_MODES[opened.mode]
         return _pixels(opened.convert(mode) if mode else opened)

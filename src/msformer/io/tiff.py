@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from msformer.errors import MSFormerError, ReadError
 from msformer.geometry import Geometry
-from msformer.io.itk import check_frame
 from msformer.io.ome_set import ome_set
 from msformer.io.photo import check_pixel_count, check_voxel_count
 from msformer.io.tiff_chain import check_chain
 from msformer.io.tiff_colour import as_meant
 from msformer.io.tiff_sizes import stated_geometry
+from msformer.io.values import check_frame
 from msformer.volume import Volume
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")

@@ -1,7 +1,11 @@
-"""NRRD and MetaImage; MetaImage files are written and read by SimpleITK for comparison, NRRD headers by hand."""
+"""NRRD and MetaImage: SimpleITK, which this program does without, writes and reads for comparison; headers by hand."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import os
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -10,7 +14,6 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from msformer.errors import ImageError, ReadError
-from msformer.io.itk import to_itk
 from msformer.io.medical import kind_of, read_volume
 from msformer.volume import Volume
 
@@ -164,11 +167,15 @@ def test_headers_with_voxels_beside_or_below(tmp_path: Path) -> None:
         (mha("60000 60000 60000"), "at most max_pixels=10000 voxels; got 60000 × 60000 × 60000"),
         (mha("6 5 0"), "2 to 4 axes of at least 1 voxel"),
         (mha("6 5 40"), "there must be 1200 bytes of voxels; got 120"),
-        (mha("6 5 4", "CompressedData = True\n"), "broken MetaImage"),
+        (mha("6 5 4", "CompressedData = True\n"), "broken or truncated"),
         (b"ObjectType = Image\nNDims = 3\n", "must have ElementDataFile"),
         (nrrd("60000 60000 60000") + b"\n", "at most max_pixels=10000 voxels; got 60000 × 60000 × 60000"),
-        (nrrd("6 5 40") + b"\n", "expected"),
-        (nrrd("6 5 4", kind="block") + b"\n", "."),
+        (nrrd("6 5 40") + b"\n", "there must be 1200 bytes of voxels; got 120"),
+        (nrrd("6 5 4", kind="block") + b"\n", "a type that is a number"),
+        (nrrd("6 5 4", kind="x" * 2000) + b"\n", "a type that is a number"),
+        (nrrd("6 5 4").replace(b"raw", b"hex") + b"\n", "an encoding among"),
+        (nrrd("6 5 4").replace(b"dimension: 3", b"dimension: 4") + b"\n", "as many as dimension says"),
+        (nrrd("6 5 4", "kinds: vector domain domain\n") + b"\n", "."),
     ],
 )
 def test_broken_headers(tmp_path: Path, header: bytes, message: str) -> None:
@@ -198,6 +205,73 @@ def test_kinds(tmp_path: Path) -> None:
     assert kind_of(tmp_path / "d") is None
 
 
-def test_to_itk_and_back(tmp_path: Path) -> None:
-    sitk.WriteImage(to_itk(VALUES, None), str(tmp_path / "a.mha"))
-    np.testing.assert_array_equal(read_one(tmp_path / "a.mha").voxels, VALUES)
+def test_nrrd_packings_orders_and_parts(tmp_path: Path) -> None:
+    wide = VALUES.astype(">u2") * 257
+    head = nrrd("6 5 4", kind="ushort").replace(b"little", b"big")
+    text = nrrd("6 5 4").replace(b"raw", b"ascii")
+    (tmp_path / "part1.raw").write_bytes(b"one line\nab" + VALUES[:2].tobytes())
+    (tmp_path / "part2.raw").write_bytes(b"another\nab" + VALUES[2:].tobytes())
+    skips = "line skip: 1\nbyte skip: 2\n"
+    files = {
+        "gzip": nrrd("6 5 4").replace(b"raw", b"gzip") + b"\n" + gzip.compress(VALUES.tobytes()),
+        "bzip2": nrrd("6 5 4").replace(b"raw", b"bz2") + b"\n" + bz2.compress(VALUES.tobytes()),
+        "text": text + b"\n" + " ".join(map(str, VALUES.ravel())).encode(),
+        "end": nrrd("6 5 4", "byte skip: -1\n") + b"\nanything" + VALUES.tobytes(),
+        "list": nrrd("6 5 4", f"{skips}data file: LIST\npart1.raw\npart2.raw\n"),
+        "pattern": nrrd("6 5 4", f"{skips}data file: part%d.raw 1 2 1\n"),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        np.testing.assert_array_equal(read_one(tmp_path / name).voxels, VALUES, err_msg=name)
+    (tmp_path / "big").write_bytes(head + b"\n" + wide.tobytes())
+    np.testing.assert_array_equal(read_one(tmp_path / "big").voxels, wide)
+
+
+def test_a_list_holds_images_and_a_vector_channels(tmp_path: Path) -> None:
+    """As 3D Slicer writes sequences, whose first axis is the list, and colours."""
+    times = np.stack([VALUES, 255 - VALUES, VALUES // 2, VALUES // 3, VALUES // 4, VALUES // 5], axis=-1)
+    rest = "kinds: list domain domain domain\nspace: left-posterior-superior\n"
+    rest += "space directions: none (2,0,0) (0,3,0) (0,0,4)\n"
+    (tmp_path / "a.seq.nrrd").write_bytes(nrrd("6 6 5 4", rest) + b"\n" + times.tobytes())
+    with pytest.raises(ReadError, match="file holds 6 volumes"):
+        read_one(tmp_path / "a.seq.nrrd")
+    for number in range(6):
+        volume = read_one(tmp_path / "a.seq.nrrd", number)
+        np.testing.assert_array_equal(volume.voxels, times[..., number])
+        assert volume.geometry is not None
+        assert volume.geometry.spacing_mm == (2, 3, 4)
+    (tmp_path / "c.nrrd").write_bytes(
+        nrrd("3 6 5 4", rest.replace("list", "vector")) + b"\n" + np.ascontiguousarray(times[..., :3]).tobytes()
+    )
+    np.testing.assert_array_equal(read_one(tmp_path / "c.nrrd").voxels, times[..., :3])
+
+
+def test_packed_nrrd_unpacks_to_no_more_than_its_header_says(tmp_path: Path) -> None:
+    packed = gzip.compress(VALUES.tobytes() + bytes(50_000_000))
+    (tmp_path / "a.nrrd").write_bytes(nrrd("6 5 4").replace(b"raw", b"gzip") + b"\n" + packed)
+    tracemalloc.start()
+    np.testing.assert_array_equal(read_one(tmp_path / "a.nrrd").voxels, VALUES)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["a.nhdr", "a.mhd"])
+def test_voxels_in_a_pipe_or_a_device_are_refused(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for target in ("pipe", "link"):
+        head = nrrd("6 5 4", f"data file: {target}\n") if name == "a.nhdr" else mha("6 5 4", data=target)
+        (tmp_path / name).write_bytes(head)
+        with pytest.raises(ReadError, match="regular file"):
+            read_one(tmp_path / name)
+
+
+@pytest.mark.parametrize("space", ["left-posterior-superior", "RAS", "left-anterior-superior", "scanner-xyz"])
+def test_spaces_are_those_of_itk(tmp_path: Path, space: str) -> None:
+    rest = f"space: {space}\nspace directions: (2,0,0) (0,2.4,1.8) (0,-2.4,3.2)\nspace origin: (5,6,7)\n"
+    (tmp_path / "a.nrrd").write_bytes(nrrd("6 5 4", rest) + b"\n" + VALUES.tobytes())
+    theirs, ours = sitk.ReadImage(str(tmp_path / "a.nrrd")), read_one(tmp_path / "a.nrrd").geometry
+    assert ours is not None
+    np.testing.assert_allclose(ours.spacing_mm, theirs.GetSpacing())
+    np.testing.assert_allclose(ours.origin_mm, theirs.GetOrigin())
+    np.testing.assert_allclose(ours.direction, theirs.GetDirection(), atol=1e-12)

@@ -1,0 +1,169 @@
+"""MetaImage (.mha, .mhd), in and out; broken compression, which takes the reader of ITK down, ends the case alone."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.errors import ImageError, ReadError
+from msformer.geometry import Geometry
+from msformer.io.photo import check_voxel_count
+from msformer.io.privacy import of_header
+from msformer.io.values import check_frame, check_inside, read_values
+from msformer.volume import Volume
+
+MAX_HEADER = 1 << 20
+COLOUR_CHANNELS = 4
+"""Vectors of more channels count as so many voxels."""
+LAST_KEY = re.compile(rb"^[ \t]*ElementDataFile[ \t]*[=:][ \t]*([^\r\n]*)\r?(?:\n|$)", re.MULTILINE)
+TYPES = {
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
+    "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8",
+    "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
+}  # fmt: skip
+
+
+def _check_size(size: list[int], channels: int, frame: int | None, max_voxels: int) -> int:
+    """Refuse too many axes and voxels; the chosen volume."""
+    if len(size) not in (2, 3, 4) or min(size) < 1:
+        raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
+    check_voxel_count(size if channels <= COLOUR_CHANNELS else [*size, channels], max_voxels)
+    return check_frame(size[3] if len(size) == 4 else 1, frame)
+
+
+def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
+    """Read a MetaImage file, of voxels behind the header (.mha) or in one other file (.mhd) in its folder or below.
+
+    Args:
+        path: The file with the header.
+        frame: Which of the volumes of a 4-D file, from 0.
+        max_voxels: Refuse more, in all volumes of a 4-D file together.
+
+    Raises:
+        ReadError: It cannot be read, has more than ``max_voxels``, has four axes and no ``frame`` is given, or names
+            a file outside its folder.
+        ImageError: Its directions are no geometry.
+    """
+    with path.open("rb") as file:
+        start = file.read(MAX_HEADER)
+    if (last := LAST_KEY.search(start)) is None:
+        raise ReadError(f"MetaImage header must have ElementDataFile within {MAX_HEADER} bytes; got none")
+    header = {}
+    for line in start[: last.start()].decode("latin-1").splitlines():
+        key, _, value = line.partition("=") if "=" in line else line.partition(":")
+        header[key.strip()] = value.strip()
+    name = last.group(1).decode("utf-8", "replace").strip()
+    try:
+        size = [int(side) for side in header.get("DimSize", "").split()]
+        channels = int(header.get("ElementNumberOfChannels", "1"))
+        if channels < 1 or len(size) != int(header.get("NDims", "0")):
+            raise ReadError(
+                f"NDims must be the number of sides of DimSize; got {of_header(header.get('NDims'))} and {size}"
+            )
+        index = _check_size(size, channels, frame, max_voxels)
+        geometry = _geometry(header, len(size))
+        if (kind := TYPES.get(header.get("ElementType", ""))) is None:
+            raise ReadError(
+                f"ElementType must be one of {', '.join(TYPES)}; got {of_header(header.get('ElementType'))}"
+            )
+        dtype = np.dtype((">" if _flag(header, "ByteOrderMSB") else "<") + kind)
+        count = int(np.prod(size, dtype=object)) * channels
+        if name.upper() == "LOCAL":
+            values = _values(path, last.end(), header, dtype, count)
+        elif name.upper().startswith("LIST") or "%" in name:
+            raise ReadError(f"voxels must be in one file; ElementDataFile is {of_header(name)}")
+        else:
+            check_inside(name)
+            skip = int(header.get("HeaderSize", "0"))
+            values = _values(path.parent / name, skip, header, dtype, count)
+    except (ReadError, ImageError, OSError):
+        raise
+    except (ValueError, OverflowError, zlib.error) as error:  # numbers that are none, broken compression
+        raise ReadError(f"broken MetaImage: {error}") from error
+    voxels = values.reshape([*size[::-1], channels] if channels > 1 else size[::-1])
+    if len(size) == 4:
+        voxels = voxels[index]
+    voxels = voxels[None] if len(size) == 2 else voxels
+    return Volume(voxels.astype(dtype.newbyteorder("="), copy=False), geometry, "mha", path)
+
+
+def write_mha(file: BinaryIO, labels: NDArray[Any], geometry: Geometry) -> None:
+    """Write labels ``(D, H, W)`` of 8 or 16 bits, packed; the same labels give the same bytes.
+
+    Args:
+        file: What it is written to.
+        labels: The voxels.
+        geometry: Where they lie; what is flat becomes two axes.
+    """
+    axes = 2 if geometry.is_flat and len(labels) == 1 else 3
+    little = labels.astype(labels.dtype.newbyteorder("<"), copy=False)
+    packed = zlib.compress(np.ascontiguousarray(little).tobytes(), 6)
+    matrix = np.array(geometry.direction).reshape(3, 3)[:axes, :axes].T  # a row an axis
+    lines = [
+        "ObjectType = Image",
+        f"NDims = {axes}",
+        "BinaryData = True",
+        "BinaryDataByteOrderMSB = False",
+        "CompressedData = True",
+        f"CompressedDataSize = {len(packed)}",
+        f"TransformMatrix = {_said(matrix.ravel())}",
+        f"Offset = {_said(geometry.origin_mm[:axes])}",
+        f"CenterOfRotation = {_said([0.0] * axes)}",
+        f"ElementSpacing = {_said(geometry.spacing_mm[:axes])}",
+        f"DimSize = {' '.join(map(str, labels.shape[::-1][:axes]))}",
+        f"ElementType = {'MET_UCHAR' if labels.dtype.itemsize == 1 else 'MET_USHORT'}",
+        "ElementDataFile = LOCAL",
+    ]
+    file.write(("\n".join(lines) + "\n").encode("ascii") + packed)
+
+
+def _said(numbers: Any) -> str:
+    return " ".join(repr(float(one) + 0.0) for one in numbers)
+
+
+def _flag(header: Mapping[str, str], ending: str) -> bool:
+    return any(key.endswith(ending) and value[:1] in ("T", "t", "1") for key, value in header.items())
+
+
+def _geometry(header: Mapping[str, str], axes: int) -> Geometry:
+    """Each row of TransformMatrix is the direction of one axis: the columns of ours."""
+
+    def numbers(names: tuple[str, ...], default: list[float]) -> NDArray[np.float64]:
+        text = next((header[name] for name in names if name in header), None)
+        found = default if text is None else [float(one) for one in text.split()]
+        if len(found) != len(default):
+            raise ReadError(f"{names[0]} must be {len(default)} numbers; got {of_header(text)}")
+        return np.array(found, dtype=np.float64)
+
+    spacing = numbers(("ElementSpacing", "ElementSize"), [1.0] * axes)
+    origin = numbers(("Offset", "Origin", "Position"), [0.0] * axes)
+    matrix = numbers(("TransformMatrix", "Orientation", "Rotation"), list(np.eye(axes).ravel())).reshape(axes, axes)
+    inner = min(axes, 3)
+    steps, start, columns = np.ones(3), np.zeros(3), np.eye(3)
+    steps[:inner], start[:inner], columns[:inner, :inner] = spacing[:inner], origin[:inner], matrix[:inner, :inner].T
+    x, y, z = (float(one) for one in start)
+    a, b, c, d, e, f, g, h, i = (float(one) for one in columns.ravel())
+    is_sized = not header.keys().isdisjoint(("ElementSpacing", "ElementSize"))
+    return Geometry(
+        (float(steps[0]), float(steps[1]), float(steps[2])),
+        (x, y, z),
+        (a, b, c, d, e, f, g, h, i),
+        is_stated=(is_sized, is_sized, is_sized and axes > 2),
+        is_placed=not header.keys().isdisjoint(("Offset", "Origin", "Position")),
+        is_flat=axes == 2,
+    )
+
+
+def _values(path: Path, skip: int, header: Mapping[str, str], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+    """The numbers of a file behind ``skip`` bytes, or with -1 at its end."""
+    if not _flag(header, "BinaryData"):
+        return read_values(path, max(skip, 0), "text", dtype, count)
+    if _flag(header, "CompressedData"):
+        return read_values(path, max(skip, 0), "gzip", dtype, count)
+    return read_values(path, skip, "raw", dtype, count)
