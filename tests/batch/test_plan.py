@@ -12,6 +12,7 @@ from tests.io.test_dicom import make_slice, save
 from msformer.batch import plan
 from msformer.batch.plan import plan_cases
 from msformer.errors import ConfigError, ReadError
+from msformer.io import read
 
 
 def touch(root: Path, *names: str) -> None:
@@ -133,3 +134,11 @@ def test_volumes_of_a_series_are_named_after_what_tells_them_apart(tmp_path: Pat
     ]
     expected = ["two_acquisition-number-1", "two_acquisition-number-2"]
     assert ids(tmp_path / "two") == ids(*paths, *again) == expected
+
+
+def test_a_tiff_without_a_page_is_a_case_that_fails(tmp_path: Path) -> None:
+    """It was neither a case nor passed over: its pages were counted, and there were none."""
+    (tmp_path / "a.tif").write_bytes(b"II*\0\xff\xff\0\0" + bytes(20))  # the first lies beyond the end
+    assert ids(tmp_path / "a.tif") == ["a"]
+    with pytest.raises(ReadError, match=r"a\.tif: broken TIFF"):
+        read(tmp_path / "a.tif")

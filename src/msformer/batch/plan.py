@@ -358,7 +358,7 @@ def _pages(file: _Found) -> Iterator[_Found]:
         number = count_stacks(file.instances[0]) if file.is_stack else count_pages(file.source)
     except ReadError:
         number = 1  # the case itself will tell what is wrong
-    if number == 1:
+    if number < 2:  # a broken one may have none: the case itself will tell
         yield file
     else:
         for page in range(number):

@@ -17,7 +17,9 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
+from msformer.io.metaimage import TYPES as MHA_TYPES
 from msformer.io.nifti import GZIP, SIZES
+from msformer.io.nrrd import TYPES as NRRD_TYPES
 from msformer.volume import Kind
 
 MAX_HEADER = 1 << 20
@@ -40,17 +42,6 @@ MAX_NAMED, FLAT_NAMED = 256, 0.85
 """Values that a label map may have which is called one, and the share of neighbours that are equal in it."""
 MAX_NAMELESS, FLAT_NAMELESS = 32, 0.95
 """The same for what only its voxels tell; its largest value is less than the first number, too."""
-NRRD_TYPES = {
-    "signed char": "i1", "int8": "i1", "int8_t": "i1", "unsigned char": "u1", "uchar": "u1", "uint8": "u1",
-    "uint8_t": "u1", "short": "i2", "short int": "i2", "signed short": "i2", "int16": "i2", "int16_t": "i2",
-    "unsigned short": "u2", "ushort": "u2", "uint16": "u2", "uint16_t": "u2", "int": "i4", "signed int": "i4",
-    "int32": "i4", "int32_t": "i4", "unsigned int": "u4", "uint": "u4", "uint32": "u4", "uint32_t": "u4",
-    "float": "f4", "double": "f8",
-}  # fmt: skip
-MHA_TYPES = {
-    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
-    "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
-}  # fmt: skip
 NIFTI_TYPES = {2: "u1", 256: "i1", 4: "i2", 512: "u2", 8: "i4", 768: "u4", 16: "f4", 64: "f8", 1024: "i8"}
 
 

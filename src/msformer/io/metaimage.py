@@ -63,15 +63,13 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
         size = [int(side) for side in header.get("DimSize", "").split()]
         channels = int(header.get("ElementNumberOfChannels", "1"))
         if channels < 1 or len(size) != int(header.get("NDims", "0")):
-            raise ReadError(
-                f"NDims must be the number of sides of DimSize; got {of_header(header.get('NDims'))} and {size}"
-            )
+            said = of_header(header.get("NDims"))
+            raise ReadError(f"NDims must be the number of sides of DimSize; got {said} and {size}")
         index = _check_size(size, channels, frame, max_voxels)
         geometry = _geometry(header, len(size))
         if (kind := TYPES.get(header.get("ElementType", ""))) is None:
-            raise ReadError(
-                f"ElementType must be one of {', '.join(TYPES)}; got {of_header(header.get('ElementType'))}"
-            )
+            said = of_header(header.get("ElementType"))
+            raise ReadError(f"ElementType must be one of {', '.join(TYPES)}; got {said}")
         dtype = np.dtype((">" if _flag(header, "ByteOrderMSB") else "<") + kind)
         count = int(np.prod(size, dtype=object)) * channels
         if name.upper() == "LOCAL":

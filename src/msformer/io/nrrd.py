@@ -24,6 +24,9 @@ from msformer.volume import Volume
 MAX_HEADER = 1 << 20
 DATA_FILE = re.compile(r"^[ \t]*data ?file[ \t]*:=?(.*)$", re.IGNORECASE | re.MULTILINE)
 """Where headers name the files of their voxels."""
+PATTERN = re.compile(r"([^%]*%0?\d{0,2}d[^%]*?)\s+(-?\d{1,9})\s+(-?\d{1,9})\s+(-?\d{1,9})(?:\s+\d+)?")
+"""Many files by their numbers; the last of them, how many axes a file has, follows from the sizes."""
+MAX_DATA_FILES = 100_000
 TYPES = {
     "signed char": "i1", "int8": "i1", "int8_t": "i1",
     "uchar": "u1", "unsigned char": "u1", "uint8": "u1", "uint8_t": "u1",
@@ -48,13 +51,14 @@ SIGNS = {
 }  # fmt: skip
 """What turns a space to LPS; others are taken as they are, as ITK does."""
 SPACE_KINDS = frozenset({"domain", "space"})
+UNKNOWN = ("???", "none")
 TIME_KINDS = frozenset({"time", "list"})
 """Each element is an image of its own: time points, gradients, items of a sequence."""
 SERIES_NAMES = (".seq.nrrd", ".seq.nhdr")
 SERIES_FIELDS = ("multivolume.", "dwmri_gradient_", "datanodeclassname")
 """Names of files and beginnings of fields by which 3D Slicer marks series, also where the axis is called ``vector``."""
 MOST_CHANNELS = 4
-"""Vectors of more are taken for as many images."""
+"""More than these count as voxels; an axis in front whose kind is not told is one of channels up to here."""
 MM = frozenset({"mm", "", "???", "millimeter", "millimeters"})
 
 
@@ -93,7 +97,8 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
     if n_space not in (2, 3) or roles.count("frame") > 1 or roles.count("channel") > 1 or len(sizes) - n_space > 2:
         raise ReadError(f"image must have 2 to 4 axes, 2 or 3 of space; got {tuple(sizes)} with {n_space} of space")
     n_channels = next((side for side, role in zip(sizes, roles, strict=True) if role == "channel"), 1)
-    check_voxel_count([side for side, role in zip(sizes, roles, strict=True) if role != "channel"], max_voxels)
+    counted = [side for side, role in zip(sizes, roles, strict=True) if role != "channel" or side > MOST_CHANNELS]
+    check_voxel_count(counted, max_voxels)
     index = check_frame(next((side for side, role in zip(sizes, roles, strict=True) if role == "frame"), 1), frame)
     dtype = np.dtype((">" if str(header.get("endian", "little")).strip().lower() == "big" else "<") + kind)
     values = _values(path, header, start, packing, dtype, sizes, skip, lines)
@@ -201,9 +206,9 @@ def _roles(header: Mapping[str, Any], sizes: Sequence[int], *, is_series: bool) 
         ]
     roles = []
     for axis, (kind, placed, side) in enumerate(zip(kinds, has_place, sizes, strict=True)):
-        if placed or (placed is None and (kind in SPACE_KINDS or (kind in ("???", "none") and axis < 3))):
+        if placed or (placed is None and (kind in SPACE_KINDS or (kind in UNKNOWN and axis < 3))):
             roles.append("space")
-        elif is_series or kind in TIME_KINDS or (kind in ("???", "none") and axis > 0) or side > MOST_CHANNELS:
+        elif is_series or kind in TIME_KINDS or (kind in UNKNOWN and (axis > 0 or side > MOST_CHANNELS)):
             roles.append("frame")
         else:
             roles.append("channel")
@@ -243,16 +248,11 @@ def _names(named: Any, header: Mapping[str, Any]) -> list[str]:
     if isinstance(named, list | tuple):
         return [str(one).strip() for one in named]
     text = str(named).strip()
-    parts = text.rsplit(maxsplit=3)
-    if "%" in text and len(parts) == 4 and all(re.fullmatch(r"-?\d+", one) for one in parts[1:]):
-        first, last, step = (int(one) for one in parts[1:])
-        if (
-            not re.fullmatch(r"[^%]*%0?\d{0,2}d[^%]*", parts[0])
-            or step == 0
-            or not 0 <= (last - first) / step < 100_000
-        ):
-            raise ReadError("pattern of data files must be NAME%03d FIRST LAST STEP, with at most 100000 files")
-        return [parts[0] % number for number in range(first, last + (1 if step > 0 else -1), step)]
+    if (found := PATTERN.fullmatch(text)) is not None:
+        first, last, step = (int(one) for one in found.groups()[1:4])
+        if step == 0 or not 0 <= (last - first) / step < MAX_DATA_FILES:
+            raise ReadError(f"pattern of data files must be NAME%03d FIRST LAST STEP, at most {MAX_DATA_FILES} files")
+        return [found[1] % number for number in range(first, last + (1 if step > 0 else -1), step)]
     return [text]
 
 

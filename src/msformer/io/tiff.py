@@ -91,6 +91,8 @@ def read_tiff(path: Path, page: int, max_pixels: int) -> TiffPage:
     """
     with _opened(path) as file:
         pages = _full_pages(file)
+        if not pages:
+            raise ReadError("broken TIFF: it has no page that is a picture")
         if not 0 <= page < len(pages):
             raise ReadError(f"page must be from 0 to {len(pages) - 1}; got {page}")
         base = pages[page]
