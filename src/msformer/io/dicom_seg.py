@@ -86,14 +86,16 @@ def write_dicom_seg(
     if not instances:
         raise WriteError("a DICOM segmentation must refer to at least 1 DICOM image; got 0 (the input is no DICOM)")
     sources = [_header(instance) for instance in instances]
-    _complete(sources)
-    _check_fit(labels, sources, instances)
     try:
+        _complete(sources)
+        _check_fit(labels, sources, instances)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd values in the sources
             made = _segmentation(labels, segments, sources, _text(description), version, seed)
             made.save_as(path)
-    except Exception as error:  # highdicom raises many kinds where a source is incomplete
+    except WriteError:
+        raise
+    except Exception as error:  # pydicom and highdicom raise many kinds where a source is incomplete or broken
         raise WriteError(
             f"no DICOM segmentation can be made of {instances[0]}: {type(error).__name__}: {error}"
         ) from error

@@ -81,6 +81,8 @@ def _corner_boxes(picture: Bytes, most: int) -> Mask:
         if not like(turned[: least[0], : least[1]], turned[0, 0], most).all():
             continue
         rows, columns = (int(MAX_BOX * side) for side in turned.shape[:2])
+        if rows < least[0] or columns < least[1]:  # no corner is left of a line
+            continue
         alike = like(turned[:rows, :columns], turned[0, 0], most)
         height, width = _largest_box(alike, least)
         if height == rows or width == columns:
