@@ -315,6 +315,6 @@ def test_only_the_presets_of_the_paper_do_without() -> None:
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 40), (3, 3)])
 def test_lines_of_a_few_pixels_have_no_border(shape: tuple[int, int]) -> None:
     """A slice of a volume that a broken header made far longer than wide comes to this on the working grid."""
-    picture = np.zeros((*shape, 3), dtype=np.uint8)
-    picture[shape[0] // 2, shape[1] // 2 :] = 200
+    picture = np.zeros((*shape, 3), dtype=np.float32)
+    picture[shape[0] // 2, shape[1] // 2 :] = 0.8
     assert find_border(picture).shape == shape
