@@ -70,34 +70,11 @@ def segment(
     on_event: Callable[[FitEvent], None] | None = None,
     cancel: CancelToken | None = None,
 ) -> Segmentation:
-    """Segment one image with nothing but itself: its clusters, and the one that a rule takes for the object.
+    """Segment one image with nothing but itself.
 
-    The same image, settings and seed give the same labels on every run with the same number of threads. The
-    caller's random state is neither used nor changed, and the image is not written to.
-
-    Args:
-        image: ``(H, W)`` or ``(H, W, C)``, at least 33 px a side, finite; or an ``Image``.
-        config: Settings, as they are or as nested mappings, or the name of a preset; the default preset if left out.
-        random_state: Seed; overrides that of the settings.
-        spacing_mm: Size of a pixel (row, column) in mm; overrides that of the image.
-        initial_weights: Start from this state dict of the released classes instead of random parameters; its
-            number of channels and blocks replace those of the settings.
-        on_event: Called before each update with losses and, on request, labels.
-        cancel: Ends the loop early when set; the result is that of the parameters so far.
-
-    Raises:
-        ConfigError: The settings are wrong.
-        ImageError: The image cannot be segmented as given.
-        WeightsError: ``initial_weights`` do not fit.
-        FitDivergedError: The objective became NaN or infinite.
-
-    Examples:
-        >>> import numpy as np
-        >>> image = np.full((64, 80, 3), 220, dtype=np.uint8)
-        >>> image[20:44, 30:60] = (120, 60, 40)
-        >>> result = segment(image, random_state=0)
-        >>> result.label_map.shape, bool(result.mask[32, 45]), bool(result.mask[4, 4])
-        ((64, 80), True, False)
+    Users call ``api.segment``, which takes more kinds of images, and says what the other arguments are and what may be
+    raised. Here ``image`` is an ``Image`` or an array ``(H, W)`` or ``(H, W, C)`` of any number of channels, at least
+    33 px a side, finite or NaN.
     """
     cluster = chosen_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
     return segment_with(cluster, image, config, random_state=random_state, spacing_mm=spacing_mm)
@@ -116,7 +93,8 @@ def segment_with(
     """Segment one image with any clustering between the same preparation, foreground rule and refinement.
 
     Without ``one_by_one`` objects are not told apart. ``basis`` is what it shares with other images, as
-    ``prepare.shared_basis`` finds it. See ``segment`` for the other arguments and errors.
+    ``prepare.shared_basis`` finds it. See ``api.segment`` for the other
+    arguments and errors.
     """
     settings = settings_of(config, random_state)
     image = in_window(_as_image(image, spacing_mm), settings.prepare.window)
@@ -235,7 +213,7 @@ def segment_with(
 def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any] | None = None) -> PlacedRegions:
     """Find the regions that are there to choose from, after the preparation that the settings ask for.
 
-    Nothing is chosen; see ``segment`` for the arguments and errors. A blank image has no regions.
+    Nothing is chosen; see ``api.segment`` for the arguments and errors. A blank image has no regions.
     """
     settings = settings_of(config, None)
     image = in_window(_as_image(image, None), settings.prepare.window)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import RAS_OF_LPS, Geometry
-from msformer.interop.axes import axes_of_names
+from msformer.interop.axes import as_given, axes_of_names
 from msformer.interop.given import Given
 from msformer.io.medical import read_volume
 from msformer.io.nifti import geometry_of_header, voxels_of
@@ -146,8 +146,6 @@ def of_xarray(array: Any) -> Given:
 
 def _as_xarray(planes: NDArray[Any], axes: str, dims: list[Any], coords: dict[Any, Any]) -> Any:
     import xarray as xr
-
-    from msformer.interop.axes import as_given
 
     return xr.DataArray(as_given(planes, axes), dims=dims, coords=coords)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import ConfigError, ImageError, ImageShapeError
-from msformer.geometry import Geometry
+from msformer.geometry import Geometry, with_spacing
 from msformer.image import Image
 from msformer.interop.axes import as_given, image_axes, ordered, volume_axes
 from msformer.interop.given import GiveBack, Given
@@ -171,6 +171,5 @@ def _sized(geometry: Geometry | None, spacing_mm: tuple[float, float, float]) ->
         raise ImageError(
             f"spacing_mm must be three positive numbers (slice, row, column); got {spacing_mm!r}"
         ) from None
-    if geometry is None:
-        return Geometry((column, row, depth), is_placed=False)
-    return replace(geometry, spacing_mm=(column, row, depth), is_stated=(True, True, True), forms=None)
+    plane = with_spacing(geometry, (row, column))
+    return replace(plane, spacing_mm=(column, row, depth), is_stated=(True, True, True))

@@ -15,12 +15,10 @@ from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.photo import check_voxel_count
 from msformer.io.privacy import of_header
-from msformer.io.values import check_frame, check_inside, read_values
+from msformer.io.values import MOST_CHANNELS, check_frame, check_inside, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
-COLOUR_CHANNELS = 4
-"""Vectors of more channels count as so many voxels."""
 LAST_KEY = re.compile(rb"^[ \t]*ElementDataFile[ \t]*[=:][ \t]*([^\r\n]*)\r?(?:\n|$)", re.MULTILINE)
 TYPES = {
     "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
@@ -33,7 +31,7 @@ def _check_size(size: list[int], channels: int, frame: int | None, max_voxels: i
     """Refuse too many axes and voxels; the chosen volume."""
     if len(size) not in (2, 3, 4) or min(size) < 1:
         raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
-    check_voxel_count(size if channels <= COLOUR_CHANNELS else [*size, channels], max_voxels)
+    check_voxel_count(size if channels <= MOST_CHANNELS else [*size, channels], max_voxels)
     return check_frame(size[3] if len(size) == 4 else 1, frame)
 
 

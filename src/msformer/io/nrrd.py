@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.photo import check_voxel_count
-from msformer.io.values import Packing, check_frame, check_inside, read_values
+from msformer.io.values import MOST_CHANNELS, Packing, check_frame, check_inside, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -57,8 +57,6 @@ TIME_KINDS = frozenset({"time", "list"})
 SERIES_NAMES = (".seq.nrrd", ".seq.nhdr")
 SERIES_FIELDS = ("multivolume.", "dwmri_gradient_", "datanodeclassname")
 """Names of files and beginnings of fields by which 3D Slicer marks series, also where the axis is called ``vector``."""
-MOST_CHANNELS = 4
-"""More than these count as voxels; an axis in front whose kind is not told is one of channels up to here."""
 MM = frozenset({"mm", "", "???", "millimeter", "millimeters"})
 
 

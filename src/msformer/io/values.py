@@ -16,6 +16,8 @@ from msformer.io.privacy import of_header
 from msformer.io.regular import check_regular
 
 Packing: TypeAlias = Literal["raw", "gzip", "bzip2", "text"]
+MOST_CHANNELS = 4
+"""Up to so many numbers are colours of a voxel; vectors of more count as so many voxels."""
 ZLIB_OR_GZIP = 47
 CHUNK = 1 << 22
 MAX_DIGITS = 32

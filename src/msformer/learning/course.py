@@ -193,8 +193,7 @@ class Check:
             "regions": replace(rule, student=0.0),
             "outline": replace(rule, outlines=True),
         }
-        means = {"own": self.own, "regions": self.regions, "outline": self.outline}
-        return ways[max(self.better, key=lambda way: means[way])] if self.better else rule
+        return ways[max(self.better, key=lambda way: float(getattr(self, way)))] if self.better else rule
 
 
 def check(lessons: Iterable[Lesson], members: Sequence[Member], rule: Rule) -> Check | None:

@@ -194,10 +194,11 @@ def _teach(folder: _Folder, course: Course, lines: Mapping[str, list[LessonLine]
     every = [one for some in lines.values() for one in some]
     items = []
     for group in course.groups:
-        teachers = {one.name: one.confidence for one in teachers_of(group, every)}
-        key = member_key(digest, teachers_of(group, every), course.how)
+        teachers = teachers_of(group, every)
+        key = member_key(digest, teachers, course.how)
         if not _is_taught(member_file(out, group), key):
-            items.append(Teaching(member_file(out, group), key, course.how, teachers))
+            weights = {one.name: one.confidence for one in teachers}
+            items.append(Teaching(member_file(out, group), key, course.how, weights))
     if items and course.how.updates:
         count = len(course.groups)
         folder.teller.line(f"teaching {len(items)} of {count} students, {course.how.updates} updates each")
