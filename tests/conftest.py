@@ -21,6 +21,8 @@ SHARED = Path(os.environ.get("MSFORMER_SHARED", ROOT.parent / "shared"))
 if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads would only wait for each other
     torch.set_num_threads(1)
 
+os.environ.setdefault("MSFORMER_WORKERS", "0")  # a process takes seconds to start; tests of workers say their own
+
 MakeSquare = Callable[..., NDArray[np.uint8]]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from msformer import cli
+from msformer import __main__, stopping
 from msformer.errors import WeightsError
 from msformer.prompting import model
 
@@ -62,9 +62,10 @@ def released_state(dim: int = 5, depth: int = 2, channels: int = 3, patch: int =
 
 def run_program(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     """Run the command line in this process; its exit code."""
+    monkeypatch.setattr(stopping, "install", lambda: None)  # the signals of these tests are their own
     monkeypatch.setattr(sys, "argv", ["msformer", *map(str, arguments)])
     try:
-        cli.main()
+        __main__.main()
     except SystemExit as end:
         return int(end.code or 0)
     return 0

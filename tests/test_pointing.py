@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from msformer import segment
-from msformer.batch.agree import FEWEST, agree
+from msformer.batch.agree import FEWEST, agree, whom_to_ask
 from msformer.batch.plan import Case
 from msformer.config import Config
 from msformer.errors import WeightsError
+from msformer.executors import Here
 from msformer.image import Mask
 from msformer.morphology import dice
 from msformer.network.prompted import PromptedSizes, build_prompted
 from msformer.phantoms import make_phantom
-from msformer.processes import Split
 from msformer.prompting import Said, answer, grown_network, look, write_model
 from msformer.scenes import SceneOptions, make_scene
 
@@ -172,13 +172,10 @@ def test_a_folder_that_is_pointed_at_needs_no_agreement(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("msformer.batch.agree.ask_case", answer)
     auto = Config.from_preset("auto")
-    split = Split(workers=1, threads=1)
-    assert agree(cases, auto, max_pixels=10**6, split=split).auto.expected == "dermoscopy"
+    assert agree(whom_to_ask(cases, auto), auto, max_pixels=10**6, executor=Here()) == "dermoscopy"
     assert asked
-    asked.clear()
     pointed_at = auto.replace(hints={"point": (5, 5)})
-    assert agree(cases, pointed_at, max_pixels=10**6, split=split) == pointed_at
-    assert not asked
+    assert whom_to_ask(cases, pointed_at) == []
 
 
 def test_the_network_can_have_a_say_where_nobody_points() -> None:

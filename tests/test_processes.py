@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import time
+import sys
 from functools import partial
-from pathlib import Path
 
-import cv2
 import pytest
 
 from msformer import processes
-from msformer.processes import Split, choose_split, run_in_processes
+from msformer.processes import Split, choose_split
 
 GIB = 2**30
 
@@ -61,58 +58,12 @@ def test_a_container_with_less_is_believed(monkeypatch: pytest.MonkeyPatch) -> N
     assert processes.free_memory() == 8_192_000
 
 
-def square_or_die(number: int) -> int:
-    if number < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number * number
-
-
-def threads(_: int) -> tuple[str | None, int]:
-    return os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
-
-
-def test_results_come_with_their_indices() -> None:
-    assert sorted(run_in_processes(square_or_die, [3, 4, 5], Split(2, 1))) == [(0, 9), (1, 16), (2, 25)]
-
-
-def test_nothing_to_do() -> None:
-    assert list(run_in_processes(square_or_die, [], Split(2, 1))) == []
-
-
-def test_an_item_that_kills_its_process_is_found_and_the_others_go_on() -> None:
-    found = dict(run_in_processes(square_or_die, [2, -1, 3, 4, -1, 5, 6, 7], Split(2, 1)))
-    assert found == {0: 4, 1: None, 2: 9, 3: 16, 4: None, 5: 25, 6: 36, 7: 49}
-
-
-def test_processes_have_the_threads_that_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert list(run_in_processes(threads, [0], Split(1, 3))) == [(0, ("3", 3))]
-    assert os.environ["OMP_NUM_THREADS"] == "5"  # this process keeps its own
-
-
-def slow(number: int, folder: Path) -> int:
-    (folder / f"{number}.started").touch()
-    time.sleep(1.5)
-    (folder / f"{number}.done").touch()
-    return number
-
-
-def test_an_interruption_finishes_what_is_under_way_and_starts_nothing_new(tmp_path: Path) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    found: list[tuple[int, int | None]] = []
-    before = signal.signal(signal.SIGALRM, interrupt)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no limit of memory on this system")
+def test_memory_can_be_limited_and_given_back() -> None:
+    before = processes.memory_limit()
     try:
-        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the loop is what is interrupted
-            for index, result in run_in_processes(partial(slow, folder=tmp_path), list(range(40)), Split(2, 1)):
-                if not found:
-                    signal.setitimer(signal.ITIMER_REAL, 0.3)
-                found.append((index, result))
+        processes.limit_memory(2**40)
+        assert processes.memory_limit() == 2**40
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    done = {path.stem for path in tmp_path.glob("*.done")}
-    assert {path.stem for path in tmp_path.glob("*.started")} == done
-    assert {str(index) for index, _ in found} == done
-    assert 2 <= len(done) < 10
+        processes.limit_memory(before)
+    assert processes.memory_limit() == before

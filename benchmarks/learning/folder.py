@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from msformer.batch.journal import read_records
 from msformer.batch.learn.decided import drawn
 from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, read_image, read_mask
 from msformer.batch.learn.jobs import settings_of as settings_of_record
 from msformer.batch.plan import Case
-from msformer.batch.report import read_records
 from msformer.batch.run import run_cases
 from msformer.benchmark.datasets import discover
 from msformer.config import AUTO_PRESET, Config

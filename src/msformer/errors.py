@@ -8,6 +8,9 @@ The tree::
     │   ├── ImageShapeError      too small, too many axes, too large
     │   └── NonFiniteImageError  NaN or infinite values
     ├── ReadError            a file cannot be read as an image
+    ├── FolderInUseError     another run writes into the folder
+    ├── WorkerDiedError      a process ended in the middle of its work: killed, crashed, or out of time
+    ├── ClusterError         a cluster is gone, or gives no worker
     ├── WriteError           a result cannot be written in the format that was asked for
     ├── WeightsError         weights do not fit, or their file is damaged or foreign      (also ValueError)
     └── FitDivergedError     the objective became NaN or infinite
@@ -38,6 +41,18 @@ class NonFiniteImageError(ImageError):
 
 class ReadError(MSFormerError):
     """A file cannot be read as an image."""
+
+
+class FolderInUseError(MSFormerError):
+    """Another run writes into the folder of results."""
+
+
+class WorkerDiedError(MSFormerError):
+    """A process ended in the middle of its work: killed, crashed, or out of time."""
+
+
+class ClusterError(MSFormerError):
+    """A cluster is gone, or gives no worker."""
 
 
 class WriteError(MSFormerError):

@@ -1,21 +1,16 @@
-"""Many items on one machine: how many processes and threads, and the same function in each of them."""
+"""What this machine has and what a process of it may take: cores, threads, memory."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 CASES_WORTH_PROCESSES = 12
@@ -26,7 +21,7 @@ SPARE_MEMORY = 0.8
 
 @dataclass(frozen=True)
 class Split:
-    """How cores are shared out: ``workers`` processes of ``threads`` threads; one worker is this process itself."""
+    """How cores are shared out: ``workers`` processes of ``threads`` threads; no worker is this process itself."""
 
     workers: int
     threads: int
@@ -99,98 +94,27 @@ def limit_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
-def run_in_processes(
-    function: Callable[[Item], Result], items: Sequence[Item], split: Split
-) -> Iterator[tuple[int, Result | None]]:
-    """Apply a function to items in processes; yields indices and results as they come.
+def limit_memory(size: int | None) -> None:
+    """Let this process have so many bytes of memory of its own; None: as many as there are.
 
-    Where a process dies (for want of memory, or by a signal), the item that it had is found by giving those that may
-    have been it a process each; its result is None, and the others go on. After a ``KeyboardInterrupt`` the items
-    that are being worked on are finished and yielded before it goes on.
-
-    Args:
-        function: Picklable; sent to each process once.
-        items: Picklable.
-        split: Number of processes, and of threads in each.
+    A request for more then fails, and the program goes on. Mapped files and shared libraries do not count. Does nothing
+    where the system has no such limit.
     """
-    waiting = list(range(len(items)))
-    while waiting:
-        finished: set[int] = set()
-        try:
-            for index, result in _run_in_pool(function, items, waiting, split):
-                finished.add(index)
-                yield index, result
-        except BrokenProcessPool:
-            waiting = [index for index in waiting if index not in finished]
-            # Items start in order, so it was one of the first that are left.
-            suspects, waiting = waiting[: split.workers + 1], waiting[split.workers + 1 :]
-            for index in suspects:
-                try:
-                    yield from _run_in_pool(function, items, [index], Split(1, split.threads))
-                except BrokenProcessPool:
-                    yield index, None
-        else:
-            return
+    if resource is None or not sys.platform.startswith("linux"):  # elsewhere it counts little or nothing
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = resource.RLIM_INFINITY if size is None else size
+    if hard != resource.RLIM_INFINITY:
+        wanted = hard if wanted == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
-def _run_in_pool(
-    function: Callable[[Item], Result], items: Sequence[Item], indices: Sequence[int], split: Split
-) -> Iterator[tuple[int, Result]]:
-    # Spawned, because a forked torch may hang.
-    pool = ProcessPoolExecutor(
-        min(split.workers, len(indices)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(function, split.threads),
-    )
-    try:
-        with _threads_of_children(split.threads):
-            futures: dict[Future[Result], int] = {pool.submit(_work, items[index]): index for index in indices}
-        yielded: set[Future[Result]] = set()
-        try:
-            for future in as_completed(futures):
-                yielded.add(future)
-                yield futures[future], future.result()
-        except KeyboardInterrupt:
-            left = [future for future in futures if future not in yielded and not future.cancel()]
-            for future in as_completed(left):
-                yield futures[future], future.result()
-            raise
-    finally:
-        # Waiting here is what makes an interruption stop: without it the interpreter would run all that is pending.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_function: Callable[[Any], Any] | None = None
-"""In a worker process: what it was started for."""
-
-
-def _start(function: Callable[[Any], Any], threads: int) -> None:
-    global _function  # the one thing that a worker process is told once
-    _function = function
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first of them decides
-    limit_threads(threads)
-
-
-def _work(item: Any) -> Any:
-    if _function is None:
-        raise RuntimeError("this process was not started by run_in_processes")
-    return _function(item)
-
-
-@contextmanager
-def _threads_of_children(count: int) -> Iterator[None]:
-    """Processes started here are limited before they load any library."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def memory_limit() -> int | None:
+    """The bytes that ``limit_memory`` set; None where it set none."""
+    if resource is None or not sys.platform.startswith("linux"):
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def _read(path: str) -> str:

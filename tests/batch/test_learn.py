@@ -21,19 +21,20 @@ from tests.learning.helpers import network
 
 from msformer import prompting
 from msformer.batch import learn as module
+from msformer.batch import tell
+from msformer.batch.journal import Journal, read_records
 from msformer.batch.learn import Teller, decided, learn, read_model_folder
 from msformer.batch.learn.corrections import find_corrections, read_correction
 from msformer.batch.learn.jobs import Job, can_be_learned, case_of, look_at_case
 from msformer.batch.plan import plan_cases
-from msformer.batch.report import read_records, write_report
 from msformer.batch.run import run_cases
 from msformer.config import Config, merge
 from msformer.errors import ConfigError, ImageError, MSFormerError, ReadError, WeightsError
+from msformer.executors import Here, Processes
 from msformer.io import read
 from msformer.learning import Decision, Lesson, Lessons, Member, Rule, course, forest, read_member
 from msformer.learning.student import objects_in
 from msformer.phantoms import make_phantom
-from msformer.processes import Split
 from msformer.prompting.model import Grown
 
 HOW = Lessons(updates=2)
@@ -86,10 +87,13 @@ class Folder:
     def learn(self, how: Lessons = HOW, workers: int = 1, **options: Any) -> dict[str, dict[str, Any]]:
         """Learn as the command line does; the records by name."""
         records, config = read_records(self.out)
-        split, self.told = Split(workers, 1), []
-        given = {"corrections": None, "model": None, "max_pixels": 10**6, "split": split, "how": how} | options
-        decided, self.summary = learn(records, config, self.out, teller=Teller(self.told.append), **given)
-        write_report(self.out, decided, config, n_planned=len(decided), split=split, learned=self.summary)
+        executor, self.told = Processes(workers) if workers > 1 else Here(), []
+        given = {"corrections": None, "model": None, "max_pixels": 10**6, "executor": executor, "how": how} | options
+        decided, self.summary = learn(list(records), config, self.out, teller=Teller(self.told.append), **given)
+        executor.close()
+        journal = Journal(self.out)
+        journal.teach(self.summary, decided)
+        tell.report(self.out, journal)
         again = json.loads(json.dumps(decided))  # as files have them: lists for tuples
         return {record["case_id"]: record for record in again}
 
@@ -254,7 +258,7 @@ def test_reports_tell_what_changed(folder: Folder, monkeypatch: pytest.MonkeyPat
     rows = (folder.out / "regions.csv").read_text()
     assert f"a,foreground,,{folder.mask('a').sum()}," in rows
     again, _ = read_records(folder.out)
-    assert list(decided.values()) == again
+    assert list(decided.values()) == list(again)
 
 
 def test_without_its_correction_an_image_gets_its_first_mask_back(
@@ -407,9 +411,9 @@ def test_images_are_looked_at_once_unless_what_is_kept_cannot_be_used(
     assert looked() == ["b", "c", "d", "e"]
     assert not (tmp_path / "sprung").exists()
     assert looked() == []
-    records = folder.out / "records.jsonl"
-    settings, rest = records.read_text().split("\n", 1)
-    records.write_text(f"{json.dumps(json.loads(settings) | {'random_state': 1})}\n{rest}")
+    journal = Journal(folder.out)
+    assert journal.run is not None
+    journal.begin(dict(journal.run.about) | {"config": journal.run.about["config"] | {"random_state": 1}})
     assert looked() == list(NAMES), "of other settings"
 
 
@@ -557,10 +561,7 @@ def test_a_folder_that_learns_from_itself_is_decided_by_others(
     """Two of the images are one and the same under two names."""
     let_small_folders_teach(monkeypatch)
     shutil.copy(first_pass.parent / "in" / "a.png", tmp_path / "z.png")
-    first = (folder.out / "records.jsonl").read_text()
-    run_cases(plan_cases([str(tmp_path / "z.png")]), fast, folder.out)
-    twin = (folder.out / "records.jsonl").read_text().splitlines()[1]
-    (folder.out / "records.jsonl").write_text(f"{first}{twin}\n")
+    run_cases(plan_cases([str(tmp_path / "z.png")]), fast, folder.out, spacing_mm=(0.5, 0.25))
     judged: list[str] = []
     kept = objects_in
 

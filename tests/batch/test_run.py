@@ -4,9 +4,10 @@ import csv
 import json
 import logging
 import os
+from concurrent.futures import Future
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from tests.conftest import MakeSquare
 
 from msformer import processes
 from msformer.batch import files as batch_files
-from msformer.batch import run as run_module
 from msformer.batch.plan import plan_cases
 from msformer.batch.run import run_cases, split_cases
 from msformer.config import Config
+from msformer.errors import WorkerDiedError
+from msformer.executors import Here, Processes
 from msformer.io import read, write_mask
 from msformer.pipeline import segment
 from msformer.processes import Split
@@ -75,7 +77,7 @@ def test_nothing_is_half_written(results: tuple[Path, Any]) -> None:
         for kind in ("labels", "masks", "preview")
         for name in GOOD
     }
-    assert files == expected | {"report.json", "records.jsonl", "regions.csv", "index.html", ".msformer"}
+    assert files == expected | {"report.json", "journal/all.jsonl", "regions.csv", "index.html", ".msformer"}
 
 
 def test_results_have_the_size_of_the_upright_image(results: tuple[Path, Any], mixed_folder: Path) -> None:
@@ -164,16 +166,20 @@ def test_names_are_escaped_in_the_page(tmp_path: Path, fast: Config, square_imag
     assert "&lt;img src=x onerror=alert(1)&gt;&amp;$title" in text
 
 
-def test_a_case_that_fails_now_leaves_no_result_of_an_earlier_run(
+def test_a_case_that_fails_now_keeps_the_results_of_an_earlier_run_but_does_not_list_them(
     tmp_path: Path, fast: Config, square_image: MakeSquare
 ) -> None:
     source, out = tmp_path / "a.png", tmp_path / "out"
     Pillow.fromarray(square_image()).save(source)
     run_cases(plan_cases([str(source)]), fast, out)
-    assert (out / "masks" / "a.png").exists()
+    before = {path: path.read_bytes() for path in out.rglob("a.png")}
+    assert len(before) == 3
     source.write_text("broken")
     run_cases(plan_cases([str(source)]), fast, out)
-    assert not list(out.rglob("*.png"))
+    assert {path: path.read_bytes() for path in out.rglob("a.png")} == before
+    report = json.loads((out / "report.json").read_text())
+    assert [case["status"] for case in report["cases"]] == ["failed"]
+    assert report["left_from_other_runs"] == ["labels/a.png", "masks/a.png", "preview/a.png"]
 
 
 def test_an_unexpected_error_is_a_record_too(
@@ -230,15 +236,28 @@ def test_a_name_that_is_no_text_is_reported_as_an_escape(
     caplog.text.encode()  # plain text
 
 
-def test_results_of_another_run_in_the_same_folder_are_told(
+def test_results_of_other_settings_in_the_same_folder_are_told_and_not_listed(
+    tmp_path: Path, fast: Config, square_image: MakeSquare
+) -> None:
+    for seed, name in enumerate("ab"):
+        Pillow.fromarray(square_image()).save(tmp_path / f"{name}.png")
+        settings = fast.replace(random_state=seed)
+        run_cases(plan_cases([str(tmp_path / f"{name}.png")]), settings, tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [case["case_id"] for case in report["cases"]] == ["b"]
+    assert report["left_from_other_runs"] == ["labels/a.png", "masks/a.png", "preview/a.png"]
+    assert "3 files here are of other runs" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_a_second_call_with_other_images_of_the_same_settings_adds_to_the_report(
     tmp_path: Path, fast: Config, square_image: MakeSquare
 ) -> None:
     for name in "ab":
         Pillow.fromarray(square_image()).save(tmp_path / f"{name}.png")
         run_cases(plan_cases([str(tmp_path / f"{name}.png")]), fast, tmp_path / "out")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["left_from_other_runs"] == ["labels/a.png", "masks/a.png", "preview/a.png"]
-    assert "3 files here are of other runs" in (tmp_path / "out" / "index.html").read_text()
+    assert [case["case_id"] for case in report["cases"]] == ["a", "b"]
+    assert (report["planned"], report["left_from_other_runs"]) == (2, [])
 
 
 def test_interruption_writes_the_report_of_what_was_done(
@@ -271,14 +290,16 @@ def test_two_processes_give_what_one_gives_in_the_order_of_the_cases(
 ) -> None:
     out, serial = results
     told: list[str] = []
+    two = Processes(2)
     parallel = run_cases(
         plan_cases([str(mixed_folder)]),
         fast,
         tmp_path,
         spacing_mm=(0.5, 0.5),
-        split=Split(2, 1),
+        executor=two,
         on_record=lambda record: told.append(record["case_id"]),
     )
+    two.close()
     assert sorted(told) == [record["case_id"] for record in parallel] == [record["case_id"] for record in serial]
     timed = {"elapsed_s", "timings_s"}
     for one, other in zip(parallel, serial, strict=True):
@@ -288,20 +309,26 @@ def test_two_processes_give_what_one_gives_in_the_order_of_the_cases(
     assert (tmp_path / "regions.csv").read_bytes() == (out / "regions.csv").read_bytes()
 
 
-def test_a_case_whose_process_dies_fails_and_the_others_go_on(
+def test_a_case_whose_process_dies_twice_fails_and_the_others_go_on(
     mixed_folder: Path, fast: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cases = plan_cases([str(mixed_folder / "good.png"), str(mixed_folder / "deep.tif")])
 
-    def all_but_the_first_die(run: Any, items: Any, split: Split) -> Any:
-        yield 0, run(items[0])
-        run(items[1])  # it had written its files
-        yield 1, None
+    class Dying(Here):
+        tried: ClassVar[list[tuple[str, bool]]] = []
 
-    monkeypatch.setattr(run_module, "run_in_processes", all_but_the_first_die)
-    records = run_cases(cases, fast, tmp_path, split=Split(2, 1))
+        def submit(self, call: Any, item: Any, *, is_alone: bool = False) -> Future[Any]:
+            if item.case_id == "good":
+                return super().submit(call, item)
+            self.tried.append((item.case_id, is_alone))
+            dead: Future[Any] = Future()
+            dead.set_exception(WorkerDiedError("its process died of SIGKILL"))
+            return dead
+
+    records = run_cases(cases, fast, tmp_path, executor=Dying())
     assert [record["status"] for record in records] == ["done", "failed"]
-    assert "process died" in records[1]["error"]
+    assert records[1]["error"] == "its process died of SIGKILL"
+    assert Dying.tried == [("deep", False), ("deep", True)]
     assert {path.stem for path in tmp_path.rglob("*.png")} == {"good"}
 
 

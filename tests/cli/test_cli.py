@@ -80,12 +80,12 @@ def test_usage_errors_are_2_without_a_traceback(
 def test_interrupted_is_130_and_keeps_what_was_done(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from msformer.batch import run as batch_run
+    from msformer.batch import work
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batch_run, "run_case", interrupt)
+    monkeypatch.setattr(work, "run_case", interrupt)
     assert run_program(monkeypatch, "segment", image, "-o", tmp_path / "out", *FAST) == 130
     assert json.loads((tmp_path / "out" / "report.json").read_text())["interrupted"] is True
 

@@ -163,6 +163,13 @@ def test_the_number_of_processes_is_that_of_the_cores_but_at_most_two(
     assert seen == [1, 2, 2, 1]
 
 
+def test_a_place_that_cannot_be_written_is_74(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_program(monkeypatch, "grow", "-o", "/proc/none/a.safetensors", "--recipe", "short") == 74
+    assert "/proc/none" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -174,7 +181,6 @@ def test_the_number_of_processes_is_that_of_the_cores_but_at_most_two(
         (("-o", "OUT/a.safetensors", "--seed", "-1"), "--seed"),
         (("-o", "OUT/a.safetensors", "--seed", str(recipe.LARGEST_SEED + 1)), "--seed"),
         (("-o", "OUT/a.safetensors", "--encoder", "resnet"), "resnet"),
-        (("-o", "/proc/none/a.safetensors", "--recipe", "short"), "/proc/none"),
         ((), "--out"),
     ],
 )
@@ -201,7 +207,7 @@ from tests.growing.helpers import TINY
 
 shard.EXAMINED = 2
 recipe.RECIPES["short"] = replace(TINY, steps=10_000)
-from msformer.cli import main
+from msformer.__main__ import main
 
 main()
 """

@@ -171,7 +171,7 @@ def test_interrupted_while_it_teaches_is_130_and_says_how_to_go_on(
         (["learn", "IN", "-o", "OUT", "--preset", "nope"], ["preset must be one of"]),
         (["learn", "IN", "-o", "OUT", "--updates", "0"], ["--updates"]),
         (["learn", "IN", "-o", "OUT", "--updates", "10001"], ["--updates"]),
-        (["learn", "IN", "--again"], ["in", "must be a folder that msformer segment wrote", "records.jsonl"]),
+        (["learn", "IN", "--again"], ["in", "must be a folder that msformer segment wrote", "journal"]),
         (["learn", "absent", "--again"], ["absent", "must be a folder that msformer segment wrote"]),
         (["learn", "IN/a.png", "--again"], ["a.png", "must be a folder that msformer segment wrote"]),
         (["learn", "IN", "--again", "--out", "OUT"], ["--again", "without --out"]),
@@ -199,15 +199,13 @@ def test_wrong_uses_are_2_and_name_the_option(
     assert not (tmp_path / "out").exists(), "before anything was segmented"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "null", "{}\n{", "{}\n3", "{}\n{}", '{}\n{"case_id": "a", "status": "done"}', "[" * 50_000, "\x00"],
-)
-def test_records_of_nonsense_are_2_and_name_the_file(
+@pytest.mark.parametrize("text", ["", "{", "[]\n", "null\n", "{}\n{", '{"n": 1, "run": 3}\n', "[" * 50_000, "\x00\n"])
+def test_a_journal_of_nonsense_is_2_and_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
-    (tmp_path / "records.jsonl").write_text(text)
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "all.jsonl").write_text(text)
     assert run_program(monkeypatch, "learn", tmp_path, "--again") == 2
     message = capsys.readouterr().err
-    assert "records.jsonl" in message
+    assert "has no journal" in message
     assert "Traceback" not in message

@@ -68,7 +68,7 @@ def test_a_name_in_a_header_is_in_no_report(tmp_path: Path, monkeypatch: pytest.
     data.save_as(tmp_path / "in" / "a.dcm")
     out = tmp_path / "out"
     assert run_program(monkeypatch, "segment", tmp_path / "in", "-o", out, "--progress", "none", *FAST) in (0, 1)
-    for report in ("report.json", "records.jsonl", "index.html", "regions.csv"):
+    for report in ("report.json", "journal/all.jsonl", "index.html", "regions.csv"):
         assert "DOE" not in (out / report).read_text()
     assert len(json.loads((out / "report.json").read_text())["cases"]) == 1
 

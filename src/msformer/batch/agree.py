@@ -11,11 +11,7 @@ import numpy as np
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.errors import MSFormerError
-from msformer.focus import find_focus
-from msformer.hypotheses import compare
-from msformer.io import read
-from msformer.prepare import find_no_data_in
-from msformer.processes import Split, run_in_processes
+from msformer.executors import Executor, run_items
 
 FEWEST = 6
 """A folder of fewer images is no folder of a kind."""
@@ -25,34 +21,44 @@ MAJORITY = 0.5
 """Share of the images asked that a preset must win to be ahead."""
 
 
-def agree(cases: Sequence[Case], config: Config, *, max_pixels: int, split: Split) -> Config:
-    """The settings with ``auto.expected``, where ``auto`` is to choose and the images agree; else as they are."""
+def whom_to_ask(cases: Sequence[Case], config: Config) -> list[Case]:
+    """The images that are asked; none where no preset is to be chosen, or too few are there."""
     images = [case for case in cases if not case.instances]
     if config.preset != AUTO_PRESET or not config.auto.folder or config.auto.expected is not None:
-        return config
-    if config.asks_network:  # whoever points needs no preset
-        return config
-    if len(images) < FEWEST:
-        return config
+        return []
+    if config.asks_network or len(images) < FEWEST:  # whoever points needs no preset
+        return []
     places = np.unique(np.linspace(0, len(images) - 1, min(ASKED, len(images))).round().astype(int))
-    asked = [images[place] for place in places]
+    return [images[place] for place in places]
+
+
+def agree(asked: Sequence[Case], config: Config, *, max_pixels: int, executor: Executor) -> str | None:
+    """The preset that the images agree on; None where they do not.
+
+    Args:
+        asked: From ``whom_to_ask``.
+        config: Settings of the run.
+        max_pixels: Larger images have no say.
+        executor: Who looks at them.
+    """
     ask = partial(ask_case, config=config, max_pixels=max_pixels)
-    if split.workers == 1:
-        answers = [ask(case) for case in asked]
-    else:
-        answers = [answer or {} for _, answer in sorted(run_in_processes(ask, asked, split))]
-    expected = winner([answer for answer in answers if answer])
-    return config if expected is None else config.replace(auto={"expected": expected})
+    answers = [answer for _, answer in sorted(run_items(executor, ask, asked), key=lambda one: one[0])]
+    return winner([answer for answer in answers if isinstance(answer, dict) and answer])
 
 
 def ask_case(case: Case, config: Config, max_pixels: int) -> dict[str, float]:
     """How each preset stands on one image; nothing where it cannot be read or shows nothing."""
+    from msformer.focus import find_focus  # loaded where it is done, not where images are handed out
+    from msformer.hypotheses import compare
+    from msformer.io import read
+    from msformer.prepare import find_no_data_in
+
     try:
         image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
         focus = find_focus(image.shape, config.hints)
         part = focus.cut(image)
         return {one.preset: one.standing for one in compare(part, focus, config, find_no_data_in(part))}
-    except (MSFormerError, OSError, MemoryError):
+    except (MSFormerError, OSError):
         return {}  # the run itself will say what is wrong with it
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,8 @@ from msformer.io.export import SUFFIXES, write_labels
 from msformer.io.segments import Segment, instance_segments, object_segment, segments_of
 from msformer.volume import Kind
 
+STAGING = ".staging"
+"""Folder of what is being written."""
 OUTPUT_KINDS = ("labels", "masks", "preview")
 """Folders of the results, one file a case in each."""
 ALONE = "masks-alone"
@@ -102,9 +107,56 @@ def _as_stored(
     return whole
 
 
-def remove_results(out: Path, case: Case, kinds: Sequence[str] = ALL_KINDS) -> None:
-    """Remove what an earlier run, or half of this one, has left of a case."""
-    for kind in kinds:
-        for suffix in (*SUFFIXES.values(), "_labels.txt"):
-            with contextlib.suppress(OSError):  # a name that could not be written cannot be removed either
-                (out / kind / f"{case.case_id}{suffix}").unlink(missing_ok=True)
+def staging_of(out: Path, part: str) -> Path:
+    """Where the cases of a part are written before they are whole; on the same file system as their place."""
+    return out / STAGING / part
+
+
+def remove_staging(out: Path, part: str) -> None:
+    """Remove what a run that was killed was writing."""
+    shutil.rmtree(staging_of(out, part), ignore_errors=True)
+    with contextlib.suppress(OSError):  # of other parts there is more
+        (out / STAGING).rmdir()
+
+
+def publish(staged: Path, out: Path, case: Case, outputs: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Bring the files of a case from where they were written to their places, and remove what an older run left of it.
+
+    Each replaces its older one at once; what is not whole never does.
+
+    Args:
+        staged: Folder that has the files of this case, and of no other, in the folders of ``out``.
+        out: Folder of the results.
+        case: Whose they are.
+        outputs: Paths below the folder, by kind.
+
+    Returns:
+        The digest and the bytes of each file, by path.
+    """
+    digests = digests_of(staged, outputs)
+    for relative in digests:
+        target = out / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (staged / relative).replace(target)
+    for path in _all_paths(out, case):
+        if path not in digests:
+            (out / path).unlink(missing_ok=True)
+    return digests
+
+
+def digests_of(folder: Path, outputs: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """SHA-256 and bytes of the files of a case, by path; they are on the disk and not only on their way to it."""
+    found: dict[str, tuple[str, int]] = {}
+    for relative in outputs.values():
+        with (folder / relative).open("rb") as file:
+            os.fsync(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[relative] = digest, file.tell()
+    return found
+
+
+def _all_paths(out: Path, case: Case) -> list[str]:
+    """What an older run may have left of a case, by its name."""
+    suffixes = (*SUFFIXES.values(), "_labels.txt")
+    paths = (f"{kind}/{case.case_id}{suffix}" for kind in ALL_KINDS for suffix in suffixes)
+    return [path for path in paths if (out / path).is_file()]

@@ -20,10 +20,9 @@ import numpy as np
 from PIL import Image as Pillow
 
 from msformer.batch.files import ALL_KINDS
+from msformer.batch.record import Record
 from msformer.batch.skipped import count, in_words
-from msformer.batch.work import IN_LOG, Record
 from msformer.config import Config
-from msformer.errors import ConfigError
 from msformer.io.atomic import atomic_path
 from msformer.io.write import write_text
 from msformer.plain import cell, printable
@@ -36,8 +35,6 @@ THUMBNAIL_WIDTH = 960
 
 LISTED = 200
 """Of what was passed over, so many of each kind are named on the page."""
-RECORDS = "records.jsonl"
-"""Settings, then a record a line: all that the reports are made from, so that a later step can make them again."""
 REGION_COLUMNS = [
     "case_id", "kind", "label", "area_px", "area_mm2", "volume_ml", "area_share", "centroid_row", "centroid_column",
     "bbox_first_row", "bbox_first_column", "bbox_end_row", "bbox_end_column",
@@ -90,15 +87,12 @@ def write_report(
         "config_digest": config.digest,
     } | ({} if learned is None else {"learned": dict(learned)})
     # Regions and objects of all cases stand in the tables; here they would bury the rest.
-    records = [{key: value for key, value in record.items() if key != IN_LOG} for record in records]
     cases = [
         {key: value for key, value in record.items() if key not in ("regions", "objects", "instances")}
         for record in records
     ]
     whole = {**summary, "skipped": [dict(one) for one in skipped], "cases": cases}
     write_text(out / "report.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
-    lines = (json.dumps(record, allow_nan=False) for record in records)
-    write_text(out / RECORDS, json.dumps(summary["config"]) + "\n" + "".join(f"{line}\n" for line in lines))
     write_text(out / "regions.csv", _regions_csv(records))
     if any(record.get("n_objects") is not None for record in records):
         write_text(out / "objects.csv", _objects_csv(records))
@@ -114,30 +108,6 @@ def _skipped_before(out: Path) -> list[Mapping[str, str]]:
         return [{key: str(one[key]) for key in ("path", "why", "reason")} for one in found]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return []
-
-
-def read_records(out: Path) -> tuple[list[Record], Config]:
-    """The records of a run and its settings, as ``write_report`` left them.
-
-    Raises:
-        ConfigError: The folder has none, or they cannot be read.
-    """
-    path = out / RECORDS
-    try:
-        first, *lines = path.read_text(encoding="utf-8").splitlines()
-        records, settings = [json.loads(line) for line in lines], json.loads(first)
-        if not isinstance(settings, dict):
-            raise ValueError("the first line must be settings")
-        config = Config.from_mapping(settings)
-    except OSError as error:
-        raise ConfigError(f"{str(out)!r} must be a folder that msformer segment wrote; it has no {RECORDS}") from error
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error}") from error
-    if not all(
-        isinstance(record, dict) and {"case_id", "source", "page", "status"} <= set(record) for record in records
-    ):
-        raise ConfigError(f"{str(path)!r} cannot be read: each line must be a record with case_id, source and status")
-    return records, config
 
 
 def strangers(out: Path, records: Sequence[Record]) -> list[str]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msformer.batch.files import ALONE, remove_results
+from msformer.batch.files import publish
+from msformer.batch.fingerprint import InputPrint, content_of, stat_of
 from msformer.batch.image_case import run_image
 from msformer.batch.plan import Case
+from msformer.batch.record import Record, beginning, failure
 from msformer.batch.volume_case import run_volume
 from msformer.config import Config
 from msformer.errors import MSFormerError
 from msformer.io import MAX_PIXELS
-from msformer.io.privacy import without_header
 from msformer.plain import printable
 
 if TYPE_CHECKING:
@@ -25,10 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-IN_LOG = "error_in_log"
-"""Key of what a log may say of a failure; ``error`` is what reports say, without words out of a header."""
-Record = dict[str, Any]
-"""What is known of a case after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""
+WANT_OF_MEMORY = ("can't allocate memory", "insufficient memory", "std::bad_alloc", "cannot allocate memory")
+"""What libraries say, each in an error of its own, where Python has ``MemoryError``."""
 
 
 def run_case(
@@ -36,6 +37,7 @@ def run_case(
     config: Config,
     out: Path,
     *,
+    staging: Path | None = None,
     spacing_mm: tuple[float, float] | None = None,
     max_pixels: int = MAX_PIXELS,
     initial_weights: Mapping[str, Tensor] | None = None,
@@ -43,50 +45,55 @@ def run_case(
 ) -> Record:
     """Read, segment and write one case.
 
-    A case that fails leaves no file behind, not even one of an earlier run.
+    Its files are written aside and take their places when all are whole: a case that fails, or is broken off, leaves
+    what an earlier run made of it as it was.
+
+    Args:
+        case: From ``plan_inputs``.
+        config: Settings.
+        out: Folder of the results.
+        staging: Folder on the same file system in which files are written aside; ``out`` if left out.
+        spacing_mm: Size of a pixel (row, column) in mm, for files that do not say.
+        max_pixels: A larger image fails.
+        initial_weights: See ``pipeline.segment``.
+        cancel: Ends the optimisation early.
 
     Returns:
         The record; ``error`` says why a case failed.
+
+    Raises:
+        MemoryError: There is not enough; another process, or another time, may have more.
     """
     start = time.perf_counter()
-    record: Record = {"case_id": case.case_id, "source": str(case.source), "page": case.page}
+    record = beginning(case)
     run = run_volume if case.instances else run_image
-    remove_results(out, case, [ALONE])  # of an earlier mask; one that is there is never written over
+    aside = (staging or out) / f".{uuid.uuid4().hex}"
     try:
-        record |= {"status": "done"} | run(
+        record["input"] = InputPrint(stat_of(case), content_of(case)).record()
+        result = run(
             case,
             config,
-            out,
+            aside,
             spacing_mm=spacing_mm,
             max_pixels=max_pixels,
             initial_weights=initial_weights,
             cancel=cancel,
         )
-    except BaseException as error:
-        remove_results(out, case)
-        if not isinstance(error, Exception):  # an interruption: no half case stays behind
-            raise
-        if not isinstance(error, MSFormerError | OSError | MemoryError):
+        digests = publish(aside, out, case, result["outputs"])
+        record |= {"status": "done"} | result | {"digests": digests}
+    except Exception as error:
+        if is_want_of_memory(error):
+            raise MemoryError(f"{case.source}: {error or 'there is not enough memory'}") from error
+        if not isinstance(error, MSFormerError | OSError):
             logger.exception("%s: unexpected error", printable(str(case.source)))
-        record |= {
-            "status": "failed",
-            "error_type": type(error).__name__,
-            "error": without_header(error),
-            IN_LOG: str(error) or "no reason given",
-        }
+        record |= failure(error)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     record["elapsed_s"] = time.perf_counter() - start
     return record
 
 
-def record_death(case: Case, out: Path) -> Record:
-    """The record of a case whose process died, which it could not write itself; its files are removed."""
-    remove_results(out, case)
-    return {
-        "case_id": case.case_id,
-        "source": str(case.source),
-        "page": case.page,
-        "status": "failed",
-        "error_type": "ProcessDied",
-        "error": f"{case.source}: the process died, for want of memory or by a signal",
-        "elapsed_s": 0.0,
-    }
+def is_want_of_memory(error: BaseException) -> bool:
+    """Whether there was not enough memory, whoever says so."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in WANT_OF_MEMORY)

@@ -11,7 +11,7 @@ from msformer import baselines
 from msformer.benchmark.datasets import BenchmarkCase
 from msformer.benchmark.task import Record, Task, record_death, record_path, run_task
 from msformer.config import Config
-from msformer.processes import Split, run_in_processes
+from msformer.executors import Processes, run_items
 
 
 def plan_tasks(
@@ -50,10 +50,14 @@ def run_tasks(
             records[index] = earlier
             _tell(on_record, earlier)
     run = partial(run_task, out=out)
-    for position, found in run_in_processes(run, [tasks[index] for index in missing], Split(workers, threads=1)):
-        index = missing[position]
-        records[index] = record = record_death(tasks[index], out) if found is None else found
-        _tell(on_record, record)
+    executor = Processes(workers, threads=1)
+    try:
+        for position, found in run_items(executor, run, [tasks[index] for index in missing]):
+            index = missing[position]
+            records[index] = record = record_death(tasks[index], out) if isinstance(found, Exception) else found
+            _tell(on_record, record)
+    finally:
+        executor.close()
     return [records[index] for index in range(len(tasks))]
 
 

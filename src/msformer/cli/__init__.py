@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from typing import Annotated
 
 import typer
 
 from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, phantoms, segment
 from msformer.cli.many import ManyValues, NumberPairs
-from msformer.errors import MSFormerError
-from msformer.plain import printable
 
 app = typer.Typer(
     name="msformer",
@@ -30,24 +25,6 @@ app.command("phantoms", cls=ManyValues)(phantoms.phantoms)
 app.command("learn")(learn.learn)
 app.command("grow")(grow.grow)
 app.command("info")(info.info)
-
-
-def main() -> None:
-    """Run the program. Exit codes: 0 done, 1 some images failed, 2 usage, 130 interrupted."""
-    # Torch's threads spin while they wait for each other, by default so long that a second busy program on the
-    # machine slows each step several times over. A short spin costs nothing measurable on an idle machine.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
-    signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop ends a run as Ctrl-C does: with its report
-    try:
-        app()
-    except (MSFormerError, OSError) as error:
-        print(f"msformer: error: {printable(str(error))}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _tell_version(asked: bool) -> None:

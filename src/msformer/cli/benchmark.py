@@ -61,7 +61,7 @@ def benchmark(
             records = run_tasks(tasks, out, workers=workers or os.cpu_count() or 1, on_record=advance)
     except KeyboardInterrupt:
         say(f"interrupted; the finished runs in {out} are kept, the same command goes on", err=True)
-        raise typer.Exit(130) from None
+        raise
     given = {
         "--data": [data], "--out": [out], "--methods": methods, "--seeds": seeds, "--sets": sets,
         "--max-cases": [max_cases] if max_cases else None, "--preset": [preset] if preset else None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer import stopping
 from msformer.cli.bars import bar_columns
 from msformer.cli.say import say
 
@@ -114,7 +115,7 @@ class _Asked:
 def _stop() -> Iterator[_Asked]:
     """Ctrl-C and a scheduler's stop are remembered, since an update must not be left half done; a second one ends."""
     asked = _Asked()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
 
     def remember(number: int, _: object) -> None:
         if asked.code:

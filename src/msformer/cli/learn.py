@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msformer.cli import options
+from msformer.cli.executors import Workers, executor_of
 from msformer.cli.say import say
 
 if TYPE_CHECKING:
     from msformer.batch.learn import Teller
     from msformer.config import Config
-    from msformer.processes import Split
+    from msformer.executors import Executor
 
 
 def learn(
@@ -38,6 +39,8 @@ def learn(
         int | None, typer.Option(min=1, max=10_000, help="Updates of a student; 60 if left out.")
     ] = None,
     workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    cluster: options.Cluster = None,
     max_pixels: options.MaxPixels = None,
 ) -> None:
     """Segment a folder, then let it teach: corrected images at any number, own masks only in folders that can bear it.
@@ -46,13 +49,12 @@ def learn(
     silently: OUT/masks-alone keeps each image's own mask, OUT/masks has what was decided, report.json and index.html
     say what changed, why, and which images are worth a correction. OUT/model is what was learned; use it on other
     images with msformer segment --model. With --again INPUT is OUT: nothing is segmented, only what is new is learned.
-    Exit codes: 0 done, 1 some images failed, 2 usage, 130 interrupted.
+    Exit codes are those of msformer segment.
     """
-    from msformer.batch.report import read_records
+    from msformer.batch.journal import read_records
     from msformer.batch.run import split_cases
     from msformer.cli.segment import check_corrections
     from msformer.io import MAX_PIXELS
-    from msformer.processes import limit_threads
 
     if corrections is not None:
         check_corrections(corrections)
@@ -74,17 +76,19 @@ def learn(
             recursive=recursive,
             workers=workers,
             max_pixels=max_pixels,
+            scheduler=scheduler,
+            cluster=cluster,
         )
     if out is None:
         raise typer.BadParameter("say where the results go", param_hint="--out / -o")
     records, settings = read_records(out)
     split = split_cases(len(records), settings, workers=workers)
-    limit_threads(split.threads)
     try:
-        learn_and_report(records, settings, out, corrections, None, max_pixels or MAX_PIXELS, split, updates=updates)
+        with executor_of(Workers(workers, scheduler=scheduler, cluster=cluster), split) as executor:
+            learn_and_report(settings, out, corrections, None, max_pixels or MAX_PIXELS, executor, updates=updates)
     except KeyboardInterrupt:
         say(f"interrupted; msformer learn --again {out} goes on with what is there", err=True)
-        raise typer.Exit(130) from None
+        raise
     if failed:
         raise typer.Exit(failed)
 
@@ -103,37 +107,41 @@ def _first_pass(*arguments: Any, **options: Any) -> int:
 
 
 def learn_and_report(
-    records: Sequence[dict[str, Any]],
     settings: Config,
     out: Path,
     corrections: Path | None,
     model: Path | None,
     max_pixels: int,
-    split: Split,
+    executor: Executor,
     *,
     updates: int | None = None,
     is_told: bool = True,
 ) -> None:
-    """Learn from what was segmented, or take a model, and write the reports anew."""
+    """Learn from what was segmented, or take a model; what is decided goes to the journal, and the reports are made."""
+    from msformer.batch import tell
+    from msformer.batch.journal import Journal
     from msformer.batch.learn import Teller
     from msformer.batch.learn import learn as learn_from
-    from msformer.batch.report import write_report
+    from msformer.batch.lock import locked
+    from msformer.batch.part import Part
     from msformer.learning import Lessons
 
     how = Lessons(seed=settings.random_state) if updates is None else Lessons(updates, seed=settings.random_state)
-    with _steps(Teller, shown=is_told) as teller:
+    with locked(out, Part()), _steps(Teller, shown=is_told) as teller:
+        journal = Journal(out)
         decided, summary = learn_from(
-            records,
+            list(journal.records()),
             settings,
             out,
             corrections=corrections,
             model=model,
             max_pixels=max_pixels,
-            split=split,
+            executor=executor,
             how=how,
             teller=teller,
         )
-    write_report(out, decided, settings, n_planned=len(decided), split=split, learned=summary)
+        journal.teach(summary, decided)
+        tell.report(out, journal)
 
 
 @contextmanager

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+
+class ClusterKind(StrEnum):
+    """Clusters that are started for a run."""
+
+    local = "local"
+    slurm = "slurm"
+
 
 Out: TypeAlias = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder for the results.", envvar="MSFORMER_OUT")
@@ -24,7 +33,42 @@ Recursive: TypeAlias = Annotated[
 ]
 Workers: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=1, help="Processes; from cores, memory and images if left out.", envvar="MSFORMER_WORKERS"),
+    typer.Option(
+        min=0,
+        help="Processes; from cores, memory and images if left out. 0: this process itself, without limits of a case.",
+        envvar="MSFORMER_WORKERS",
+    ),
+]
+CaseTimeout: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        metavar="SECONDS",
+        help="A case that takes longer fails; 0: no limit.",
+        envvar="MSFORMER_CASE_TIMEOUT",
+    ),
+]
+CaseMemory: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        metavar="GB",
+        help="Memory of a process; a case that needs more is tried once more alone, with all that is free, and then "
+        "fails. The share of what is free if left out.",
+        envvar="MSFORMER_CASE_MEMORY",
+    ),
+]
+Scheduler: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT",
+        help="A Dask scheduler, whose workers see the same files.",
+        envvar="MSFORMER_SCHEDULER",
+    ),
+]
+Cluster: TypeAlias = Annotated[
+    ClusterKind | None,
+    typer.Option(help="Start a Dask cluster for this run: on this machine, or by Slurm as dask-jobqueue is set up."),
 ]
 MaxPixels: TypeAlias = Annotated[
     int | None,

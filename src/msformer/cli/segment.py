@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +13,15 @@ import typer
 
 from msformer.cli import options
 from msformer.cli.bars import bar_columns
+from msformer.cli.executors import CASE_TIMEOUT_S, Workers, executor_of
 from msformer.cli.say import say, start_log
+from msformer.plain import printable
 
 if TYPE_CHECKING:
+    import rich.progress
     from torch import Tensor
+
+    from msformer.batch.resume import ToDo
 
 
 class Progress(StrEnum):
@@ -112,7 +117,21 @@ def segment(
     weights: Annotated[
         Path | None, typer.Option(help="Start from a state dict saved from the released MS-Former classes.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is finished.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Do again what failed, for whatever reason.")
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    num_parts: Annotated[
+        int, typer.Option(min=1, help="Parts of a job array, which share OUT.", envvar="MSFORMER_NUM_PARTS")
+    ] = 1,
+    part_id: Annotated[int, typer.Option(min=0, help="Which part this is, from 0.", envvar="MSFORMER_PART_ID")] = 0,
     workers: options.Workers = None,
+    case_timeout: options.CaseTimeout = CASE_TIMEOUT_S,
+    case_memory: options.CaseMemory = None,
+    scheduler: options.Scheduler = None,
+    cluster: options.Cluster = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="Threads of each process; from cores if left out.", envvar="MSFORMER_THREADS"),
@@ -134,7 +153,9 @@ def segment(
     --objects many, or a preset that says so, also instances/NAME (1 to n, touching objects parted) and objects.csv.
     Labels, masks and instances are of the input's kind, with its geometry, or of those that --format names.
     Contents decide what a file is; what is passed over is counted on standard error and named in report.json.
-    Exit codes: 0 all done, 1 some images failed, 2 usage, 130 interrupted.
+    The same call again does what is missing, failed for a passing reason, or changed in input, settings or version.
+    Exit codes: 0 all done, 1 some images failed, 2 usage, 74 a disk that is full or files that cannot be read or
+    written, 75 another run has OUT, 129, 130 and 143 stopped by a signal; the reports of what is finished are there.
     """
     from msformer.cli.settings import resolve, to_toml
     from msformer.config import merge
@@ -179,16 +200,20 @@ def segment(
         raise typer.BadParameter("goes with --learn, and not with --model", param_hint="--corrections")
     if learn and model is not None:
         raise typer.BadParameter("say either --learn or --model", param_hint="--model")
-    from msformer.batch.files import ALL_KINDS, OUTPUT_KINDS
+    from msformer.batch.part import Part
     from msformer.batch.plan import plan_inputs
-    from msformer.batch.run import run_cases, split_cases
+    from msformer.batch.record import IN_LOG
+    from msformer.batch.resume import Redo
+    from msformer.batch.run import Order, look_ahead, run_order, split_cases
     from msformer.batch.skipped import count, in_words, log_lines
-    from msformer.batch.work import IN_LOG
     from msformer.image import check_spacing
     from msformer.io import MAX_PIXELS, prepare_folder
-    from msformer.processes import limit_threads
+    from msformer.io.results import SEGMENT_FOLDERS
 
     # What is wrong for every case alike is told before the first one.
+    part = Part(part_id, num_parts)
+    if learn and num_parts > 1:
+        raise typer.BadParameter("goes with one part; run msformer learn --again OUT at the end", param_hint="--learn")
     check_spacing(spacing_mm)
     if settings.fit.device != "cpu":  # which is always there, and torch takes a second to load
         from msformer.fit import find_device
@@ -208,50 +233,65 @@ def segment(
         inputs,
         recursive=recursive,
         max_cases=max_cases,
-        exclude=[
-            *(out / kind for kind in (*ALL_KINDS, "corrections")),
-            *([] if corrections is None else [corrections]),
-        ],
+        exclude=[*(out / folder for folder in SEGMENT_FOLDERS), *([] if corrections is None else [corrections])],
     )
-    cases = plan.cases
-    start_weights = None if weights is None else _read_weights(weights)
-    prepare_folder(out, OUTPUT_KINDS)
-    split = split_cases(len(cases), settings, workers=workers, threads=threads)
-    limit_threads(split.threads)
+    order = Order(
+        plan.cases,
+        settings,
+        spacing_mm=spacing_mm,
+        max_pixels=max_pixels or MAX_PIXELS,
+        initial_weights=None if weights is None else _read_weights(weights),
+        skipped=[one.record() for one in plan.skipped],
+        part=part,
+        redo=Redo(everything=overwrite, failed=retry_failed),
+        stops_at_failure=fail_fast,
+    )
     for line in log_lines(plan.skipped):
         say(line, err=True)
+    if dry_run:
+        ahead = look_ahead(order, out)
+        for case in ahead.cases:
+            typer.echo(printable(f"{case.case_id}: {case.source}"))
+        say(str(ahead), err=True)
+        return
+    prepare_folder(out)
+    split = split_cases(len(part.of(plan.cases)), settings, workers=workers, threads=threads)
+    said_of_workers = Workers(workers, threads, case_timeout, case_memory, scheduler, cluster)
+    failures: list[str] = []
     try:
-        with _progress(progress, len(cases)) as on_record:
-            records = run_cases(
-                cases,
-                settings,
-                out,
-                skipped=[one.record() for one in plan.skipped],
-                spacing_mm=spacing_mm,
-                max_pixels=max_pixels or MAX_PIXELS,
-                initial_weights=start_weights,
-                split=split,
-                on_record=on_record,
-            )
-        if learn or model is not None:
-            from msformer.cli.learn import learn_and_report
+        with executor_of(said_of_workers, split) as executor:
+            with _progress(progress) as bar:
 
-            learn_and_report(
-                records, settings, out, corrections, model, max_pixels or MAX_PIXELS, split, is_told=progress != "none"
-            )
+                def on_record(record: dict[str, Any]) -> None:
+                    bar.advance(record["case_id"])
+                    if record["status"] == "failed":
+                        failures.append(record.get(IN_LOG, record["error"]))
+
+                def on_plan(todo: ToDo) -> None:
+                    bar.begin(len(todo.cases))
+                    if todo.finished:
+                        say(str(todo), err=True)
+
+                records = run_order(order, out, executor=executor, on_record=on_record, on_plan=on_plan)
+            if learn or model is not None:
+                from msformer.cli.learn import learn_and_report
+
+                learn_and_report(
+                    settings, out, corrections, model, max_pixels or MAX_PIXELS, executor, is_told=progress != "none"
+                )
     except KeyboardInterrupt:
-        say(f"interrupted; what was finished is in {out}", err=True)
-        raise typer.Exit(130) from None
-    failed = [record for record in records if record["status"] == "failed"]
-    for record in failed if progress is not Progress.none else ():  # the log has told them already
-        say(f"failed: {record.get(IN_LOG, record['error'])}", err=True)
+        say(f"interrupted; what was finished is in {out}, and the same call goes on with the rest", err=True)
+        raise
+    for text in failures if progress is not Progress.none else ():  # the log has told them already
+        say(f"failed: {text}", err=True)
+    failed = sum(entry.status == "failed" for entry in records.entries)
     counts = in_words(count(one.record() for one in plan.skipped))
     say(
-        f"segmented {len(records) - len(failed)}, failed {len(failed)}, skipped {len(plan.skipped)}"
+        f"segmented {len(records) - failed}, failed {failed}, skipped {len(plan.skipped)}"
         + (f": {counts}" if counts else ""),
         err=True,
     )
-    say(f"{len(records) - len(failed)} of {len(records)} images segmented; look at {out / 'index.html'}")
+    say(f"{len(records) - failed} of {len(records)} images segmented; look at {out / 'index.html'}")
     if failed:
         raise typer.Exit(1)
 
@@ -302,22 +342,36 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     return state
 
 
+class _Bar:
+    """A bar with the time that is left; nothing where lines of a log tell it."""
+
+    def __init__(self, bar: rich.progress.Progress | None) -> None:
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task("", total=None)
+
+    def begin(self, total: int) -> None:
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=total)
+
+    def advance(self, name: str) -> None:
+        from rich.markup import escape
+
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=1, description=escape(printable(name)))
+
+
 @contextmanager
-def _progress(kind: Progress, total: int) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+def _progress(kind: Progress) -> Iterator[_Bar]:
     """A bar with the time left on a terminal; else one line of log a case on standard error."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if kind is Progress.none or (kind is Progress.auto and not console.is_terminal):
         start_log(logging.INFO)
-        yield None
+        yield _Bar(None)
         return
     from rich import progress as rich_progress
-    from rich.markup import escape
-
-    from msformer.plain import printable
 
     start_log(logging.CRITICAL)  # failures are told after the bar
     with rich_progress.Progress(*bar_columns("segmenting"), console=console) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda record: bar.update(task, advance=1, description=escape(printable(record["case_id"])))
+        yield _Bar(bar)

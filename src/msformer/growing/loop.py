@@ -15,6 +15,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 from torch import Tensor
 
+from msformer import stopping
 from msformer.errors import FitDivergedError
 from msformer.growing.recipe import SHARDS, Recipe
 from msformer.growing.shard import Progress, examine, shard_gradient
@@ -181,7 +182,7 @@ def _shards(recipe: Recipe, weights: Tensor, processes: int) -> Iterator[_Gradie
 
 def _serve(connection: Connection, recipe: Recipe, weights: Tensor, gradient: Tensor, shard: int) -> None:
     """Answer with one shard's gradient for each step that is sent, until the other end closes."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # which reach all processes; the first of them decides
+    for number in stopping.SIGNALS:  # which reach all processes; the first of them decides
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
     network = network_of(recipe, weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,13 @@ from pathlib import Path
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; rename it to ``path`` at the end, or remove it after an error.
 
-    The folder is made if it is missing. A reader sees the old file or the new one, never a part.
+    The folder is made if it is missing. A reader sees the old file or the new one, never a part. A link stays one, and
+    the file that it leads to is replaced; a device or a pipe stays one, and is written to.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: some writers choose the format by it.
     temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")

@@ -21,9 +21,10 @@ from msformer.batch.learn.decided import Deciders, Outcome, decide_case
 from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, settings_of
 from msformer.batch.learn.model import ModelFolder, member_file, read_model_folder, write_model_folder
 from msformer.batch.learn.shelf import Shelf
-from msformer.batch.work import Record
+from msformer.batch.record import Record
 from msformer.config import Config
 from msformer.errors import MSFormerError
+from msformer.executors import Executor, run_items
 from msformer.learning import (
     Course,
     Decision,
@@ -43,7 +44,6 @@ from msformer.learning import (
 from msformer.learning.course import confident
 from msformer.learning.member import member_key
 from msformer.learning.worth import worth_of_correction
-from msformer.processes import Split, run_in_processes
 
 __all__ = ["CORRECTIONS", "ModelFolder", "Teller", "learn", "read_model_folder"]
 
@@ -70,7 +70,7 @@ class _Folder:
     jobs: list[Job]
     shelf: Shelf
     max_pixels: int
-    split: Split
+    executor: Executor
     teller: Teller
 
     def lessons(self, names: Collection[str]) -> Iterator[Lesson]:
@@ -86,7 +86,7 @@ def learn(
     corrections: Path | None,
     model: Path | None,
     max_pixels: int,
-    split: Split,
+    executor: Executor,
     how: Lessons,
     teller: Teller,
 ) -> tuple[list[Record], dict[str, Any]]:
@@ -99,7 +99,7 @@ def learn(
         corrections: Masks that a person gave, NAME.png; ``out/corrections`` if left out and there.
         model: A model of another folder, to be used as it is; then nothing is learned.
         max_pixels: Larger images fail.
-        split: Processes and threads.
+        executor: Who does the work.
         how: How students are taught.
         teller: Who hears of the steps.
 
@@ -115,7 +115,7 @@ def learn(
     taken = None if model is None else read_model_folder(model)
     named = corrections or out / CORRECTIONS
     given = {} if taken is not None else find_corrections(jobs, named, is_named=corrections is not None)
-    folder = _Folder(jobs, Shelf(Places(out), given), max_pixels, split, teller)
+    folder = _Folder(jobs, Shelf(Places(out), given), max_pixels, executor, teller)
     for job in jobs:  # what is wrong with a correction is told before anything is learned
         folder.shelf.corrected(job)
     lines = _look(folder)
@@ -154,9 +154,9 @@ def _look(folder: _Folder) -> dict[str, list[LessonLine]]:
     if missing:
         folder.teller.line(f"looking at {len(missing)} of {len(folder.jobs)} images")
     look = partial(look_at_case, places=folder.shelf.places, max_pixels=folder.max_pixels)
-    for index, error in _each(look, missing, folder.split, folder.teller, "looking"):
-        if error is None or error:
-            folder.teller.line(f"{missing[index].case.case_id} is not learned from: {error or 'its process died'}")
+    for index, error in _each(look, missing, folder.executor, folder.teller, "looking"):
+        if error:
+            folder.teller.line(f"{missing[index].case.case_id} is not learned from: {error}")
     found |= {job.case.case_id: folder.shelf.lines(job) for job in missing}
     return {name: lines for name, lines in found.items() if lines}
 
@@ -202,13 +202,10 @@ def _teach(folder: _Folder, course: Course, lines: Mapping[str, list[LessonLine]
     if items and course.how.updates:
         count = len(course.groups)
         folder.teller.line(f"teaching {len(items)} of {count} students, {course.how.updates} updates each")
-    split = Split(folder.split.workers, 1)
     call = partial(teach_group, jobs=folder.jobs, shelf=folder.shelf)
-    for index, is_done in _each(call, items, split, folder.teller, "teaching"):
-        if is_done is None:
-            raise MSFormerError(
-                f"learning: the process that taught {items[index].path.stem} died, perhaps for want of memory"
-            )
+    for index, is_done in _each(call, items, folder.executor, folder.teller, "teaching"):
+        if isinstance(is_done, Exception):
+            raise MSFormerError(f"learning: {items[index].path.stem} could not be taught: {is_done}")
     return [(group, read_member(member_file(out, group))) for group in course.groups]
 
 
@@ -256,10 +253,10 @@ def _decide(folder: _Folder, jobs: Sequence[Job], deciders: Deciders) -> dict[st
     call = partial(decide_case, places=folder.shelf.places, deciders=deciders, max_pixels=folder.max_pixels)
     items = [(job, folder.shelf.given.get(job.case.case_id)) for job in jobs]
     found: dict[str, Outcome] = {}
-    for index, outcome in _each(call, items, folder.split, folder.teller, "deciding"):
+    for index, outcome in _each(call, items, folder.executor, folder.teller, "deciding"):
         name = jobs[index].case.case_id
-        if outcome is None:
-            folder.teller.line(f"{name}: the process died while its mask was written; it keeps its own")
+        if isinstance(outcome, Exception):
+            folder.teller.line(f"{name}: {outcome}; it keeps its own mask")
         elif outcome.error:
             folder.teller.line(f"{name}: {outcome.error}; it keeps its own mask")
         else:
@@ -299,14 +296,10 @@ def _told(decision: Decision) -> dict[str, Any]:
 
 
 def _each(
-    call: Callable[[Any], Any], items: Sequence[Any], split: Split, teller: Teller, what: str
+    call: Callable[[Any], Any], items: Sequence[Any], executor: Executor, teller: Teller, what: str
 ) -> Iterator[tuple[int, Any]]:
-    """Results by index, here or in processes; None where a process died."""
+    """Outcomes by index; an error where a process died or had too little memory."""
     teller.begin(what, len(items))
-    if split.workers == 1 or len(items) < 2:
-        found: Iterator[tuple[int, Any]] = ((index, call(item)) for index, item in enumerate(items))
-    else:
-        found = run_in_processes(call, items, split)
-    for one in found:
+    for one in run_items(executor, call, items):
         teller.advance()
         yield one

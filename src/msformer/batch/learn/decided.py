@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from msformer.batch.files import digests_of
 from msformer.batch.image_case import write_image
 from msformer.batch.learn.corrections import read_correction
 from msformer.batch.learn.jobs import Job, Places, keep_alone, pictures_of, read_volume_of, read_voxels, slices_of
+from msformer.batch.record import Record
 from msformer.batch.volume_case import measured_volume, volume_preview, write_volume
-from msformer.batch.work import Record
 from msformer.errors import MSFormerError
 from msformer.focus import find_focus
 from msformer.image import Image, Mask
@@ -76,10 +77,10 @@ def decide_case(item: tuple[Job, Path | None], places: Places, deciders: Decider
             lesson = replace(read_lesson(places.lesson(part), job.key), name=part.name)
             decisions[part.name] = _decision(lesson.with_correction(corrected.get(part.name)), members, deciders)
         if _stands(job, decisions, places.out):
-            return Outcome(_without_masks(decisions), {"outputs": job.record["outputs"]})
+            return Outcome(_without_masks(decisions), _outputs(job, places.out))
         write = _write_volume if job.is_volume else _write_image
         changed = write(job, decisions, corrected, places.out, max_pixels)
-        outcome = Outcome(_without_masks(decisions), changed | {"outputs": job.record["outputs"]})
+        outcome = Outcome(_without_masks(decisions), changed | _outputs(job, places.out))
     except (MSFormerError, OSError, MemoryError) as error:
         outcome = Outcome(_without_masks(decisions), {}, str(error) or type(error).__name__)
     return outcome
@@ -96,6 +97,12 @@ def _stands(job: Job, decisions: Mapping[str, Decision], out: Path) -> bool:
     is_own = all(one.source == "own" for one in decisions.values())
     was_own = job.record.get("learned", {"source": "own"})["source"] == "own"
     return is_own and was_own and first.is_file() and first.read_bytes() == kept.read_bytes()
+
+
+def _outputs(job: Job, out: Path) -> Record:
+    """The files of a job, and their digests."""
+    outputs = job.record["outputs"]
+    return {"outputs": outputs, "digests": digests_of(out, outputs)}
 
 
 def _decision(lesson: Lesson, members: list[Member], deciders: Deciders) -> Decision:

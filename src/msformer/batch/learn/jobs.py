@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from msformer.batch.files import ALONE
 from msformer.batch.plan import Case
+from msformer.batch.record import Record
 from msformer.batch.remeasure import read_labels
-from msformer.batch.work import Record
 from msformer.config import Config
 from msformer.errors import ImageError, MSFormerError, ReadError
 from msformer.focus import find_focus
