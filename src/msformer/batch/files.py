@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,8 +18,6 @@ from msformer.io.export import SUFFIXES, write_labels
 from msformer.io.segments import Segment, instance_segments, object_segment, segments_of
 from msformer.volume import Kind
 
-STAGING = ".staging"
-"""Folder of what is being written."""
 OUTPUT_KINDS = ("labels", "masks", "preview")
 """Folders of the results, one file a case in each."""
 ALONE = "masks-alone"
@@ -105,18 +101,6 @@ def _as_stored(
     whole = np.zeros((count, *labels.shape[1:]), dtype=labels.dtype)
     whole[list(frames)] = labels
     return whole
-
-
-def staging_of(out: Path, part: str) -> Path:
-    """Where the cases of a part are written before they are whole; on the same file system as their place."""
-    return out / STAGING / part
-
-
-def remove_staging(out: Path, part: str) -> None:
-    """Remove what a run that was killed was writing."""
-    shutil.rmtree(staging_of(out, part), ignore_errors=True)
-    with contextlib.suppress(OSError):  # of other parts there is more
-        (out / STAGING).rmdir()
 
 
 def publish(staged: Path, out: Path, case: Case, outputs: Mapping[str, str]) -> dict[str, tuple[str, int]]:

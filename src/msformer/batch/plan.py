@@ -367,20 +367,22 @@ def _pages(file: _Found) -> Iterator[_Found]:
 
 def _name(found: Iterable[_Found]) -> list[Case]:
     """Give each image the shortest name that no other image has, whatever the case of letters."""
-    names = {file: list(file.names()) for file in found}
-    level = dict.fromkeys(names, 0)
+    files = list(dict.fromkeys(found))
+    named = [next(file.names()) for file in files]
+    level = [0] * len(files)
     for _ in range(2):
         taken = defaultdict(list)
-        for file, rank in level.items():
-            taken[names[file][rank].casefold()].append(file)
+        for index, name in enumerate(named):
+            taken[name.casefold()].append(index)
         for sharing in taken.values():
-            for file in sharing if len(sharing) > 1 else ():
-                level[file] = min(level[file] + 1, len(names[file]) - 1)
+            for index in sharing if len(sharing) > 1 else ():
+                names = list(files[index].names())  # few share one, and to make them all takes long
+                level[index] = min(level[index] + 1, len(names) - 1)
+                named[index] = names[level[index]]
     cases: list[Case] = []
     used: set[str] = set()
-    for file, rank in level.items():
-        case_id = wanted = names[file][rank]
-        number = 2
+    for file, wanted in zip(files, named, strict=True):
+        case_id, number = wanted, 2
         while case_id.casefold() in used:
             case_id = f"{wanted}-{number}"
             number += 1

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msformer import stopping
-from msformer.batch import tell
 from msformer.batch.agree import agree, whom_to_ask
-from msformer.batch.files import remove_staging, staging_of
 from msformer.batch.fingerprint import settings_print
 from msformer.batch.journal import Journal, Records
 from msformer.batch.lock import FolderLock, locked
@@ -21,6 +19,7 @@ from msformer.batch.part import Part
 from msformer.batch.plan import Case
 from msformer.batch.record import IN_LOG, Record, beginning, failure
 from msformer.batch.resume import Redo, ToDo, what_to_do
+from msformer.batch.staging import remove_staging, staging_of
 from msformer.config import Config
 from msformer.executors import Executor, Here, run_items
 from msformer.io import MAX_PIXELS, prepare_folder
@@ -275,6 +274,8 @@ class _Run:
 
     def tell(self) -> None:
         """Make the reports; of an array of parts the last one that ends does, and of what all of them did."""
+        from msformer.batch import tell  # a run that finds nothing to do ends before this is loaded
+
         if self.order.part.count > 1 and self.lock.has_others():
             return
         with stopping.deferred():  # a few seconds, after which the signal goes on

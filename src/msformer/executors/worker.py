@@ -50,8 +50,11 @@ def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
             answer = (True, call(item))
         except Exception as error:  # it is raised where the item came from
             answer = (False, error)
-        answers.write(_packed(answer))
-        answers.flush()
+        try:
+            answers.write(_packed(answer))
+            answers.flush()
+        except BrokenPipeError:  # nobody asks any more
+            os._exit(1)
 
 
 def _packed(answer: tuple[bool, Any]) -> bytes:
