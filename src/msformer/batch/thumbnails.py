@@ -39,7 +39,7 @@ def thumbnail_of(out: Path, record: Mapping[str, Any]) -> str | None:
             with Pillow.open(preview) as opened, atomic_path(path) as temporary:
                 temporary.write_bytes(jpeg(np.asarray(opened.convert("RGB")), WIDTH))
     except Exception as error:  # decoders raise anything when a file is broken
-        logger.warning("%s has no picture on the page: %s", printable(record["case_id"]), printable(str(error)))
+        logger.debug("%s has no picture on the page: %s", printable(record["case_id"]), printable(str(error)))
         return None
     return relative
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -26,6 +27,8 @@ from msformer.batch.thumbnails import thumbnail_of
 from msformer.io.write import text_file, write_text
 from msformer.plain import printable
 from msformer.render import data_uri
+
+logger = logging.getLogger(__name__)
 
 WHOLE_BELOW = 200
 """Fewer cases than these are one self-contained file."""
@@ -79,20 +82,25 @@ def write_page(
 
 def _chunks(out: Path, records: Iterator[Record], index: Index, *, is_whole: bool) -> Iterator[list[dict[str, Any]]]:
     """What the page shows of the cases, so many at a time; ``index`` gets each of them."""
+    without = 0
     chunk: list[dict[str, Any]] = []
     for record in records:
         index.add(record)
-        chunk.append(details_of(record, _picture(out, record, is_whole=is_whole)))
+        picture = None if record["status"] == "failed" else _picture(out, record, is_whole=is_whole)
+        without += picture is None and record["status"] != "failed"
+        chunk.append(details_of(record, picture))
         if len(chunk) == CHUNK:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
+    if without:
+        logger.warning("%d cases have no picture on the page: their previews cannot be read", without)
 
 
 def _picture(out: Path, record: Record, *, is_whole: bool) -> str | None:
     """Address of the picture of a case, or the picture itself as one; None where there is none."""
-    thumbnail = None if record["status"] == "failed" else thumbnail_of(out, record)
+    thumbnail = thumbnail_of(out, record)
     if thumbnail is None:
         return None
     return data_uri("jpeg", (out / thumbnail).read_bytes()) if is_whole else address(thumbnail)

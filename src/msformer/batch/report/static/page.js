@@ -130,7 +130,7 @@ const msformer = (() => {
     pageField.value = page + 1;
     pageField.max = pages;
     byId("pages").textContent = `of ${number(pages)}`;
-    byId("more").hidden = pages === 1;
+    for (const part of [byId("more"), ...document.querySelectorAll(".pages")]) part.hidden = pages === 1;
     for (const button of document.querySelectorAll("[data-step]")) {
       button.disabled = page + Number(button.dataset.step) < 0 || page + Number(button.dataset.step) >= pages;
     }
