@@ -95,13 +95,18 @@ def draw_outline(picture: Picture, mask: Mask) -> Picture:
     return drawn
 
 
-def jpeg_data_uri(picture: Picture, side: int) -> str:
-    """A picture, longest side at most ``side`` px, as an address that a page can hold instead of a file."""
+def jpeg(picture: Picture, side: int) -> bytes:
+    """A picture as a JPEG, longest side at most ``side`` px."""
     opened = Pillow.fromarray(picture)
     opened.thumbnail((side, side))
     buffer = io.BytesIO()
     opened.save(buffer, format="JPEG", quality=82)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return buffer.getvalue()
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """A picture file of a kind, ``jpeg`` or ``png``, as an address that a page can hold instead of a file."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _fit_size(shape: tuple[int, int], side: int) -> tuple[int, int]:

@@ -20,6 +20,8 @@ from msformer.volume import Kind
 
 OUTPUT_KINDS = ("labels", "masks", "preview")
 """Folders of the results, one file a case in each."""
+SLICES_SHOWN = 4
+"""Slices in the preview of a volume."""
 ALONE = "masks-alone"
 """Folder of the masks that each image's own evidence gave, where a folder decided on them."""
 OPTIONAL_KINDS = ("instances", "stability", ALONE)

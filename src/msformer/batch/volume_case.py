@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.batch.files import formats_of, write_results
+from msformer.batch.files import SLICES_SHOWN, formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.errors import MSFormerError, WriteError
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from msformer.fit import CancelToken
-
-SLICES_SHOWN = 4
-"""Slices in the preview of a volume."""
 
 
 def run_volume(

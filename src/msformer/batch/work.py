@@ -15,6 +15,7 @@ from msformer.batch.fingerprint import InputPrint, content_of, stat_of
 from msformer.batch.image_case import run_image
 from msformer.batch.plan import Case
 from msformer.batch.record import Record, beginning, failure
+from msformer.batch.thumbnails import thumbnail_of
 from msformer.batch.volume_case import run_volume
 from msformer.config import Config
 from msformer.errors import MSFormerError
@@ -81,6 +82,7 @@ def run_case(
         )
         digests = publish(aside, out, case, result["outputs"])
         record |= {"status": "done"} | result | {"digests": digests}
+        thumbnail_of(out, record)  # here, where cases are done side by side, and not by the report
     except Exception as error:
         if is_want_of_memory(error):
             raise MemoryError(f"{case.source}: {error or 'there is not enough memory'}") from error

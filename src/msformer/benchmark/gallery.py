@@ -9,7 +9,7 @@ from pathlib import Path
 from msformer.benchmark.table import Table
 from msformer.evaluation.agreement import draw_agreement
 from msformer.evaluation.files import read_truth
-from msformer.render import jpeg_data_uri
+from msformer.render import data_uri, jpeg
 
 PER_SET = 2
 """Cases of each kind and set."""
@@ -52,7 +52,7 @@ def _picture(table: Table, out: Path, set_name: str, method: str, case: str) -> 
     dice = record["scores"]["automatic"]["dice"]
     mask_pred, _ = read_truth(out / record["mask"])
     mask_gt, _ = read_truth(Path(record["truth"]))
-    picture = jpeg_data_uri(draw_agreement(mask_pred, mask_gt, Path(record["image"])), WIDTH)
+    picture = data_uri("jpeg", jpeg(draw_agreement(mask_pred, mask_gt, Path(record["image"])), WIDTH))
     return (
         f'<figure><img alt="{name} on {escape(case)}" src="{picture}">'
         f"<figcaption>{name}, seed {record['seed']}: Dice {dice:.3f}</figcaption></figure>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from html import escape
 from importlib import resources
@@ -30,6 +29,7 @@ from msformer.benchmark.table import Table
 from msformer.evaluation.protocols import PROTOCOLS, Protocol
 from msformer.evaluation.selection import PROTOCOL_MEANINGS
 from msformer.io import write_text
+from msformer.render import data_uri
 
 
 def write_page(out: Path, table: Table, facts: dict[str, Any], own: str) -> None:
@@ -62,12 +62,9 @@ def write_page(out: Path, table: Table, facts: dict[str, Any], own: str) -> None
         )
     parts.append("</section>")
     for figure in FIGURES:
-        picture = base64.b64encode((out / "figures" / f"{figure}.png").read_bytes()).decode("ascii")
+        picture = data_uri("png", (out / "figures" / f"{figure}.png").read_bytes())
         caption = escape(CAPTIONS[figure])
-        parts.append(
-            f'<figure><img alt="{caption}" src="data:image/png;base64,{picture}">'
-            f"<figcaption>{caption}</figcaption></figure>"
-        )
+        parts.append(f'<figure><img alt="{caption}" src="{picture}"><figcaption>{caption}</figcaption></figure>')
     parts.append(gallery(table, out, own))
     if facts["failed"]:
         parts.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import heapq
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from msformer.evaluation.instances import INSTANCE_METRICS
 from msformer.evaluation.metrics import LOWER_IS_BETTER
 from msformer.evaluation.pairing import Case, index_folder
 from msformer.io.atomic import atomic_path
-from msformer.render import Picture
+from msformer.render import Picture, data_uri
 
 NAMES = {
     "dice": "Dice", "iou": "IoU", "sensitivity": "sensitivity", "specificity": "specificity",
@@ -209,8 +208,7 @@ def _data_url(picture: Picture, *, photo: bool) -> str:
         Pillow.fromarray(picture).save(buffer, format="JPEG", quality=85)
     else:
         Pillow.fromarray(picture).quantize(4).save(buffer, format="PNG", optimize=True)
-    kind = "jpeg" if photo else "png"
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return data_uri("jpeg" if photo else "png", buffer.getvalue())
 
 
 def _badness(row: Row) -> tuple[float, str]:

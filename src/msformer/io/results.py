@@ -17,7 +17,7 @@ MARKER = ".msformer"
 PROGRAM = "msformer"
 SEGMENT_FOLDERS = (
     "labels", "masks", "preview", "instances", "stability", "masks-alone", "learned", "model", "corrections",
-    "journal", ".staging",
+    "journal", ".staging", "thumbnails", "report",
 )  # fmt: skip
 """Folders of ``segment`` and ``learn``; what else lies beside them is not theirs: OUT may be the folder of images."""
 SEGMENT_FILES = ("report.json", "records.jsonl", "regions.csv", "objects.csv", "index.html")

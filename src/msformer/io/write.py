@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,20 @@ def null_undefined(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+@contextmanager
+def text_file(path: Path) -> Iterator[TextIO]:
+    """A text file in UTF-8 that is written bit by bit and is there when it is whole.
+
+    What UTF-8 cannot hold, such as parts of odd file names, is written as an escape.
+    """
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        yield file
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8; what UTF-8 cannot hold, such as parts of odd file names, is written as an escape."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    """Write a text file at once; see ``text_file``."""
+    with text_file(path) as file:
+        file.write(text)

@@ -14,6 +14,7 @@ from msformer.batch.image_case import write_image
 from msformer.batch.learn.corrections import read_correction
 from msformer.batch.learn.jobs import Job, Places, keep_alone, pictures_of, read_volume_of, read_voxels, slices_of
 from msformer.batch.record import Record
+from msformer.batch.thumbnails import thumbnail_of
 from msformer.batch.volume_case import measured_volume, volume_preview, write_volume
 from msformer.errors import MSFormerError
 from msformer.focus import find_focus
@@ -80,6 +81,7 @@ def decide_case(item: tuple[Job, Path | None], places: Places, deciders: Decider
             return Outcome(_without_masks(decisions), _outputs(job, places.out))
         write = _write_volume if job.is_volume else _write_image
         changed = write(job, decisions, corrected, places.out, max_pixels)
+        thumbnail_of(places.out, job.record)
         outcome = Outcome(_without_masks(decisions), changed | _outputs(job, places.out))
     except (MSFormerError, OSError, MemoryError) as error:
         outcome = Outcome(_without_masks(decisions), {}, str(error) or type(error).__name__)

@@ -1,0 +1,70 @@
+"""What came of a run: ``report.json`` for programs, ``regions.csv`` for spreadsheets, ``index.html`` for eyes.
+
+Where objects were told apart, ``objects.csv`` has a row an object. Records are read one by one, each time that they are
+needed, so that a report of a hundred thousand cases needs no more memory than its index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from msformer.batch.record import Record
+from msformer.batch.report.page import write_page
+from msformer.batch.report.summary import skipped_before, strangers, summarise, write_summary
+from msformer.batch.report.tables import OBJECT_COLUMNS, REGION_COLUMNS, Widths, write_tables
+from msformer.config import Config
+from msformer.processes import Split
+
+__all__ = ["OBJECT_COLUMNS", "REGION_COLUMNS", "strangers", "write_report"]
+
+FAILED = -1.0
+"""Stands for the confidence of what failed, which is to be looked at first."""
+
+
+def write_report(
+    out: Path,
+    records: Sequence[Record],
+    config: Config,
+    *,
+    n_planned: int,
+    split: Split,
+    learned: Mapping[str, Any] | None = None,
+    skipped: Sequence[Mapping[str, str]] | None = None,
+) -> None:
+    """Write the reports of a run into ``out``; an ``objects.csv`` of an earlier one goes where this one has none.
+
+    Args:
+        out: Folder of the results.
+        records: One a case that was tried; may be read from a file as they are asked for, as those of a journal are.
+        config: Settings of the run.
+        n_planned: Number of cases that were to be tried; more than ``records`` after an interruption.
+        split: Processes and threads; labels of the network are the same for the same number of threads.
+        learned: What the folder taught, None where nothing was asked of it.
+        skipped: What was passed over, records of ``skipped.Skipped``; None: what the report that is there says.
+
+    Raises:
+        OSError: They cannot be written. A picture that cannot be read or made is left out of the page.
+    """
+    skipped = skipped_before(out) if skipped is None else skipped
+    widths = Widths()
+    trust: list[float] = []
+    for record in records:
+        widths.look_at(record)
+        trust.append(FAILED if record["status"] == "failed" else record["confidence"])
+    summary = summarise(
+        records,
+        config,
+        n_failed=trust.count(FAILED),
+        n_planned=n_planned,
+        split=split,
+        others=strangers(out, records),
+        learned=learned,
+        skipped=skipped,
+    )
+    write_summary(out, summary, skipped, records)
+    write_tables(out, records, widths)
+    write_page(out, records, np.argsort(trust, kind="stable").tolist(), summary, skipped)
