@@ -24,7 +24,8 @@ GIB = 2**30
         (500, False, 16, 64 * GIB, Split(16, 1)),
         (500, False, 16, 4 * GIB, Split(3, 1)),  # 80 % of the memory, a GiB each
         (500, False, 16, 0, Split(1, 1)),
-        (1, True, 8, 64 * GIB, Split(1, 8)),
+        (1, True, 8, 64 * GIB, Split(1, 2)),  # not 8: as many threads on any machine
+        (1, True, 1, 64 * GIB, Split(1, 2)),
         (3, True, 8, 64 * GIB, Split(3, 2)),
         (500, True, 8, 5 * GIB, Split(4, 2)),
     ],

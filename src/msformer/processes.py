@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 CASES_WORTH_PROCESSES = 12
 """A process takes about as long to start as six dermoscopy images take; below this many cases one process does all."""
+HEAVY_THREADS = 2
+"""Threads of a heavy case: on any machine, since another number gives other sums; ``fit.threads`` of its presets."""
 SPARE_MEMORY = 0.8
 """Share of the free memory that processes may take together."""
 
@@ -44,9 +46,9 @@ def choose_split(
 ) -> Split:
     """Share out the cores of this machine.
 
-    Processes of one thread each keep cores busiest: small images leave little to share between threads. And one
-    thread gives the same sums, so the same labels, for one image as for a thousand. Only heavy cases (the released
-    size, which takes minutes) get two threads each, and what memory or too few cases leave over.
+    Processes of one thread each keep cores busiest: small images leave little to share between threads. Only heavy
+    cases (the released size, which takes minutes) get ``HEAVY_THREADS`` each. Cores that memory or too few cases leave
+    over stay idle: more threads would give other sums, so other labels, for one image than for a thousand.
 
     Args:
         n_cases: Number of cases.
@@ -58,13 +60,12 @@ def choose_split(
         free_bytes: Memory to share; what the machine and its container have free if left out.
     """
     cores = cores or usable_cores()
+    threads = threads or (HEAVY_THREADS if is_heavy else 1)
     if workers is None:
         by_memory = int((free_memory() if free_bytes is None else free_bytes) * SPARE_MEMORY) // max(case_bytes, 1)
-        workers = max(min(cores // (threads or (2 if is_heavy else 1)), n_cases, by_memory), 1)
+        workers = max(min(cores // threads, n_cases, by_memory), 1)
         if n_cases < CASES_WORTH_PROCESSES and not is_heavy:
             workers = 1
-    if threads is None:
-        threads = max(cores // workers, 1) if is_heavy else 1
     return Split(workers, threads)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from typing import Annotated
@@ -34,10 +33,6 @@ app.command("info")(info.info)
 
 def main() -> None:
     """Run the program. Exit codes: 0 done, 1 some images failed, 2 usage, 130 interrupted."""
-    # Torch's threads spin while they wait for each other, by default so long that a second busy program on the
-    # machine slows each step several times over. A short spin costs nothing measurable on an idle machine.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop ends a run as Ctrl-C does: with its report
     try:
         app()
