@@ -12,7 +12,7 @@ import torch
 from msformer import fit as fit_module
 from msformer.config import FitSettings
 from msformer.errors import ConfigError, FitDivergedError
-from msformer.fit import FitEvent, _Momentum, fit, iterate, resolve_precision
+from msformer.fit import FitEvent, FitResult, _Momentum, fit, iterate, resolve_precision
 from msformer.network import MSFormerNet, build_network
 from msformer.threads import torch_threads
 
@@ -115,16 +115,15 @@ def callers_threads() -> Iterator[None]:
 @pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])
 def test_the_caller_s_threads_change_no_bit_and_stay_as_they_are(precision: str) -> None:
     settings = FitSettings.model_validate({"max_iter": 2, "precision": precision})
-    found, at_events = [], []
+    found: list[FitResult] = []
+    at_events: list[int] = []
     for threads in (1, 2, 4):
         torch.set_num_threads(threads)
-        watch: list[int] = []
         found.append(
-            fit(larger_network(), LARGER, settings, on_event=lambda _, w=watch: w.append(torch.get_num_threads()))
+            fit(larger_network(), LARGER, settings, on_event=lambda _: at_events.append(torch.get_num_threads()))
         )
-        at_events.append(watch)
         assert torch.get_num_threads() == threads
-    assert at_events == [[1, 1], [2, 2], [4, 4]]
+    assert at_events == [1, 1, 2, 2, 4, 4]
     for other in found[1:]:
         assert other.logits.tobytes() == found[0].logits.tobytes()
         assert other.history == found[0].history
@@ -150,7 +149,7 @@ def test_the_network_computes_with_the_threads_of_the_settings() -> None:
     seen: list[int] = []
     network.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
     gradients: list[int] = []
-    next(network.parameters()).register_hook(lambda _: gradients.append(torch.get_num_threads()))
+    next(network.parameters()).register_hook(lambda _: gradients.append(torch.get_num_threads()))  # type: ignore[no-untyped-call]
     fit(network, IMAGE, FitSettings(max_iter=1, threads=2))
     assert (seen, gradients) == ([2, 2], [2])  # before the update and after it; of the update
 
