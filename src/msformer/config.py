@@ -182,6 +182,13 @@ class FitSettings(_Settings):
         description="Arithmetic; bfloat16 keeps float32 parameters and rounds the products; auto: bfloat16 on a CPU "
         "that has instructions for it, else float32.",
     )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Threads of the network's sums on a CPU, however many cores there are: another number has other "
+        "last digits, and some labels change.",
+    )
     device: str = Field("cpu", description="Where the network runs, as PyTorch names it: cpu, cuda:0, mps.")
 
 
