@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -85,3 +86,19 @@ def refused_by(read: Callable[[Path], object], path: Path) -> str:
     assert str(path) in str(caught.value)
     assert len(str(caught.value)) < 400 + len(str(path)), "a file must not fill the screen"
     return str(caught.value)
+
+
+def page_cases(out: Path) -> dict[str, dict[str, Any]]:
+    """What the page of a report gets of its cases, by name, in its order: the columns of its index, and the details."""
+    page = (out / "index.html").read_text(encoding="utf-8")
+    beside = sorted((out / "report").glob("*.js"))
+    scripts = [path.read_text() for path in beside] or re.findall("<script>(msformer[.].*)</script>", page)
+    calls = [re.fullmatch(r"msformer\.(cases|index)\((.*)\);", script) for script in scripts]
+    found = [(call[1], json.loads(f"[{call[2]}]")) for call in calls if call is not None]
+    assert len(found) == len(scripts) > 0
+    chunks = {given[0]: given[1] for name, given in found if name == "cases"}
+    ((index,),) = [given for name, given in found if name == "index"]
+    details = [one for _, chunk in sorted(chunks.items()) for one in chunk]
+    rows = zip(index["names"], index["states"], index["confidences"], index["worths"], details, strict=True)
+    names = ("name", "state", "confidence", "worth")
+    return {row[0]: dict(zip(names, row[:4], strict=True)) | row[4] for row in rows}

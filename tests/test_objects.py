@@ -14,7 +14,7 @@ import SimpleITK as sitk  # noqa: N813 - the name everyone gives it
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from tests.helpers import run_program
+from tests.helpers import page_cases, run_program
 
 from msformer import baselines
 from msformer.batch import image_case
@@ -140,7 +140,8 @@ def test_files_tables_and_page_have_the_objects(tmp_path: Path, found: Segmentat
         assert float(row["solidity"]) == pytest.approx(one.solidity, abs=1e-4)
         assert float(row["mean_intensity_1"]) == pytest.approx(one.mean_intensity[0], rel=1e-5)
         assert row["touches_frame"] == "0"
-    assert " · 4 objects · " in (out / "index.html").read_text()
+    assert "4 objects" in page_cases(out)["a"]["facts"]
+    assert ["objects", "./instances/a.png"] in page_cases(out)["a"]["files"]
 
 
 def test_other_kinds_of_files_hold_the_same_numbers(tmp_path: Path, found: Segmentation) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from tests.helpers import said
+from tests.helpers import page_cases, said
 from tests.learning.helpers import network
 
 from msformer import prompting
@@ -217,7 +217,7 @@ def test_a_mask_that_is_kept_is_the_file_of_the_first_pass(folder: Folder, monke
 
 def test_reports_tell_what_changed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by a region on its own grid, one by an outline; a person gave a third."""
-    preview = folder.bytes_of("preview")
+    preview, thumbnails = folder.bytes_of("preview"), folder.bytes_of("thumbnails")
     quarter = np.zeros((16, 18), dtype=bool)
     quarter[4:12, 4:14] = True
     decide_by(
@@ -248,13 +248,16 @@ def test_reports_tell_what_changed(folder: Folder, monkeypatch: pytest.MonkeyPat
     assert all(0 <= cases[name]["learned"]["worth_correcting"] <= 1 for name in NAMES)
     assert "learned" not in cases["text"]
     assert report["left_from_other_runs"] == []
-    page = (folder.out / "index.html").read_text()
-    articles = {re.search('data-name="(.*?)"', one)[1]: one for one in re.findall("<article.*?</article>", page, re.S)}  # type: ignore[index]
-    assert {name for name, one in articles.items() if 'class="changed"' in one} == {"a", "c"}
-    assert "so &lt;b&gt;" in articles["a"]
-    assert "corrected by hand" in articles["b"]
-    assert f'data-worth="{cases["e"]["learned"]["worth_correcting"]:.4f}"' in articles["e"]
-    assert "data-worth" not in articles["text"]
+    page = page_cases(folder.out)
+    assert {name: one["state"] for name, one in page.items()} == {
+        "a": "changed", "b": "corrected", "c": "changed", "d": "segmented", "e": "segmented", "text": "failed",
+    }  # fmt: skip
+    assert "CHANGED by what the folder taught (so <b>)" in page["a"]["facts"]
+    assert page["e"]["worth"] == cases["e"]["learned"]["worth_correcting"]
+    assert page["text"]["worth"] is None
+    assert ["mask by itself", "./masks-alone/a.png"] in page["a"]["files"]
+    for name in ("a", "c"):
+        assert folder.bytes_of("thumbnails")[f"{name}.jpg"] != thumbnails[f"{name}.jpg"]
     rows = (folder.out / "regions.csv").read_text()
     assert f"a,foreground,,{folder.mask('a').sum()}," in rows
     again, _ = read_records(folder.out)

@@ -1,7 +1,7 @@
 """What came of a run: ``report.json`` for programs, ``regions.csv`` for spreadsheets, ``index.html`` for eyes.
 
-Where objects were told apart, ``objects.csv`` has a row an object. Records are read one by one, each time that they are
-needed, so that a report of a hundred thousand cases needs no more memory than its index.
+Where objects were told apart, ``objects.csv`` has a row an object. Records are read three times and never kept, so that
+a report of a hundred thousand cases needs little more memory than its index.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from msformer.batch.record import Record
+from msformer.batch.report.overview import Overview
 from msformer.batch.report.page import write_page
-from msformer.batch.report.summary import skipped_before, strangers, summarise, write_summary
-from msformer.batch.report.tables import OBJECT_COLUMNS, REGION_COLUMNS, Widths, write_tables
+from msformer.batch.report.summary import skipped_before, summarise, summary_file
+from msformer.batch.report.tables import OBJECT_COLUMNS, REGION_COLUMNS, tables
 from msformer.config import Config
 from msformer.processes import Split
 
-__all__ = ["OBJECT_COLUMNS", "REGION_COLUMNS", "strangers", "write_report"]
-
-FAILED = -1.0
-"""Stands for the confidence of what failed, which is to be looked at first."""
+__all__ = ["OBJECT_COLUMNS", "REGION_COLUMNS", "write_report"]
 
 
 def write_report(
@@ -50,21 +46,20 @@ def write_report(
         OSError: They cannot be written. A picture that cannot be read or made is left out of the page.
     """
     skipped = skipped_before(out) if skipped is None else skipped
-    widths = Widths()
-    trust: list[float] = []
-    for record in records:
-        widths.look_at(record)
-        trust.append(FAILED if record["status"] == "failed" else record["confidence"])
+    overview = Overview(records)
     summary = summarise(
-        records,
         config,
-        n_failed=trust.count(FAILED),
+        n_done=len(records) - overview.n_failed,
+        n_failed=overview.n_failed,
         n_planned=n_planned,
         split=split,
-        others=strangers(out, records),
+        others=overview.strangers(out),
         learned=learned,
         skipped=skipped,
     )
-    write_summary(out, summary, skipped, records)
-    write_tables(out, records, widths)
-    write_page(out, records, np.argsort(trust, kind="stable").tolist(), summary, skipped)
+    with summary_file(out, summary, skipped) as add_case:  # there last: by it a run knows that the rest is
+        with tables(out, overview.widths) as add_rows:
+            for record in records:
+                add_case(record)
+                add_rows(record)
+        write_page(out, records, overview.by_trust(), summary, skipped)

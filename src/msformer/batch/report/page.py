@@ -130,7 +130,7 @@ def _frame(
         *([f"{others} files here are of other runs"] if others else []),
         *([f"interrupted after {n_cases} of {summary['planned']}"] if summary["interrupted"] else []),
     ]
-    tables = [name for name in ("regions.csv", "objects.csv", "report.json") if (out / name).is_file()]
+    tables = ["regions.csv", *(["objects.csv"] if (out / "objects.csv").is_file() else []), "report.json"]
     marker = "<!--data-->"
     head, tail = (
         Template(template)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msformer.batch.files import ALL_KINDS
 from msformer.batch.record import Record
 from msformer.batch.skipped import count
 from msformer.config import Config
@@ -23,9 +22,9 @@ IN_TABLES = frozenset({"regions", "objects", "instances"})
 
 
 def summarise(
-    records: Sequence[Record],
     config: Config,
     *,
+    n_done: int,
     n_failed: int,
     n_planned: int,
     split: Split,
@@ -36,10 +35,10 @@ def summarise(
     """What is said of a run as a whole, ready for JSON.
 
     Args:
-        records: See ``write_report``, as the others that are not named here.
         config: Settings of the run.
-        n_failed: How many of the records are of failures.
-        n_planned: How many cases were to be tried.
+        n_done: How many cases were segmented.
+        n_failed: How many failed.
+        n_planned: How many were to be tried.
         split: Processes and threads.
         others: Files that are of other runs.
         learned: What the folder taught.
@@ -49,11 +48,11 @@ def summarise(
         "program": "msformer",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "planned": n_planned,
-        "done": len(records) - n_failed,
+        "done": n_done,
         "failed": n_failed,
         "n_skipped": len(skipped),
         "skipped_by_reason": count(skipped),
-        "interrupted": len(records) < n_planned,
+        "interrupted": n_done + n_failed < n_planned,
         "workers": split.workers,
         "threads": split.threads,
         "left_from_other_runs": list(others),
@@ -63,16 +62,23 @@ def summarise(
     } | ({} if learned is None else {"learned": dict(learned)})
 
 
-def write_summary(
-    out: Path, summary: Mapping[str, Any], skipped: Sequence[Mapping[str, str]], records: Iterable[Record]
-) -> None:
-    """Write ``report.json``, a case a line and one case in memory at a time."""
+@contextmanager
+def summary_file(
+    out: Path, summary: Mapping[str, Any], skipped: Sequence[Mapping[str, str]]
+) -> Iterator[Callable[[Record], None]]:
+    """Write ``report.json``; gives what adds a case to it, each of which is on a line of its own."""
     head = json.dumps({**summary, "skipped": [dict(one) for one in skipped]}, indent=1, allow_nan=False)
     with text_file(out / REPORT) as file:
         file.write(head.removesuffix("\n}") + ',\n "cases": [')
-        for number, record in enumerate(records):
+        separator = ""
+
+        def add(record: Record) -> None:
+            nonlocal separator
             case = {key: value for key, value in record.items() if key not in IN_TABLES}
-            file.write(("," if number else "") + "\n  " + json.dumps(case, allow_nan=False))
+            file.write(f"{separator}\n  {json.dumps(case, allow_nan=False)}")
+            separator = ","
+
+        yield add
         file.write("\n ]\n}\n")
 
 
@@ -83,14 +89,3 @@ def skipped_before(out: Path) -> list[Mapping[str, str]]:
         return [{key: str(one[key]) for key in ("path", "why", "reason")} for one in found]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return []
-
-
-def strangers(out: Path, records: Iterable[Record]) -> list[str]:
-    """Results in ``out`` that are not of these records: left by another run into the same folder."""
-    known = {path for record in records for path in record.get("outputs", {}).values()}
-    found: list[str] = []
-    for kind in ALL_KINDS:
-        for folder, _, names in os.walk(out / kind):
-            inside = Path(folder).relative_to(out).as_posix()
-            found += (path for name in names if (path := f"{inside}/{name}") not in known)
-    return sorted(found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,28 +48,35 @@ class Widths:
         self.has_objects |= record.get("n_objects") is not None
 
 
-def write_tables(out: Path, records: Iterable[Record], widths: Widths) -> None:
-    """Write both tables, one case in memory at a time; an ``objects.csv`` of an earlier run goes where this has none.
+@contextmanager
+def tables(out: Path, widths: Widths) -> Iterator[Callable[[Record], None]]:
+    """Write both tables; gives what adds a case to them. An older ``objects.csv`` goes where this run has none.
 
     Args:
         out: Folder of the results.
-        records: Of the cases, which can be read twice.
-        widths: That have looked at all of them.
+        widths: That have looked at all cases.
     """
-    rows = (row for record in records for row in _region_rows(record))
-    _write_table(out / "regions.csv", REGION_COLUMNS, widths.region_channels, rows)
-    if widths.has_objects:
-        rows = (row for record in records for row in _object_rows(record))
-        _write_table(out / "objects.csv", OBJECT_COLUMNS, widths.object_channels, rows)
-    else:
-        (out / "objects.csv").unlink(missing_ok=True)
+    with ExitStack() as stack:
+        add_regions = stack.enter_context(_table(out / "regions.csv", REGION_COLUMNS, widths.region_channels))
+        if widths.has_objects:
+            add_objects = stack.enter_context(_table(out / "objects.csv", OBJECT_COLUMNS, widths.object_channels))
+        else:
+            (out / "objects.csv").unlink(missing_ok=True)
+
+        def add(record: Record) -> None:
+            add_regions(_region_rows(record))
+            if widths.has_objects:
+                add_objects(_object_rows(record))
+
+        yield add
 
 
-def _write_table(path: Path, columns: list[str], channels: int, rows: Iterable[list[Any]]) -> None:
+@contextmanager
+def _table(path: Path, columns: list[str], channels: int) -> Iterator[Callable[[Iterable[list[Any]]], None]]:
     with text_file(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*columns, *(f"mean_intensity_{channel}" for channel in range(1, channels + 1))])
-        writer.writerows(rows)
+        yield writer.writerows
 
 
 def _region_rows(record: Record) -> Iterator[list[Any]]:
