@@ -20,7 +20,7 @@ from msformer.batch import run as run_module
 from msformer.batch.plan import plan_cases
 from msformer.batch.run import run_cases, split_cases
 from msformer.config import Config
-from msformer.io import read, write_mask
+from msformer.io import read_image, write_mask
 from msformer.pipeline import segment
 from msformer.processes import Split
 
@@ -93,9 +93,9 @@ def test_results_have_the_size_of_the_upright_image(results: tuple[Path, Any], m
 
 def test_files_hold_what_the_pipeline_gives(results: tuple[Path, Any], mixed_folder: Path, fast: Config) -> None:
     out, _ = results
-    expected = segment(read(mixed_folder / "good.png"), fast)
-    np.testing.assert_array_equal(read(out / "labels" / "good.png").pixels, expected.label_map)
-    np.testing.assert_array_equal(read(out / "masks" / "good.png").pixels > 0, expected.mask)
+    expected = segment(read_image(mixed_folder / "good.png"), fast)
+    np.testing.assert_array_equal(read_image(out / "labels" / "good.png").pixels, expected.label_map)
+    np.testing.assert_array_equal(read_image(out / "masks" / "good.png").pixels > 0, expected.mask)
 
 
 def test_report_tells_all_of_the_run(results: tuple[Path, Any], fast: Config) -> None:

@@ -13,7 +13,7 @@ from msformer.config import AUTO_PRESET, Config
 from msformer.errors import MSFormerError
 from msformer.focus import find_focus
 from msformer.hypotheses import compare
-from msformer.io import read
+from msformer.io import read_image
 from msformer.prepare import find_no_data_in
 from msformer.processes import Split, run_in_processes
 
@@ -48,7 +48,7 @@ def agree(cases: Sequence[Case], config: Config, *, max_pixels: int, split: Spli
 def ask_case(case: Case, config: Config, max_pixels: int) -> dict[str, float]:
     """How each preset stands on one image; nothing where it cannot be read or shows nothing."""
     try:
-        image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
+        image = read_image(case.source, page=case.page or 0, max_pixels=max_pixels)
         focus = find_focus(image.shape, config.hints)
         part = focus.cut(image)
         return {one.preset: one.standing for one in compare(part, focus, config, find_no_data_in(part))}

@@ -15,7 +15,7 @@ from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.geometry import flat_geometry
 from msformer.image import Image, LabelMap, Mask
-from msformer.io import read, write_png
+from msformer.io import read_image, write_png
 from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
 from msformer.refine import Instances
@@ -43,7 +43,7 @@ def run_image(
         MSFormerError: It cannot be read, segmented or written.
     """
     start = time.perf_counter()
-    image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
+    image = read_image(case.source, page=case.page or 0, max_pixels=max_pixels)
     if spacing_mm is not None:
         image = replace(image, spacing_mm=spacing_mm)
     was_read = time.perf_counter()

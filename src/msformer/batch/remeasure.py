@@ -14,7 +14,7 @@ import numpy as np
 from msformer.batch.plan import Case, plan_cases
 from msformer.errors import ConfigError, ImageError, ImageShapeError, MSFormerError, ReadError
 from msformer.geometry import flat_geometry, with_spacing
-from msformer.io import IMAGE_SUFFIXES, count_pages, read
+from msformer.io import IMAGE_SUFFIXES, count_pages, read_image
 from msformer.io.folder import is_segment_output
 from msformer.io.medical import VOLUME_KINDS, kind_of, read_volume
 from msformer.io.photo import check_voxel_count
@@ -225,13 +225,13 @@ def _read_image(case: Case, max_voxels: int) -> Volume:
 def _read_picture(path: Path, page: int | None, max_voxels: int) -> Volume:
     """Read a page, or all pages as slices. A plain picture tells at most a size, not a place."""
     pages = range(count_pages(path)) if page is None else [page]
-    image = read(path, page=pages[0], max_pixels=max_voxels)
+    image = read_image(path, page=pages[0], max_pixels=max_voxels)
     first = image.pixels
     try:
         check_voxel_count((len(pages), *first.shape[:2]), max_voxels)
     except ReadError as error:
         raise ReadError(f"{path}: {error}") from error
-    others = [read(path, page=number, max_pixels=max_voxels).pixels for number in pages[1:]]
+    others = [read_image(path, page=number, max_pixels=max_voxels).pixels for number in pages[1:]]
     if any(other.shape != first.shape for other in others):
         sizes = sorted({one.shape for one in (first, *others)})
         raise ReadError(f"{path}: pages must be of one size to be slices of a volume; got {sizes}")

@@ -13,7 +13,7 @@ from msformer.evaluation.pairing import Prediction
 from msformer.evaluation.protocols import Labels, Selection, automatic, oracle_cluster, oracle_components, released
 from msformer.evaluation.selection import to_raw_labels
 from msformer.image import Mask
-from msformer.io import count_pages, read
+from msformer.io import count_pages, read_image
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 MAX_LABELS = 1024
@@ -87,7 +87,7 @@ def read_instances(path: Path) -> NDArray[np.integer]:
 def _read_one_page(path: Path) -> NDArray[Any]:
     if (pages := count_pages(path)) > 1:
         raise ReadError(f"{path}: must hold one image; got {pages} pages")
-    image = read(path)
+    image = read_image(path)
     if any("NaN" in note for note in image.notes):
         raise NonFiniteImageError(f"{path}: must hold a number in each pixel; got NaN")
     return image.pixels

@@ -27,7 +27,7 @@ from msformer.io.tiff_chain import check_chain
 from msformer.volume import Kind, Volume
 
 VOLUME_KINDS: frozenset[Kind] = frozenset({"dicom", "nifti", "nrrd", "mha"})
-"""What ``read_volume`` reads; the others are for ``msformer.io.read``."""
+"""What ``read_volume`` reads; the others are for ``msformer.io.read_image``."""
 NRRD_SIGNATURE = b"NRRD000"
 MHA_KEYS = (b"ObjectType", b"NDims")
 """One of them is the first word of a MetaImage header."""
