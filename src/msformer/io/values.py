@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import re
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
@@ -24,29 +25,47 @@ MAX_DIGITS = 32
 """Characters of a number that is written as text, at most."""
 
 
-def read_values(
-    path: Path, start: int, packing: Packing, dtype: np.dtype[Any], count: int, *, line_skip: int = 0
-) -> NDArray[Any]:
-    """Read ``count`` numbers.
+@dataclass(frozen=True)
+class Stored:
+    """Where the numbers of a volume are, and how, as its header says.
 
-    Args:
-        path: The file; a regular one.
-        start: Bytes before them; -1 of raw numbers for those at its end.
+    Attributes:
+        files: The files that hold them, of which each has an equal share.
+        start: Bytes before them in each; -1 of raw numbers for those at its end.
         packing: How they are stored; ``gzip`` is zlib as well.
         dtype: What they are.
-        count: How many.
         line_skip: Lines before them, after which ``start`` counts.
+    """
+
+    files: tuple[Path, ...]
+    start: int
+    packing: Packing
+    dtype: np.dtype[Any]
+    line_skip: int = 0
+
+
+def read_values(stored: Stored, count: int) -> NDArray[Any]:
+    """Read ``count`` numbers.
 
     Raises:
-        ReadError: It is a pipe or a device, or has fewer.
+        ReadError: They cannot be parted evenly, or a file is a pipe or a device, or has fewer.
     """
+    each, left = divmod(count, len(stored.files))
+    if left:
+        raise ReadError(f"voxels must be parted evenly among their files; got {count} in {len(stored.files)}")
+    parts = [_values_of_file(path, stored, each) for path in stored.files]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _values_of_file(path: Path, stored: Stored, count: int) -> NDArray[Any]:
     check_regular(path)
+    packing, dtype = stored.packing, stored.dtype
     needed = count * dtype.itemsize
     with path.open("rb") as file:
-        for _ in range(line_skip):
+        for _ in range(stored.line_skip):
             file.readline(CHUNK)
         length = path.stat().st_size - file.tell()
-        begin = length - needed if start == -1 else max(start, 0)
+        begin = length - needed if stored.start == -1 else max(stored.start, 0)
         if packing == "raw" and (length - begin < needed or begin < 0):
             raise ReadError(
                 f"broken or truncated: there must be {needed} bytes of voxels; got {max(length - begin, 0)}"
