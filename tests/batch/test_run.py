@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 from tests.conftest import MakeSquare
+from tests.io.test_dicom import make_slice, save
 
 from msformer import processes
 from msformer.batch import files as batch_files
@@ -65,6 +66,22 @@ def test_every_readable_case_has_results_and_every_other_a_reason(results: tuple
         if record["status"] == "failed":
             assert BAD[record["case_id"]] in record["error"]
             assert record["case_id"] in record["error"]
+            assert record["files"] == [record["source"]]
+
+
+def test_a_series_that_fails_names_its_files(tmp_path: Path, fast: Config) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    files = [
+        save(make_slice(np.full((40, 44), 9 * number, np.uint16), 2.0 * number, number), folder / f"s{number}.dcm")
+        for number in range(1, 4)
+    ]
+    whole = files[1].read_bytes()
+    files[1].write_bytes(whole[:-1000])
+    run_cases(plan_cases([str(folder)]), fast, tmp_path / "out")
+    (failed,) = json.loads((tmp_path / "out" / "report.json").read_text())["cases"]
+    assert (failed["status"], failed["source"]) == ("failed", str(folder))
+    assert failed["files"] == [str(path) for path in files]
 
 
 def test_nothing_is_half_written(results: tuple[Path, Any]) -> None:
@@ -302,6 +319,7 @@ def test_a_case_whose_process_dies_fails_and_the_others_go_on(
     records = run_cases(cases, fast, tmp_path, split=Split(2, 1))
     assert [record["status"] for record in records] == ["done", "failed"]
     assert "process died" in records[1]["error"]
+    assert records[1]["files"] == [str(mixed_folder / "deep.tif")]
     assert {path.stem for path in tmp_path.rglob("*.png")} == {"good"}
 
 

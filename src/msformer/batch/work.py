@@ -70,12 +70,18 @@ def run_case(
             logger.exception("%s: unexpected error", printable(str(case.source)))
         record |= {
             "status": "failed",
+            "files": _files(case),
             "error_type": type(error).__name__,
             "error": without_header(error),
             IN_LOG: str(error) or "no reason given",
         }
     record["elapsed_s"] = time.perf_counter() - start
     return record
+
+
+def _files(case: Case) -> list[str]:
+    """The files that make a case: a series is named after its folder, which does not tell them."""
+    return [str(path) for path in case.instances or (case.source,)]
 
 
 def record_death(case: Case, out: Path) -> Record:
@@ -86,6 +92,7 @@ def record_death(case: Case, out: Path) -> Record:
         "source": str(case.source),
         "page": case.page,
         "status": "failed",
+        "files": _files(case),
         "error_type": "ProcessDied",
         "error": f"{case.source}: the process died, for want of memory or by a signal",
         "elapsed_s": 0.0,
