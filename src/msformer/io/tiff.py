@@ -174,7 +174,7 @@ def read_stack(path: Path, frame: int | None, max_voxels: int, picture: int = 0)
             raise ReadError(f"page must be from 0 to {len(pictures) - 1}; got {picture}")
         number, series, plane = pictures[picture]
         sizes = dict(zip(series.axes, series.shape, strict=True))
-        time = 0 if plane is not None else check_frame(sizes.get("T", 1), frame)
+        time = check_frame(1 if plane is not None else sizes.get("T", 1), frame)
         check_voxel_count([sizes.get("Z", 1), sizes["Y"], sizes["X"]], max_voxels // sizes.get("T", 1))
         if series.kind == "ome" and (lost := sum(page is None for page in series.pages)) > 0:
             raise ReadError(f"OME image {number} must have {len(series.pages)} planes; {lost} of them are missing")

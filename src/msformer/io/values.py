@@ -115,16 +115,33 @@ def check_inside(name: str) -> None:
         raise ReadError(f"data file must be in the folder of its header; got {of_header(name)}")
 
 
+class OneVolumeError(ReadError):
+    """Another volume than the first was chosen of what holds one; ``read_volume`` tells it as a ``ReadError``."""
+
+
+def no_such_frame(frame: int | None) -> str:
+    """What there is to tell of a number that what holds one volume has not."""
+    return f"read.frame must be 0, or left out, where a file or series holds one volume or picture; got {frame}"
+
+
+def one_volume_taken(frame: int | None) -> str:
+    """What there is to tell where a frame was chosen for several inputs, and one of them has nothing to choose from."""
+    return f"--frame {frame} chooses where there are several volumes or frames; here is one, which is taken"
+
+
 def check_frame(count: int, frame: int | None) -> int:
-    """The chosen volume of a 4-D file.
+    """The chosen volume of a 4-D file or a series.
 
     Raises:
         ReadError: None was chosen where there are several, or there is none of that number.
+        OneVolumeError: There is but one, and another was chosen.
     """
     if frame is None:
         if count == 1:
             return 0
         raise ReadError(f"file holds {count} volumes (4 axes): choose one with --set read.frame=0 to {count - 1}")
+    if count == 1 and frame != 0:
+        raise OneVolumeError(no_such_frame(frame))
     if not 0 <= frame < count:
         raise ReadError(f"read.frame must be from 0 to {count - 1} in this file; got {frame}")
     return frame

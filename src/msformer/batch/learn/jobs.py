@@ -199,6 +199,7 @@ def read_volume_of(job: Job, max_pixels: int) -> Volume:
         series=read_settings.series,
         max_voxels=max_pixels,
         picture=job.case.page,
+        must_have_frame=False,  # it was segmented as it is
     )
     _check_digest(job, volume.digest)
     sizes = job.record["spacing_mm"]
