@@ -106,6 +106,61 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
         read_volume(case.instances, max_voxels=10**6)
 
 
+def test_a_set_whose_description_is_missing_names_it(tmp_path: Path) -> None:
+    xml = '<?xml version="1.0"?><OME UUID="urn:uuid:2"><BinaryOnly MetadataFile="w_1.ome.tif" UUID="urn:uuid:1"/></OME>'
+    tifffile.imwrite(tmp_path / "w_2.ome.tif", plane(8), description=xml, metadata=None)
+    (case,) = plan_cases([str(tmp_path)])
+    with pytest.raises(ReadError, match=r"w_2\.ome\.tif: .* description beside it; missing: w_1\.ome\.tif$"):
+        read_volume(case.instances, max_voxels=10**6)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (b"", r"part of an OME data set must be a TIFF"),
+        (b"no TIFF", r"part of an OME data set must be a TIFF"),
+        (None, r"ValueError"),
+        (plane(8)[:-1], rf"plane must be of shape \({HEIGHT}, {WIDTH}\) and uint16 .*; got \({HEIGHT - 1}, {WIDTH}\)"),
+    ],
+)
+def test_a_part_that_is_broken_is_named(broken: Any, message: str, tmp_path: Path) -> None:
+    names = ["w_1.ome.tif", "w_2.ome.tif", "w_3.ome.tif"]
+    paths = [ome_part(tmp_path / name, names, [7, 8, 9], own) for own, name in enumerate(names)]
+    if isinstance(broken, np.ndarray):
+        tifffile.imwrite(paths[1], broken)
+    else:
+        paths[1].write_bytes(paths[1].read_bytes()[:-500] if broken is None else broken)
+    with pytest.raises(ReadError, match=rf"w_1\.ome\.tif: w_2\.ome\.tif: {message}"):
+        read_volume([paths[0]], max_voxels=10**6)
+
+
+def test_stage_positions_in_files_of_their_own_are_each_read_from_theirs(tmp_path: Path) -> None:
+    names = ["w_1.ome.tif", "w_2.ome.tif", "w_3.ome.tif"]
+    images = "".join(
+        f'<Image ID="Image:{number}"><Pixels ID="Pixels:{number}" DimensionOrder="XYCZT" Type="uint16" '
+        f'SizeX="{WIDTH}" SizeY="{HEIGHT}" SizeC="1" SizeZ="2" SizeT="1"><Channel ID="Channel:{number}:0" '
+        f'SamplesPerPixel="1"/><TiffData IFD="0" PlaneCount="2"><UUID FileName="{name}">urn:uuid:{number}</UUID>'
+        "</TiffData></Pixels></Image>"
+        for number, name in enumerate(names)
+    )
+    for number, name in enumerate(names):
+        xml = f'<?xml version="1.0" encoding="UTF-8"?><OME UUID="urn:uuid:{number}">{images}</OME>'
+        stack = np.stack([plane(10 * number), plane(10 * number + 1)])
+        tifffile.imwrite(tmp_path / name, stack, description=xml, metadata=None)
+    cases = plan_cases([str(tmp_path)])
+    assert [case.page for case in cases] == [0, 1, 2]
+    found = [read_volume(case.instances, max_voxels=10**6, picture=case.page).voxels[:, 0, 0] for case in cases]
+    np.testing.assert_array_equal(found, [[0, 1], [10, 11], [20, 21]])
+
+
+def test_a_file_of_a_set_that_goes_by_another_name_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    path = ome_part(tmp_path / "x_1.ome.tif", ["w_1.ome.tif", "w_2.ome.tif"], [7, 8], 0)
+    path.write_bytes(path.read_bytes().replace(b' UUID="urn:uuid:00000000', b' CCCC="urn:uuid:00000000'))
+    (case,) = plan_cases([str(tmp_path)])
+    with pytest.raises(ReadError, match=r"x_1\.ome\.tif: file must be called as one of its OME data set, of 2 files"):
+        read_volume(case.instances, max_voxels=10**6)
+
+
 def test_a_file_that_was_renamed_is_itself(tmp_path: Path) -> None:
     ome_part(tmp_path / "new.ome.tif", ["old.ome.tif"], [7], 0)
     (case,) = plan_cases([str(tmp_path)])
@@ -125,7 +180,7 @@ def test_a_description_in_another_file_is_named(tmp_path: Path) -> None:
     )
     tifffile.imwrite(tmp_path / "a.ome.tif", plane(1), description=xml, metadata=None)
     assert is_stack(tmp_path / "a.ome.tif")
-    with pytest.raises(ReadError, match=r"beside it; there is no ‹all\.companion\.ome›"):
+    with pytest.raises(ReadError, match=r"beside it; missing: ‹all\.companion\.ome›"):
         read_volume([tmp_path / "a.ome.tif"], max_voxels=10**6)
     (tmp_path / "all.companion.ome").write_text("<OME/>")
     with pytest.raises(ReadError, match=r"it names ‹all\.companion\.ome›"):
