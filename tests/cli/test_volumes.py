@@ -178,6 +178,22 @@ def test_what_is_all_that_is_given_must_have_the_frame(
     assert run_program(monkeypatch, "segment", tmp_path / name, "-o", out, "--frame", "0", *QUICK) == 0
 
 
+def test_frames_over_time_at_one_place_become_a_nifti_and_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = tmp_path / "cine", tmp_path / "out"
+    folder.mkdir()
+    for number in range(3):
+        pixels = np.ascontiguousarray(voxels()[:, :, number].T).astype(np.uint16)
+        place = {"FrameOfReferenceUID": "1.2.9", "TriggerTime": 40 * number}
+        save(make_slice(pixels, 2.0, number, **place), folder / f"phase{number}.dcm")
+    assert run_program(monkeypatch, "segment", folder, "-o", out, *QUICK) == 0
+    (case,) = report_of(out)["cases"]
+    assert case["outputs"]["masks"] == "masks/cine.nii.gz"
+    reason = "slices of a DICOM segmentation must be at places of their own; these 3 are at 1"
+    assert case["notes"][-1] == f"written as NIfTI, because a DICOM segmentation could not be: {reason}"
+
+
 def test_several_formats_hold_the_same_voxels(volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     formats = ("same", "nrrd", "seg.nrrd", "mha", "tif")

@@ -287,13 +287,13 @@ def _learned(learned: Mapping[str, Any]) -> str:
 
 
 def _failed_entry(record: Record) -> str:
-    name = escape(record["case_id"])
-    reason = escape(record["error"])
+    name = escape(printable(record["case_id"]))
+    reason = escape(printable(record["error"]))
     return f'<article class="failed" data-score="-1" data-name="{name}"><h2>{name}</h2><p>{reason}</p></article>\n'
 
 
 def _done_entry(out: Path, record: Record) -> str:
-    name = escape(record["case_id"])
+    name = escape(printable(record["case_id"]))
     share = 0.0 if record["foreground"] is None else record["foreground"]["area_share"]
     facts = (
         f"{' × '.join(map(str, reversed(record['shape'])))} px · {record['n_labels']} clusters · "

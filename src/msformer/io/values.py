@@ -48,7 +48,7 @@ def read_values(stored: Stored, count: int) -> NDArray[Any]:
     """Read ``count`` numbers.
 
     Raises:
-        ReadError: They cannot be parted evenly, or a file is a pipe or a device, or has fewer.
+        ReadError: They cannot be parted evenly, or a file is missing, a pipe or a device, or has fewer.
     """
     each, left = divmod(count, len(stored.files))
     if left:
@@ -58,6 +58,8 @@ def read_values(stored: Stored, count: int) -> NDArray[Any]:
 
 
 def _values_of_file(path: Path, stored: Stored, count: int) -> NDArray[Any]:
+    if not path.exists():
+        raise ReadError(f"voxels must be in the file that the header names; there is no {of_header(path.name)}")
     check_regular(path)
     packing, dtype = stored.packing, stored.dtype
     needed = count * dtype.itemsize
