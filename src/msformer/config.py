@@ -62,7 +62,9 @@ class ReadSettings(_Settings):
         "included; negative numbers count from the end.",
     )
     axis: Literal[0, 1, 2] = Field(0, description="What slices are across: 0 the file's own slices, 1 rows, 2 columns.")
-    frame: int | None = Field(None, ge=0, description="Which volume of a file of several (4-D), counted from 0.")
+    frame: int | None = Field(
+        None, ge=0, description="Which volume of a file or series of several (4-D), counted from 0."
+    )
     series: int | None = Field(None, ge=0, description="Which series of a zip of several, counted from 0.")
 
 

@@ -256,7 +256,11 @@ class _Run:
         self.journal.begin(self.about)
         call = CaseCall(self.config, self.out, replace(self.order, cases=(), skipped=()))
         for index, outcome in run_items(self.executor, call, todo.cases):
-            record = beginning(todo.cases[index]) | failure(outcome) if isinstance(outcome, Exception) else outcome
+            record = (
+                beginning(todo.cases[index]) | failure(todo.cases[index], outcome)
+                if isinstance(outcome, Exception)
+                else outcome
+            )
             self.lock.check()
             if record.get("errno") in IS_FULL:  # so are all others, and nothing of this case is there
                 raise OSError(record["errno"], os.strerror(record["errno"]), str(self.out))

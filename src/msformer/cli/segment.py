@@ -102,7 +102,8 @@ def segment(
     ] = None,
     axis: Annotated[int | None, typer.Option(min=0, max=2, help="Slices across: 0 slices, 1 rows, 2 columns.")] = None,
     frame: Annotated[
-        int | None, typer.Option(min=0, help="Which volume of a 4-D file, or of a series over time.")
+        int | None,
+        typer.Option(min=0, help="Which volume of 4-D files and series over time; what holds one is taken as it is."),
     ] = None,
     series: Annotated[int | None, typer.Option(min=0, help="Which series of a zip of several.")] = None,
     formats: Annotated[
