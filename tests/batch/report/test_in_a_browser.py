@@ -232,6 +232,13 @@ def test_controls_have_names(look: Any, tmp_path: Path) -> None:
     assert page.evaluate("document.activeElement.name") == "find"
 
 
+def test_a_narrow_window_needs_no_scrolling_sideways(look: Any, tmp_path: Path) -> None:
+    report(tmp_path, [failed("a" * 200, "a reason of many words " * 9), done("b" * 200)])
+    page = look(tmp_path)
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 400
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_its_ground(scheme: str, look: Any, tmp_path: Path) -> None:
     """WCAG 2.2, 1.4.3: a contrast of 4.5 at least."""
