@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from PIL import Image as Pillow
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from msformer import segment
-from msformer.batch.plan import plan_cases
+from msformer.batch.plan import Case, plan_cases
 from msformer.batch.run import run_cases
 from msformer.config import Config, merge
+from msformer.executors import Executor, Here, Processes
 from msformer.phantoms import make_phantom
-from msformer.processes import Split
 from msformer.segmentation import Segmentation
 from msformer.threads import one_blas_thread, torch_threads
 
@@ -99,12 +99,14 @@ def test_a_folder_has_the_same_bytes_in_any_order_with_any_workers(tmp_path: Pat
     settings = Config.from_mapping(merge({"preset": "general"}, WAYS["clusters"]))
     cases = plan_cases([str(tmp_path / f"{name}.png") for name in "abc"])
     files: list[dict[str, bytes]] = []
-    for number, (ordered, split, threads) in enumerate(
-        [(cases, Split(1, 1), 4), (cases[::-1], Split(1, 1), 1), (cases[::-1], Split(2, 1), 2)]
-    ):
+    ways: list[tuple[Sequence[Case], Executor, int]] = [
+        (cases, Here(), 4), (cases[::-1], Here(), 1), (cases[::-1], Processes(2, threads=3), 2)
+    ]  # fmt: skip
+    for number, (ordered, executor, threads) in enumerate(ways):
         torch.set_num_threads(threads)
         out = tmp_path / f"out{number}"
-        run_cases(ordered, settings, out, split=split)
+        run_cases(ordered, settings, out, executor=executor)
+        executor.close()
         files.append({str(path.relative_to(out)): path.read_bytes() for path in out.glob("*s/*.png")})
     assert set(files[0]) == {f"{kind}/{name}.png" for kind in ("labels", "masks") for name in "abc"}
     assert files[1] == files[0]

@@ -21,6 +21,7 @@ def beginning(case: Case) -> Record:
         "source": str(case.source),
         "page": case.page,
         "input": InputPrint(stat_of(case), "").record(),
+        "elapsed_s": 0.0,
     }
 
 
