@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m msformer demo
@@ -24,5 +24,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
+# Kills and faults for an hour or so; as root, since small disks are mounted.
+soak: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.soak --out soak-output --markdown docs/reliability.md
+
 clean:
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) demo-output soak-output

@@ -17,7 +17,7 @@ from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
 from msformer.consensus import find_consensus
 from msformer.evaluation.files import read_truth
-from msformer.io import read
+from msformer.io import read_image
 from msformer.morphology import dice
 
 RESTARTS = 5
@@ -83,7 +83,7 @@ def run(job: tuple[BenchmarkCase, str]) -> Scores:
     if method == "network":
         config = config.replace(cluster={"method": "network"})
     truth, _ = read_truth(case.truth)
-    image = read(case.image)
+    image = read_image(case.image)
     results = [
         segment(image, config.replace(random_state=seed, cluster={"n_clusters": config.cluster.n_clusters + seed}))
         for seed in range(RESTARTS)

@@ -20,7 +20,7 @@ import msformer
 from msformer.evaluation.metrics import score_selection
 from msformer.evaluation.protocols import Selection, automatic, oracle_cluster, released
 from msformer.image import LabelMap, Mask, Pixels
-from msformer.io import read
+from msformer.io import read_image
 
 SIDE = 257
 PUBLISHED = {"IMD004": 0.933, "IMD021": 0.924, "IMD176": 0.961}
@@ -62,8 +62,8 @@ def main() -> None:
 
 def load(data: Path, case: str) -> tuple[Pixels, Mask]:
     """Image and truth as the released evaluation takes them: squashed to a square, truth wherever not zero."""
-    image = read(data / "images" / f"{case}.png").pixels
-    mask = read(data / "masks" / f"{case}.png").pixels
+    image = read_image(data / "images" / f"{case}.png").pixels
+    mask = read_image(data / "masks" / f"{case}.png").pixels
     size = (SIDE, SIDE)
     small = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_LINEAR)
     return small, np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR) > 0)

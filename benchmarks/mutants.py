@@ -204,7 +204,9 @@ def outcome_of(kind: str, folder: Path, results: Path, code: int, log: str, larg
         return Outcome(kind, len(files), 0, 0, 0, len(files), (*faults, "no report"), 0.0, largest_mb)
     report = json.loads(report_file.read_text(encoding="utf-8"))
     cases, skipped = report["cases"], report.get("skipped", [])
-    named = {Path(one["source"]).name for one in cases} | {Path(one["path"]).name for one in skipped}
+    # What failed names its files; several that look like one series are one case, named after their folder.
+    of_cases = {Path(path).name for one in cases for path in one.get("files", [one["source"]])}
+    named = of_cases | {Path(one["path"]).name for one in skipped}
     missing = [file.name for file in files if file.name not in named]
     others = {one["error_type"] for one in cases if one["status"] == "failed"} - EXPECTED
     slowest = max((float(one["elapsed_s"]) for one in cases), default=0.0)

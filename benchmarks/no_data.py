@@ -19,7 +19,7 @@ import numpy as np
 
 from msformer.config import PrepareSettings
 from msformer.image import Mask
-from msformer.io import IMAGE_SUFFIXES, read
+from msformer.io import IMAGE_SUFFIXES, read_image
 from msformer.prepare import intensity_range, resample, to_unit_range, working_shape
 from msformer.prepare.no_data import NO_DATA_PARTS, NoData, find_no_data
 
@@ -75,7 +75,7 @@ def main() -> None:
 
 def look(path: Path, side: int) -> tuple[np.ndarray, NoData, float]:
     """A picture of a bounded size in [0, 1], what is no data in it, and in how many seconds that was found."""
-    image = read(path)
+    image = read_image(path)
     native = int(np.sqrt(image.shape[0] * image.shape[1]))
     small = resample(image.pixels, working_shape(image.shape, PrepareSettings(), min(side, native)), "area")
     scaled = to_unit_range(small, intensity_range(image.pixels, small, image.limits))

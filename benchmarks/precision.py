@@ -18,7 +18,7 @@ from msformer import Config, segment
 from msformer.benchmark.datasets import BenchmarkCase, discover
 from msformer.benchmark.task import machine
 from msformer.evaluation.files import read_truth
-from msformer.io import read
+from msformer.io import read_image
 from msformer.morphology import dice
 
 PRECISIONS = ("float32", "bfloat16")
@@ -81,7 +81,7 @@ def run(job: tuple[BenchmarkCase, str]) -> Scores:
     """Segment one case in each precision with each seed."""
     case, preset = job
     truth, _ = read_truth(case.truth)
-    image = read(case.image)
+    image = read_image(case.image)
     config = Config.from_preset(preset).replace(cluster={"method": "network"})
     masks = [
         [segment(image, config.replace(random_state=seed, fit={"precision": precision})).mask for seed in SEEDS]

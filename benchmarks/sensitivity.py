@@ -24,7 +24,7 @@ from msformer.benchmark.task import machine
 from msformer.config import Config, nest
 from msformer.errors import ConfigError
 from msformer.evaluation.files import read_truth
-from msformer.io import read
+from msformer.io import read_image
 from msformer.morphology import dice
 
 SETTINGS = {
@@ -213,7 +213,7 @@ def run(job: tuple[BenchmarkCase, Variant]) -> float:
         old = getattr(module, constant)
         setattr(module, constant, old * variant.factor)
     try:
-        mask = segment(read(case.image), settings(variant)).mask
+        mask = segment(read_image(case.image), settings(variant)).mask
     finally:
         if module is not None:
             setattr(module, constant, old)

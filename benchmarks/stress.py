@@ -18,7 +18,7 @@ from benchmarks.common import one_core_each
 from msformer import Image, baselines
 from msformer.benchmark.task import machine
 from msformer.image import Mask
-from msformer.io import read
+from msformer.io import read_image
 from msformer.morphology import dice
 
 SHARES = (None, 0.35, 0.6, 0.85)
@@ -56,8 +56,8 @@ def main() -> None:
 def run(job: tuple[Path, str, float | None, bool, str, str]) -> tuple[float, float]:
     """Dice of a case, and the share of the frame that its lesion covers."""
     data, name, share, shifted, method, preset = job
-    image = read(next((data / "images").glob(f"{name}.*")))
-    truth = read(data / "masks" / f"{name}.png").pixels > 0
+    image = read_image(next((data / "images").glob(f"{name}.*")))
+    truth = read_image(data / "masks" / f"{name}.png").pixels > 0
     if share is not None:
         rows, columns = crop(truth, share, direction(name) if shifted else None)
         image = Image.from_array(image.pixels[rows, columns])

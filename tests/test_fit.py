@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +12,9 @@ import torch
 from msformer import fit as fit_module
 from msformer.config import FitSettings
 from msformer.errors import ConfigError, FitDivergedError
-from msformer.fit import FitEvent, _Momentum, fit, iterate, resolve_precision
+from msformer.fit import FitEvent, FitResult, _Momentum, fit, iterate, resolve_precision
 from msformer.network import MSFormerNet, build_network
+from msformer.threads import torch_threads
 
 
 def make_network(seed: int = 0) -> MSFormerNet:
@@ -42,7 +44,7 @@ def test_an_event_comes_before_each_update_with_losses_and_labels() -> None:
 def test_final_logits_are_those_of_the_final_parameters() -> None:
     network = make_network()
     result = fit(network, IMAGE, FitSettings(max_iter=2))
-    with torch.no_grad():
+    with torch_threads(1), torch.no_grad():
         again = network(torch.from_numpy(IMAGE).float()[None]).logits[0]
     np.testing.assert_array_equal(result.logits, again.numpy())
 
@@ -91,6 +93,65 @@ def test_same_seed_same_result_and_global_state_untouched() -> None:
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(first.logits, again.logits)
     assert first.history == again.history
+
+
+def larger_network() -> MSFormerNet:
+    return build_network(3, embed_dim=24, depth=1, patch_size=12, generator=torch.Generator().manual_seed(1))
+
+
+LARGER = np.random.default_rng(5).random((3, 97, 83))
+"""Large enough for PyTorch to share its sums out among threads."""
+
+
+@pytest.fixture
+def callers_threads() -> Iterator[None]:
+    """A test may set the number of threads."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("callers_threads")
+@pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])
+def test_the_caller_s_threads_change_no_bit_and_stay_as_they_are(precision: str) -> None:
+    settings = FitSettings.model_validate({"max_iter": 2, "precision": precision})
+    found: list[FitResult] = []
+    at_events: list[int] = []
+    for threads in (1, 2, 4):
+        torch.set_num_threads(threads)
+        found.append(
+            fit(larger_network(), LARGER, settings, on_event=lambda _: at_events.append(torch.get_num_threads()))
+        )
+        assert torch.get_num_threads() == threads
+    assert at_events == [1, 1, 2, 2, 4, 4]
+    for other in found[1:]:
+        assert other.logits.tobytes() == found[0].logits.tobytes()
+        assert other.history == found[0].history
+
+
+@pytest.mark.usefixtures("callers_threads")
+def test_the_caller_s_threads_are_back_after_an_error() -> None:
+    torch.set_num_threads(3)
+    for max_iter in (0, 2):
+        with pytest.raises(FitDivergedError):
+            fit(make_network(), IMAGE * np.nan, FitSettings(max_iter=max_iter))
+        assert torch.get_num_threads() == 3
+    steps = iterate(make_network(), IMAGE, FitSettings(max_iter=5))
+    next(steps)
+    steps.close()
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("callers_threads")
+def test_the_network_computes_with_the_threads_of_the_settings() -> None:
+    torch.set_num_threads(3)
+    network = make_network()
+    seen: list[int] = []
+    network.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    gradients: list[int] = []
+    next(network.parameters()).register_hook(lambda _: gradients.append(torch.get_num_threads()))  # type: ignore[no-untyped-call]
+    fit(network, IMAGE, FitSettings(max_iter=1, threads=2))
+    assert (seen, gradients) == ([2, 2], [2])  # before the update and after it; of the update
 
 
 def test_image_is_not_written_to() -> None:

@@ -25,7 +25,7 @@ from msformer.benchmark.report import write_report
 from msformer.benchmark.run import plan_tasks, run_tasks
 from msformer.benchmark.table import Table
 from msformer.config import Config
-from msformer.io import read
+from msformer.io import read_image
 from msformer.pipeline import segment
 from msformer.render import OUTLINE_COLOUR, preview
 from msformer.segmentation import Segmentation
@@ -127,7 +127,7 @@ def test_files_tables_and_page_have_the_objects(tmp_path: Path, found: Segmentat
     assert case["outputs"]["instances"] == "instances/a.png"
     with Pillow.open(out / "instances/a.png") as opened:
         assert opened.mode == "I;16"  # 16 bit, though four objects need 8
-    np.testing.assert_array_equal(read(out / "instances/a.png").pixels, found.instances)
+    np.testing.assert_array_equal(read_image(out / "instances/a.png").pixels, found.instances)
     assert case["n_objects"] == 4
     assert "objects" not in case
     rows = rows_of(out / "objects.csv")

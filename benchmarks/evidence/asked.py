@@ -15,7 +15,7 @@ from msformer.foreground.asked import hear, object_map
 from msformer.foreground.evidence import region_evidence
 from msformer.hypotheses import trial_settings
 from msformer.image import Image, Mask
-from msformer.io import read
+from msformer.io import read_image
 from msformer.morphology import dice
 from msformer.network.prompted import PromptedNet
 from msformer.prepare import find_no_data_in, prepare
@@ -68,7 +68,7 @@ def scene_asked(seed: int) -> Asked | None:
 def real_asked(case: Case) -> Asked | None:
     """The same for a real image."""
     group, image, truth = case
-    return asked(group, read(image), read_truth(truth)[0], grown_network().network)
+    return asked(group, read_image(image), read_truth(truth)[0], grown_network().network)
 
 
 def asked(group: str, image: Image, truth: Mask, network: PromptedNet) -> Asked | None:
@@ -99,7 +99,7 @@ def scene_pointed(seed: int) -> Pointed | None:
 def real_pointed(case: Case) -> Pointed | None:
     """The same for a real image."""
     group, image, truth = case
-    return pointed(group, image.name, read(image), read_truth(truth)[0], grown_network().network)
+    return pointed(group, image.name, read_image(image), read_truth(truth)[0], grown_network().network)
 
 
 def pointed(group: str, name: str, image: Image, truth: Mask, network: PromptedNet) -> Pointed | None:

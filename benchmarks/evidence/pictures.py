@@ -18,7 +18,7 @@ from msformer.evaluation.files import read_truth
 from msformer.focus import find_focus
 from msformer.hypotheses import Trial, plausible_presets, trial_settings
 from msformer.image import Image, Mask
-from msformer.io import read
+from msformer.io import read_image
 from msformer.kinds import describe_picture, has_colour
 from msformer.morphology import dice
 from msformer.prepare import find_no_data_in, prepare, resample
@@ -85,7 +85,7 @@ def scene_picture(seed: int) -> Picture | None:
 def real_picture(case: Case) -> Picture | None:
     """The regions of a real image, prepared by the preset of its kind."""
     group, image, truth = case
-    return picture(group, read(image), read_truth(truth)[0], SINGLE_KINDS[group])
+    return picture(group, read_image(image), read_truth(truth)[0], SINGLE_KINDS[group])
 
 
 def picture(group: str, image: Image, truth: Mask, preset: str) -> Picture | None:
@@ -115,7 +115,7 @@ def scene_answers(seed: int) -> list[Answered]:
 def real_answers(case: Case) -> list[Answered]:
     """The same for a real image."""
     group, image, truth = case
-    return answers(group, image.name, read(image), read_truth(truth)[0])
+    return answers(group, image.name, read_image(image), read_truth(truth)[0])
 
 
 def answers(group: str, name: str, image: Image, truth: Mask) -> list[Answered]:
@@ -143,7 +143,7 @@ def scene_numbers(seed: int) -> Seen:
 
 def real_numbers(case: Case) -> Seen:
     """What a real image looks like; its mask is not read."""
-    return seen(case[0], case[1].name, read(case[1]))
+    return seen(case[0], case[1].name, read_image(case[1]))
 
 
 def seen(group: str, name: str, image: Image) -> Seen:

@@ -19,7 +19,7 @@ from msformer.evaluation.files import read_truth
 from msformer.focus import find_focus
 from msformer.foreground import CUES, completed, seen_candidates
 from msformer.image import Image, Mask
-from msformer.io import read
+from msformer.io import read_image
 from msformer.morphology import dice
 from msformer.phantoms import make_phantom
 from msformer.prepare import prepare, resample
@@ -107,7 +107,7 @@ def phantom_candidates(index: int) -> Candidates | None:
 def real_candidates(case: Case) -> Candidates | None:
     """Those of a real image."""
     group, image, truth = case
-    return candidates(group, read(image), read_truth(truth)[0], SEVERAL_KINDS[group])
+    return candidates(group, read_image(image), read_truth(truth)[0], SEVERAL_KINDS[group])
 
 
 def candidates(group: str, image: Image, truth: Mask, preset: str) -> Candidates | None:
@@ -141,7 +141,7 @@ def several_cases(cases: Sequence[Case]) -> list[Case]:
 def real_outlined(item: tuple[Case, Exponents]) -> Outlined:
     """The final outlines of a real image by a preset as it is, and with other exponents."""
     (group, image, truth), exponents = item
-    return outlined(group, read(image), read_truth(truth)[0], SEVERAL_KINDS[group], exponents)
+    return outlined(group, read_image(image), read_truth(truth)[0], SEVERAL_KINDS[group], exponents)
 
 
 def outlined(group: str, image: Image, truth: Mask, preset: str, exponents: Exponents) -> Outlined:

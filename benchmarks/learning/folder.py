@@ -13,7 +13,7 @@ import numpy as np
 
 from msformer.batch.journal import read_records
 from msformer.batch.learn.decided import drawn
-from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, read_image, read_mask
+from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, read_image_of, read_mask
 from msformer.batch.learn.jobs import settings_of as settings_of_record
 from msformer.batch.plan import Case
 from msformer.batch.run import run_cases
@@ -90,7 +90,9 @@ def first_pass(item: tuple[str, Path, Path, int | None]) -> list[str]:
                 failed.append(f"{set_name} {job.case.case_id}: {error}")
                 continue
         truth = read_truth(next(case.truth for case in cases if case.name == job.case.case_id))[0]
-        own[job.case.case_id] = dice(read_mask(folder / record["outputs"]["masks"], read_image(job, MAX_PIXELS)), truth)
+        own[job.case.case_id] = dice(
+            read_mask(folder / record["outputs"]["masks"], read_image_of(job, MAX_PIXELS)), truth
+        )
     write_text(folder / OWN, json.dumps(own, indent=1) + "\n")
     return failed
 
@@ -128,7 +130,7 @@ def score(seen: Seen, decision: Decision, out: Path) -> float:
 
 def at_native_size(seen: Seen, decision: Decision) -> Mask:
     """``(H, W)``, what ``msformer learn`` would write; nothing where its drawing fails."""
-    image = read_image(seen.job, MAX_PIXELS)
+    image = read_image_of(seen.job, MAX_PIXELS)
     if decision.mask is None or not decision.mask.any():
         return np.zeros(image.shape, dtype=bool)
     try:

@@ -12,7 +12,7 @@ from benchmarks.learning.folder import seen_in
 from benchmarks.learning.methods import LEARN
 from benchmarks.learning.run import SHOWN, Options, Row
 from benchmarks.learning.sets import PICTURED
-from msformer.batch.learn.jobs import read_image, read_mask
+from msformer.batch.learn.jobs import read_image_of, read_mask
 from msformer.image import Image, Mask
 from msformer.io import MAX_PIXELS, write_png
 from msformer.render import Picture, display, draw_outline
@@ -43,7 +43,7 @@ def draw_pairs(rows: Sequence[Row], options: Options, path: Path) -> bool:
         one = next(
             one for one in seen_in(name, options.data, options.out, options.limit) if one.job.case.case_id == case
         )
-        image = read_image(one.job, MAX_PIXELS)
+        image = read_image_of(one.job, MAX_PIXELS)
         own = read_mask(options.out / "first" / name / one.job.record["outputs"]["masks"], image)
         masks = (one.truth, own, read_mask(after, image))
         lines.append(np.concatenate([_tile(image, mask, one.job.record["intensity_range"]) for mask in masks], axis=1))

@@ -21,7 +21,7 @@ from benchmarks.prompts.sets import GROUP_OF_SET, cases_of, targets_of
 from msformer.benchmark.datasets import BenchmarkCase
 from msformer.benchmark.task import machine
 from msformer.evaluation.prompts import middle_click
-from msformer.io import read
+from msformer.io import read_image
 from msformer.prompting.model import grown_network, read_model
 from msformer.segmentation import versions
 
@@ -129,7 +129,7 @@ def measure(job: Job) -> Outcome:
     rows: list[Row] = []
     failures: list[dict[str, str]] = []
     try:
-        picture, targets = Picture.of(read(case.image)), targets_of(case)
+        picture, targets = Picture.of(read_image(case.image)), targets_of(case)
         if wrong := [one.truth.shape for one in targets if one.truth.shape != picture.shape]:
             raise ValueError(f"the mask has shape {wrong[0]}, the picture {picture.shape}")
     except Exception as error:
@@ -161,7 +161,7 @@ def measure(job: Job) -> Outcome:
 def teach(case: BenchmarkCase) -> Table | None:
     """What a picture of a single object teaches a forest; None where there is nothing, or it cannot be read."""
     try:
-        picture, targets = Picture.of(read(case.image)), targets_of(case)
+        picture, targets = Picture.of(read_image(case.image)), targets_of(case)
         if not targets:
             return None
         return table_of(picture, targets[0].truth, (*middle_click(targets[0].truth), 1))

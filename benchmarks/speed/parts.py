@@ -166,16 +166,18 @@ def folder(preset: str, workers: str, threads: str, folder: str, max_cases: str,
     from msformer.batch.plan import plan_cases
     from msformer.batch.run import run_cases, split_cases
     from msformer.config import Config, nest
-    from msformer.processes import limit_threads
+    from msformer.executors import Processes
 
     values = dict(text.split("=") for text in assignments)
     config = Config.from_preset(preset).replace(**nest({name: json.loads(value) for name, value in values.items()}))
+    config = config.replace(fit={"threads": int(threads)}) if int(threads) else config
     cases = plan_cases([folder], max_cases=int(max_cases))
-    split = split_cases(len(cases), config, workers=int(workers) or None, threads=int(threads) or None)
-    limit_threads(split.threads)
+    split = split_cases(len(cases), config, workers=int(workers) or None)
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        records = run_cases(cases, config, Path(out), split=split)
+        executor = Processes(split.workers, split.threads)
+        records = run_cases(cases, config, Path(out), executor=executor)
+        executor.close()
         seconds = time.perf_counter() - start
     return {
         "seconds": seconds,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from msformer.threads import shorten_spin
+
 if TYPE_CHECKING:
     from msformer.api import segment, segment_volume
     from msformer.config import Config, preset_names
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from msformer.volumes import VolumeSegmentation
 
 __version__ = "0.1.0"
+
+shorten_spin()  # here, because nothing of the package can load PyTorch before
 
 _HOME = {
     "Config": "config",

@@ -3,7 +3,6 @@
 Signals are taken over before anything is loaded that takes time.
 """
 
-import os
 import sys
 
 from msformer import stopping
@@ -19,10 +18,6 @@ def main() -> None:
     cannot be read or written, 75 another run has the folder, 128 and the number of the signal that stopped it.
     """
     stopping.install()
-    # Torch's threads spin while they wait for each other, by default so long that a second busy program on the
-    # machine slows each step several times over. A short spin costs nothing measurable on an idle machine.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     code = 0
     try:
         from msformer.cli import app

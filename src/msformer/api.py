@@ -31,8 +31,8 @@ def segment(
 ) -> Segmentation:
     """Segment one image with nothing but itself: its clusters, and the one that a rule takes for the object.
 
-    The same image, settings and seed give the same labels on every run with the same number of threads. The
-    caller's random state is neither used nor changed, and the image is not written to.
+    The same image, settings and seed give the same labels on every run, whatever the caller's number of threads, which
+    stays as it is. The caller's random state is neither used nor changed, and the image is not written to.
 
     Args:
         image: An array ``(H, W)``, or ``(H, W, C)`` with at most four channels, at least 33 px a side, of numpy, dask,

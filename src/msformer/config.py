@@ -62,7 +62,9 @@ class ReadSettings(_Settings):
         "included; negative numbers count from the end.",
     )
     axis: Literal[0, 1, 2] = Field(0, description="What slices are across: 0 the file's own slices, 1 rows, 2 columns.")
-    frame: int | None = Field(None, ge=0, description="Which volume of a file of several (4-D), counted from 0.")
+    frame: int | None = Field(
+        None, ge=0, description="Which volume of a file or series of several (4-D), counted from 0."
+    )
     series: int | None = Field(None, ge=0, description="Which series of a zip of several, counted from 0.")
 
 
@@ -181,6 +183,13 @@ class FitSettings(_Settings):
         "float32",
         description="Arithmetic; bfloat16 keeps float32 parameters and rounds the products; auto: bfloat16 on a CPU "
         "that has instructions for it, else float32.",
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Threads of the network's sums on a CPU, however many cores there are: another number has other "
+        "last digits, and some labels change.",
     )
     device: str = Field("cpu", description="Where the network runs, as PyTorch names it: cpu, cuda:0, mps.")
 

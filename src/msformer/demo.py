@@ -12,7 +12,7 @@ from msformer.batch.plan import plan_cases
 from msformer.batch.run import run_cases
 from msformer.config import Config
 from msformer.evaluation.metrics import Scores, score_masks
-from msformer.io import read, write_mask, write_png
+from msformer.io import read_image, write_mask, write_png
 from msformer.phantoms import make_phantom
 
 SHIPPED_SAMPLES = {
@@ -66,7 +66,7 @@ def run_demo(out: Path, *, seed: int) -> DemoResult:
     records = run_cases(plan_cases([str(samples)]), config, results)
     scores = {
         record["case_id"]: score_masks(
-            mask_pred=read(results / record["outputs"]["masks"]).pixels > 0, mask_gt=truths[record["case_id"]]
+            mask_pred=read_image(results / record["outputs"]["masks"]).pixels > 0, mask_gt=truths[record["case_id"]]
         )
         for record in records
         if record["status"] == "done" and record["case_id"] in truths

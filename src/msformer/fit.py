@@ -23,6 +23,7 @@ from msformer.errors import ConfigError, FitDivergedError
 from msformer.memory import keep_freed_memory
 from msformer.network import MSFormerNet
 from msformer.objective import objective
+from msformer.threads import torch_threads
 
 StopReason = Literal["max_iter", "min_clusters", "cancelled"]
 
@@ -98,7 +99,8 @@ def fit(
     Args:
         network: Optimised in place, on the device and in the precision of the settings.
         image: ``(C, H, W)`` in [0, 1].
-        settings: Limits, step size, weights, precision and device.
+        settings: Limits, step size, weights, precision, threads and device. The caller's own number of threads is back
+            before each event and at the end.
         on_event: Called before each update.
         cancel: Ends the loop before the next update; the result is that of the parameters so far.
 
@@ -142,7 +144,7 @@ def iterate(
         if cancel is not None and cancel.is_set():
             stop_reason = "cancelled"
             break
-        with autocast:
+        with torch_threads(settings.threads), autocast:
             output = network(batch)
             pseudo_labels = output.logits.detach().max(dim=1).indices  # (1, h, w)
             losses = objective(output, pseudo_labels, settings.loss_weights)
@@ -163,13 +165,14 @@ def iterate(
             )
         history.append(record)
         yield FitEvent(record, pseudo_labels)
-        optimiser.step(torch.autograd.grad(losses.total, optimiser.parameters))
+        with torch_threads(settings.threads):
+            optimiser.step(torch.autograd.grad(losses.total, optimiser.parameters))
         del output, losses  # the graph is not needed while the next one is built
         # The released loop looks at the count from before the update, and stops after it.
         if record.n_labels <= settings.min_clusters:
             stop_reason = "min_clusters"
             break
-    with torch.no_grad(), autocast:
+    with torch_threads(settings.threads), torch.no_grad(), autocast:
         logits = network(batch).logits[0].to(dtype)
     if not torch.isfinite(logits).all():
         raise FitDivergedError(

@@ -34,6 +34,7 @@ from msformer.refine import (
 )
 from msformer.regions import Ground, PlacedRegions, find_regions, region_view
 from msformer.segmentation import Segmentation, versions
+from msformer.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,6 +81,7 @@ def segment(
     return segment_with(cluster, image, config, random_state=random_state, spacing_mm=spacing_mm)
 
 
+@one_blas_thread()
 def segment_with(
     cluster: Clusterer,
     image: Image | ArrayLike,
@@ -210,6 +212,7 @@ def segment_with(
     )
 
 
+@one_blas_thread()
 def regions_of(image: Image | ArrayLike, config: Config | str | Mapping[str, Any] | None = None) -> PlacedRegions:
     """Find the regions that are there to choose from, after the preparation that the settings ask for.
 

@@ -16,5 +16,9 @@ def printable(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """A text for a cell of a CSV: control characters as escapes, and ``'`` before what would be a formula."""
-    return f"'{printable(text)}" if text.startswith(FORMULA) else printable(text)
+    """A text for a cell of a CSV: control characters as escapes, and ``'`` before what would be a formula.
+
+    Blanks before a formula are left out by some spreadsheets.
+    """
+    is_formula = text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
+    return f"'{printable(text)}" if is_formula else printable(text)

@@ -33,33 +33,31 @@ def choose_split(
     case_bytes: int,
     is_heavy: bool,
     workers: int | None = None,
-    threads: int | None = None,
+    threads: int = 1,
     cores: int | None = None,
     free_bytes: int | None = None,
 ) -> Split:
     """Share out the cores of this machine.
 
-    Processes of one thread each keep cores busiest: small images leave little to share between threads. And one
-    thread gives the same sums, so the same labels, for one image as for a thousand. Only heavy cases (the released
-    size, which takes minutes) get two threads each, and what memory or too few cases leave over.
+    Processes of one thread each keep cores busiest: small images leave little to share between threads; presets of
+    the released size, where a case takes minutes, ask for two (``fit.threads``). Cores that memory or too few cases
+    leave over stay idle: more threads would give other sums, so other labels, for one image than for a thousand.
 
     Args:
         n_cases: Number of cases.
         case_bytes: Memory that a case takes beside the program itself.
         is_heavy: Whether a case takes minutes and not seconds.
         workers: Number of processes, where the user says it.
-        threads: Threads of each, where the user says it.
+        threads: Threads of each.
         cores: Cores to share; those that this process may run on if left out.
         free_bytes: Memory to share; what the machine and its container have free if left out.
     """
     cores = cores or usable_cores()
     if workers is None:
         by_memory = int((free_memory() if free_bytes is None else free_bytes) * SPARE_MEMORY) // max(case_bytes, 1)
-        workers = max(min(cores // (threads or (2 if is_heavy else 1)), n_cases, by_memory), 1)
+        workers = max(min(cores // threads, n_cases, by_memory), 1)
         if n_cases < CASES_WORTH_PROCESSES and not is_heavy:
             workers = 1
-    if threads is None:
-        threads = max(cores // workers, 1) if is_heavy else 1
     return Split(workers, threads)
 
 

@@ -31,7 +31,7 @@ from msformer.batch.run import run_cases
 from msformer.config import Config, merge
 from msformer.errors import ConfigError, ImageError, MSFormerError, ReadError, WeightsError
 from msformer.executors import Here, Processes
-from msformer.io import read
+from msformer.io import read_image
 from msformer.learning import Decision, Lesson, Lessons, Member, Rule, course, forest, read_member
 from msformer.learning.student import objects_in
 from msformer.phantoms import make_phantom
@@ -113,7 +113,7 @@ class Folder:
         }
 
     def mask(self, name: str, kind: str = "masks") -> NDArray[np.bool_]:
-        return np.asarray(read(self.out / kind / f"{name}.png").pixels > 0)
+        return np.asarray(read_image(self.out / kind / f"{name}.png").pixels > 0)
 
 
 @pytest.fixture
@@ -326,7 +326,7 @@ def test_objects_of_a_correction_are_told_apart_again(tmp_path: Path, fast: Conf
     folder.correct("a", three)
     decided = folder.learn()
     assert (decided["a"]["n_objects"], len(decided["a"]["objects"])) == (3, 3)
-    instances = read(folder.out / "instances" / "a.png").pixels
+    instances = read_image(folder.out / "instances" / "a.png").pixels
     np.testing.assert_array_equal(instances > 0, three)
     assert len(np.unique(instances)) == 4
     assert len((folder.out / "objects.csv").read_text().splitlines()) == 4

@@ -19,6 +19,7 @@ from tests.helpers import FAST, run_program
 from msformer.batch.plan import plan_inputs
 from msformer.batch.skipped import Skipped, in_words, log_lines
 from msformer.errors import ConfigError
+from msformer.io.medical import read_volume
 from msformer.io.results import mark_results
 
 
@@ -228,3 +229,29 @@ def test_the_run_tells_what_it_passed_over(
         assert (report["done"], report["failed"], report["n_skipped"]) == (1, 1, skipped)
         assert str(data / "scene.mrml") in [one["path"] for one in report["skipped"]]
         assert "scene.mrml: no image format recognises its contents" in (out / "index.html").read_text()
+
+
+def test_files_of_voxels_are_parts_of_the_header_that_names_them(tmp_path: Path, ball: np.ndarray) -> None:
+    """One, a list, or a pattern of files; names as file systems have them."""
+    volume = (ball * 40 + np.random.default_rng(3).integers(0, 30, ball.shape)).astype(np.uint8)[:4]
+    depth, height, width = volume.shape
+    head = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: {width} {height} {depth}\nencoding: raw\n"
+    meta = f"ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = {width} {height} {depth}\n"
+    headers = {
+        "one.nhdr": f"{head}data file: größe.raw\n",
+        "list.nhdr": f"{head}data file: LIST\na.raw\nb.raw\n",
+        "pattern.nhdr": f"{head}data file: p%02d.raw 1 2 1\n",
+        "meta.mhd": f"{meta}ElementType = MET_UCHAR\nElementDataFile = œdème.raw\n",
+    }
+    for name, text in headers.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    half = depth // 2
+    for name, voxels in (("größe", volume), ("œdème", volume), ("a", volume[:half]), ("b", volume[half:])):
+        (tmp_path / f"{name}.raw").write_bytes(voxels.tobytes())
+    (tmp_path / "p01.raw").write_bytes(volume[:half].tobytes())
+    (tmp_path / "p02.raw").write_bytes(volume[half:].tobytes())
+    cases, skipped = planned(tmp_path)
+    assert cases == {"one", "list", "pattern", "meta"}
+    assert skipped == {f"{name}.raw": "part" for name in ("größe", "œdème", "a", "b", "p01", "p02")}
+    for name in headers:
+        np.testing.assert_array_equal(read_volume([tmp_path / name], max_voxels=10**6).voxels, volume, err_msg=name)

@@ -12,7 +12,7 @@ from tests.io.test_dicom import make_slice, save
 from msformer.batch import plan
 from msformer.batch.plan import plan_cases
 from msformer.errors import ConfigError, ReadError
-from msformer.io import read
+from msformer.io import read_image
 
 
 def touch(root: Path, *names: str) -> None:
@@ -141,4 +141,4 @@ def test_a_tiff_without_a_page_is_a_case_that_fails(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"II*\0\xff\xff\0\0" + bytes(20))  # the first lies beyond the end
     assert ids(tmp_path / "a.tif") == ["a"]
     with pytest.raises(ReadError, match=r"a\.tif: broken TIFF"):
-        read(tmp_path / "a.tif")
+        read_image(tmp_path / "a.tif")

@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image as Pillow
 from tests.conftest import MakeSquare
 from tests.helpers import page_cases
+from tests.io.test_dicom import make_slice, save
 
 from msformer import processes
 from msformer.batch import files as batch_files
@@ -22,7 +23,7 @@ from msformer.batch.run import run_cases, split_cases
 from msformer.config import Config
 from msformer.errors import WorkerDiedError
 from msformer.executors import Here, Processes
-from msformer.io import read, write_mask
+from msformer.io import read_image, write_mask
 from msformer.pipeline import segment
 from msformer.processes import Split
 
@@ -67,6 +68,22 @@ def test_every_readable_case_has_results_and_every_other_a_reason(results: tuple
         if record["status"] == "failed":
             assert BAD[record["case_id"]] in record["error"]
             assert record["case_id"] in record["error"]
+            assert record["files"] == [record["source"]]
+
+
+def test_a_series_that_fails_names_its_files(tmp_path: Path, fast: Config) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    files = [
+        save(make_slice(np.full((40, 44), 9 * number, np.uint16), 2.0 * number, number), folder / f"s{number}.dcm")
+        for number in range(1, 4)
+    ]
+    whole = files[1].read_bytes()
+    files[1].write_bytes(whole[:-1000])
+    run_cases(plan_cases([str(folder)]), fast, tmp_path / "out")
+    (failed,) = json.loads((tmp_path / "out" / "report.json").read_text())["cases"]
+    assert (failed["status"], failed["source"]) == ("failed", str(folder))
+    assert failed["files"] == [str(path) for path in files]
 
 
 def test_nothing_is_half_written(results: tuple[Path, Any]) -> None:
@@ -95,9 +112,9 @@ def test_results_have_the_size_of_the_upright_image(results: tuple[Path, Any], m
 
 def test_files_hold_what_the_pipeline_gives(results: tuple[Path, Any], mixed_folder: Path, fast: Config) -> None:
     out, _ = results
-    expected = segment(read(mixed_folder / "good.png"), fast)
-    np.testing.assert_array_equal(read(out / "labels" / "good.png").pixels, expected.label_map)
-    np.testing.assert_array_equal(read(out / "masks" / "good.png").pixels > 0, expected.mask)
+    expected = segment(read_image(mixed_folder / "good.png"), fast)
+    np.testing.assert_array_equal(read_image(out / "labels" / "good.png").pixels, expected.label_map)
+    np.testing.assert_array_equal(read_image(out / "masks" / "good.png").pixels > 0, expected.mask)
 
 
 def test_report_tells_all_of_the_run(results: tuple[Path, Any], fast: Config) -> None:
@@ -310,6 +327,7 @@ def test_a_case_whose_process_dies_twice_fails_and_the_others_go_on(
     assert [record["status"] for record in records] == ["done", "failed"]
     assert records[1]["error"] == "its process died of SIGKILL"
     assert Dying.tried == [("deep", False), ("deep", True)]
+    assert records[1]["files"] == [str(mixed_folder / "deep.tif")]
     assert {path.stem for path in tmp_path.rglob("*.png")} == {"good"}
 
 

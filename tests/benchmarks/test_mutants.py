@@ -39,12 +39,19 @@ def test_what_is_wrong_is_seen(tmp_path: Path) -> None:
     folder, results = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     results.mkdir()
-    for name in ("a.png", "b.png", "c.png", "d.png"):
+    for name in ("a.png", "b.png", "c.png", "d.png", "e1.dcm", "e2.dcm"):
         (folder / name).touch()
     assert outcome_of("png", folder, results, -11, "", 9.0).faults == ("exit code -11", "no report")
     cases = [
         {"source": "in/a.png", "status": "done", "elapsed_s": 1.5},
         {"source": "in/b.png", "status": "failed", "error_type": "KeyError", "elapsed_s": 25.0},
+        {
+            "source": "in",
+            "files": ["in/e1.dcm", "in/e2.dcm"],
+            "status": "failed",
+            "error_type": "ReadError",
+            "elapsed_s": 1.0,
+        },
     ]
     skipped = [{"path": "in/c.png"}]
     (results / "report.json").write_text(json.dumps({"cases": cases, "skipped": skipped}))
@@ -56,5 +63,5 @@ def test_what_is_wrong_is_seen(tmp_path: Path) -> None:
         "a case of 25 s",
         "a process of 2000 MB",
     )
-    assert (found.done, found.failed, found.skipped, found.missing) == (1, 1, 1, 1)
-    assert "| png | 4 | 1 | 1 | 1 | 1 | 25.0 s | 2000 MB | a traceback;" in page([found], 4, 0)
+    assert (found.done, found.failed, found.skipped, found.missing) == (1, 2, 1, 1)
+    assert "| png | 6 | 1 | 2 | 1 | 1 | 25.0 s | 2000 MB | a traceback;" in page([found], 4, 0)

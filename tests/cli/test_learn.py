@@ -13,7 +13,7 @@ from tests.learning.helpers import network
 
 from msformer import prompting
 from msformer.batch import learn as batch_learn
-from msformer.io import read
+from msformer.io import read_image
 from msformer.learning import forest, member
 from msformer.phantoms import make_phantom
 from msformer.prompting.model import Grown
@@ -53,7 +53,7 @@ def write_correction(path: Path, top: int) -> None:
 
 def first_row(out: Path) -> int:
     """Where the mask of the corrected image begins."""
-    return int(np.nonzero(read(out / "masks" / "a.png").pixels)[0][0])
+    return int(np.nonzero(read_image(out / "masks" / "a.png").pixels)[0][0])
 
 
 def test_learn_segments_and_learns_and_learns_again(

@@ -4,6 +4,7 @@ import csv
 import io
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,21 @@ def test_segment_then_measure(
         assert row["n_voxels"] == expected["area_px"]
         for name in ("area_mm2", "centroid_row", "centroid_column", "bbox_end_column", "mean_intensity_1"):
             assert row[name] == expected[name]
+
+
+def test_contents_say_what_in_a_folder_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, out = tmp_path / "labels", tmp_path / "out.csv"
+    write_label_map(labels / "a.png", label_map())
+    (labels / "a.png").rename(labels / "a.dat")
+    write_nifti(labels / "b.nii", label_volume())
+    (labels / "b.nii").rename(labels / "b")
+    (labels / "notes.txt").write_text("no image")
+    (labels / ".hidden.png").write_bytes((labels / "a.dat").read_bytes())
+    with zipfile.ZipFile(labels / "c.zip", "w") as packed:
+        packed.write(labels / "a.dat")
+    assert run_program(monkeypatch, "measure", labels, "-o", out) == 0
+    found = [(Path(row["file"]).name, row["label"], row["n_voxels"]) for row in table(out.read_text())]
+    assert found == [("a.dat", "2", "6"), ("a.dat", "5", "1"), ("b", "4", "8")]
 
 
 def test_failures_are_1_and_are_named_and_the_others_go_on(

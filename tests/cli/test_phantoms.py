@@ -9,7 +9,7 @@ from tests.helpers import run_program
 
 from msformer import phantoms
 from msformer.cli.phantoms import Kind
-from msformer.io import read
+from msformer.io import read_image
 from msformer.phantoms import PHANTOM_KINDS, make_phantom
 
 
@@ -35,11 +35,11 @@ def test_all_kinds_by_default(
     }
     assert set(files) == expected | {"phantoms.json"}
     for name in expected:
-        pixels = read(tmp_path / name).pixels
+        pixels = read_image(tmp_path / name).pixels
         assert pixels.dtype == np.uint8
         if "/masks/" in name:
             assert set(np.unique(pixels)) == ({0} if name.startswith("empty") else {0, 255})
-            assert read(tmp_path / name.replace("masks", "images")).shape == pixels.shape
+            assert read_image(tmp_path / name.replace("masks", "images")).shape == pixels.shape
 
 
 def test_files_hold_what_the_listing_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,8 +57,8 @@ def test_files_hold_what_the_listing_says(tmp_path: Path, monkeypatch: pytest.Mo
     for entry in listing["phantoms"]:
         options = listing["options"][entry["kind"]]
         phantom = make_phantom(entry["kind"], seed=entry["seed"], difficulty=entry["difficulty"], **options)
-        np.testing.assert_array_equal(read(tmp_path / entry["image"]).pixels, phantom.image)
-        np.testing.assert_array_equal(read(tmp_path / entry["mask"]).pixels > 0, phantom.mask)
+        np.testing.assert_array_equal(read_image(tmp_path / entry["image"]).pixels, phantom.image)
+        np.testing.assert_array_equal(read_image(tmp_path / entry["mask"]).pixels > 0, phantom.mask)
         assert entry["object_px"] == phantom.mask.sum()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from PIL import Image as Pillow
 from tests.helpers import run_program
 from tests.io.test_dicom import make_slice, save
 
@@ -128,6 +129,70 @@ def test_of_a_file_of_several_volumes_one_must_be_chosen(tmp_path: Path, monkeyp
     assert "3 volumes" in error
     assert run_program(monkeypatch, "segment", tmp_path / "functional.nii", "-o", out, "--frame", "2", *QUICK) == 0
     assert sitk.ReadImage(str(out / "masks" / "functional.nii.gz")).GetSize() == (WIDTH, HEIGHT, DEPTH)
+
+
+def test_a_frame_is_of_what_holds_several_and_the_rest_of_a_folder_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = tmp_path / "mixed", tmp_path / "out"
+    folder.mkdir()
+    series = np.stack([voxels(), voxels()[::-1], voxels()[:, ::-1]], axis=3)
+    nibabel.save(nibabel.Nifti1Image(series, AFFINE), folder / "functional.nii")
+    nibabel.save(nibabel.Nifti1Image(voxels(), AFFINE), folder / "plain.nii")
+    Pillow.fromarray((voxels()[:, :, 0] / 3).astype(np.uint8)).save(folder / "picture.png")
+    slices = [np.ascontiguousarray(voxels()[:, :, number].T).astype(np.uint16) for number in range(2)]
+    for number, pixels in enumerate(slices):
+        save(make_slice(pixels, 2.0 * number, number), folder / f"slice{number}.dcm")
+    with zipfile.ZipFile(folder / "packed.zip", "w") as packed:
+        for number, pixels in enumerate(slices):
+            path = save(make_slice(pixels, 2.0 * number, number, SeriesInstanceUID="1.2.4"), tmp_path / "one.dcm")
+            packed.write(path, f"{number}.dcm")
+    assert run_program(monkeypatch, "segment", folder, "-o", out, "--frame", "2", *QUICK) == 0
+    cases = {case["case_id"]: case for case in report_of(out)["cases"]}
+    assert set(cases) == {"functional", "plain", "picture", "mixed", "packed"}
+    told = {name: [note for note in case["notes"] if "--frame 2" in note] for name, case in cases.items()}
+    assert told.pop("functional") == []
+    assert all(len(notes) == 1 for notes in told.values()), told
+    chosen = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "masks" / "functional.nii.gz"))).transpose(2, 1, 0)
+    inside = np.zeros((WIDTH, HEIGHT), dtype=bool)
+    inside[15:35, HEIGHT - 45 : HEIGHT - 20] = True  # the box of the third volume, whose columns are turned round
+    assert ((chosen[:, :, 2] > 0) == inside).mean() > 0.97
+    assert run_program(monkeypatch, "segment", folder, "-o", out, "--frame", "3", *QUICK) == 1
+    failed = [case for case in report_of(out)["cases"] if case["status"] == "failed"]
+    assert [case["case_id"] for case in failed] == ["functional"]
+    assert "read.frame must be from 0 to 2 in this file; got 3" in failed[0]["error"]
+
+
+@pytest.mark.parametrize("name", ["plain.nii", "picture.png"])
+def test_what_is_all_that_is_given_must_have_the_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if name == "plain.nii":
+        nibabel.save(nibabel.Nifti1Image(voxels(), AFFINE), tmp_path / name)
+    else:
+        Pillow.fromarray((voxels()[:, :, 0] / 3).astype(np.uint8)).save(tmp_path / name)
+    out = tmp_path / "out"
+    assert run_program(monkeypatch, "segment", tmp_path / name, "-o", out, "--frame", "3", *QUICK) == 1
+    (case,) = report_of(out)["cases"]
+    assert f"{name}: read.frame must be 0, or left out" in case["error"]
+    assert "got 3" in case["error"]
+    assert run_program(monkeypatch, "segment", tmp_path / name, "-o", out, "--frame", "0", *QUICK) == 0
+
+
+def test_frames_over_time_at_one_place_become_a_nifti_and_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = tmp_path / "cine", tmp_path / "out"
+    folder.mkdir()
+    for number in range(3):
+        pixels = np.ascontiguousarray(voxels()[:, :, number].T).astype(np.uint16)
+        place = {"FrameOfReferenceUID": "1.2.9", "TriggerTime": 40 * number}
+        save(make_slice(pixels, 2.0, number, **place), folder / f"phase{number}.dcm")
+    assert run_program(monkeypatch, "segment", folder, "-o", out, *QUICK) == 0
+    (case,) = report_of(out)["cases"]
+    assert case["outputs"]["masks"] == "masks/cine.nii.gz"
+    reason = "slices of a DICOM segmentation must be at places of their own; these 3 are at 1"
+    assert case["notes"][-1] == f"written as NIfTI, because a DICOM segmentation could not be: {reason}"
 
 
 def test_several_formats_hold_the_same_voxels(volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

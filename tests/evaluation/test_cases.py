@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -303,6 +304,23 @@ def test_leftovers_on_both_sides_and_names_that_are_not_unique(tmp_path: Path, w
     assert [(failure.case_id, failure.text) for failure in pairing.failures] == [
         ("twice", "PRED has 2 files of this name: twice.png, twice.tif")
     ]
+
+
+def test_contents_say_what_in_a_folder_is_an_image(tmp_path: Path, write: Write) -> None:
+    for name in ("a", "b", "c"):
+        write(f"gt/{name}.png", TRUTH)
+    write("pred/plain.png", SHIFTED).rename(tmp_path / "pred" / "a.dat")  # a PNG
+    flat, deep = (sitk.GetImageFromArray(array) for array in (SHIFTED, np.stack([SHIFTED] * 3)))
+    sitk.WriteImage(flat, str(tmp_path / "pred" / "b.nii.gz"))
+    sitk.WriteImage(deep, str(tmp_path / "pred" / "c.mha"))
+    (tmp_path / "pred" / "notes.txt").write_text("no image")
+    (tmp_path / "pred" / "b_labels.txt").write_text("1 255 0 0 1 1 1 object")
+    pairing = pair(tmp_path / "pred", tmp_path / "gt")
+    assert ([case.case_id for case in pairing.cases], pairing.only_pred) == (["a", "b", "c"], ())
+    scored = score_cases(pairing.cases, ScoreSettings())
+    assert [(row.case_id, row.scores.dice) for row in scored.rows] == [("a", 0.5), ("b", 0.5)]
+    (failure,) = scored.failures
+    assert (failure.case_id, "c.mha: must hold one image; got 3 slices" in failure.text) == ("c", True)
 
 
 def test_two_files_are_a_pair_whatever_their_names(tmp_path: Path, write: Write) -> None:

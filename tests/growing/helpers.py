@@ -13,10 +13,8 @@ TINY = Recipe(steps=3, scenes=2, prompts=2, side=64, sizes=SMALL)
 
 
 def grown(recipe: Recipe, state: State | None = None, *, until: int | None = None, processes: int = 1) -> State:
-    """The state after ``until`` updates, all of them if left out; one thread a process."""
+    """The state after ``until`` updates, all of them if left out."""
     state = start_state(recipe) if state is None else state
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     updates = grow(recipe, state, processes=processes, examine_every=10**6)
     try:
         for _ in updates:
@@ -24,7 +22,6 @@ def grown(recipe: Recipe, state: State | None = None, *, until: int | None = Non
                 break
     finally:
         updates.close()
-        torch.set_num_threads(before)
     return state
 
 

@@ -22,7 +22,7 @@ from PIL import Image as Pillow
 from pydicom.data import get_testdata_file, get_testdata_files
 
 from msformer.errors import ConfigError, ImageError, ReadError
-from msformer.io import read
+from msformer.io import read_image
 from msformer.io.medical import find_volumes, is_archive, kind_of, read_volume
 
 NIBABEL = Path(nibabel.__file__).parent / "tests" / "data"
@@ -170,12 +170,12 @@ def test_truncated_images(tmp_path: Path, name: str) -> None:
     pixels = np.random.default_rng(1).integers(0, 255, (50, 60), dtype=np.uint8)
     tifffile.imwrite(path, pixels) if name == "a.tif" else make_photo(path)
     whole = path.read_bytes()
-    assert read(path).shape == (50, 60)
+    assert read_image(path).shape == (50, 60)
     errors = 0
     for cut in range(20):
         path.write_bytes(whole[: len(whole) * cut // 20])
         try:
-            assert read(path).shape == (50, 60)  # what is cut off may be nothing that matters
+            assert read_image(path).shape == (50, 60)  # what is cut off may be nothing that matters
         except (ReadError, ImageError) as error:
             assert str(error).startswith(str(path))
             errors += 1
@@ -190,7 +190,7 @@ def test_noise_under_every_suffix(tmp_path: Path, suffix: str) -> None:
         assert not attempt(path), head
         assert not is_archive(path)
         with pytest.raises(ReadError, match="noise"):
-            read(path)
+            read_image(path)
     for group in find_volumes(tmp_path.iterdir()):  # what looks like a volume says what is wrong when it is read
         assert not attempt(group[0])
 

@@ -13,7 +13,7 @@ from tests.io.test_nrrd_and_metaimage import VALUES, mha, nrrd, read_one
 
 from msformer.batch.plan import plan_cases
 from msformer.errors import ReadError
-from msformer.io import count_pages, read
+from msformer.io import count_pages, read_image
 from msformer.io.medical import kind_of, read_volume
 from msformer.io.tiff_chain import MAX_PAGES, check_chain
 
@@ -37,7 +37,7 @@ def test_directories_that_lead_back(tmp_path: Path, order: str, is_big: bool) ->
     for loop in ((0,), (1, 0), (1, 2, 1)):
         path.write_bytes(chain(*loop, order=order, is_big=is_big))
         assert [case.page for case in plan_cases([str(path)])] == [None]
-        for call in (read, count_pages, lambda one: read_volume([one], max_voxels=1000)):
+        for call in (read_image, count_pages, lambda one: read_volume([one], max_voxels=1000)):
             with pytest.raises(ReadError, match=r"a\.tif: broken TIFF: its directories lead back"):
                 call(path)
     path.write_bytes(chain(1, 2, -1, order=order, is_big=is_big))
@@ -59,7 +59,7 @@ def test_pages_are_counted_up_to_a_limit_that_is_named(tmp_path: Path) -> None:
     assert check_chain(path) == MAX_PAGES == 10_000
     path.write_bytes(chain(*range(1, MAX_PAGES + 1), -1))
     with pytest.raises(ReadError, match=r"a\.tif: TIFF must have at most 10000 pages.*; got more"):
-        read(path)
+        read_image(path)
     assert len(plan_cases([str(path)])) == 1
 
 
@@ -90,7 +90,7 @@ def test_voxels_in_a_pipe_or_device(tmp_path: Path, target: str) -> None:
     for name in ("a.mhd", "a.nhdr", "b.nhdr", "c.nhdr"):
         with pytest.raises(ReadError, match=f"{name}: must be a regular file; got a "):
             read_one(tmp_path / name)
-    for call in (read, kind_of):
+    for call in (read_image, kind_of):
         with pytest.raises(ReadError, match=r"x1\.raw: must be a regular file; got a "):
             call(tmp_path / "x1.raw")
 

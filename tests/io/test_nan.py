@@ -13,7 +13,7 @@ import tifffile
 from msformer.config import Config
 from msformer.errors import NonFiniteImageError
 from msformer.image import Image
-from msformer.io import read
+from msformer.io import read_image
 from msformer.io.medical import read_volume
 from msformer.pipeline import segment
 
@@ -36,7 +36,7 @@ def test_pages_stacks_niftis_and_arrays_alike(dtype: Any, tmp_path: Path) -> Non
     stack = np.stack([values.astype(np.float32)] * 3)
     tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True, metadata={"axes": "ZYX"})
     nibabel.Nifti1Image(stack.T, np.eye(4)).to_filename(tmp_path / "a.nii")
-    images = [Image.from_array(values), read(tmp_path / "page.tif")]
+    images = [Image.from_array(values), read_image(tmp_path / "page.tif")]
     volumes = [read_volume([tmp_path / name], max_voxels=10**6) for name in ("stack.tif", "a.nii")]
     for image in images:
         assert image.notes == (NOTE.format(9 * 61),)
@@ -55,7 +55,7 @@ def test_a_declared_padding_takes_nan_in(tmp_path: Path) -> None:
     values = picture()
     values[:, -5:] = -9999
     tifffile.imwrite(tmp_path / "a.tif", values, extratags=[(42113, "s", 0, "-9999", True)])
-    image = read(tmp_path / "a.tif")
+    image = read_image(tmp_path / "a.tif")
     assert image.padding_value == -9999
     assert (image.pixels == -9999).sum() == 14 * 61
 
@@ -73,7 +73,7 @@ def test_infinite_values_are_refused(value: float, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", values)
     nibabel.Nifti1Image(values.T[:, :, None], np.eye(4)).to_filename(tmp_path / "a.nii")
     with pytest.raises(NonFiniteImageError, match=r"a\.tif: image must be finite"):
-        read(tmp_path / "a.tif")
+        read_image(tmp_path / "a.tif")
     with pytest.raises(NonFiniteImageError, match=r"a\.nii: volume must be finite; got 1 infinite"):
         read_volume([tmp_path / "a.nii"], max_voxels=10**6)
     with pytest.raises(NonFiniteImageError):

@@ -126,7 +126,9 @@ def test_four_axes_need_a_choice(tmp_path: Path, suffix: str) -> None:
 def test_axes_of_one_do_not_count(tmp_path: Path) -> None:
     path = save(tmp_path / "a.nii", VALUES[..., None, None])
     np.testing.assert_array_equal(read_one(path).voxels, VALUES.transpose(2, 1, 0))
-    with pytest.raises(ReadError, match=r"read\.frame must be from 0 to 0"):
+    with pytest.raises(
+        ReadError, match=r"read\.frame must be 0, or left out, where .* holds one volume or picture; got 1"
+    ):
         read_one(path, 1)
     assert read_one(save(tmp_path / "b.nii", VALUES[:, :, 0])).shape == (1, 5, 6)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from msformer.batch.plan import plan_cases
 from msformer.errors import ReadError
-from msformer.io import count_pages, read
+from msformer.io import count_pages, read_image
 from msformer.io.medical import read_volume
 from msformer.io.tiff import is_stack
 
@@ -59,7 +59,7 @@ def test_single_planes_at_several_positions_have_their_sizes(tmp_path: Path) -> 
     path = positions(tmp_path / "a.ome.tif", "YX", {}, {})
     assert [case.page for case in plan_cases([str(path)])] == [0, 1, 2]
     for page in range(3):
-        image = read(path, page=page)
+        image = read_image(path, page=page)
         assert image.pixels[0, 0] == 100 * page
         assert image.spacing_mm == pytest.approx((0.25 / 1000, (0.5 + page) / 1000))
 
@@ -106,10 +106,65 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
         read_volume(case.instances, max_voxels=10**6)
 
 
+def test_a_set_whose_description_is_missing_names_it(tmp_path: Path) -> None:
+    xml = '<?xml version="1.0"?><OME UUID="urn:uuid:2"><BinaryOnly MetadataFile="w_1.ome.tif" UUID="urn:uuid:1"/></OME>'
+    tifffile.imwrite(tmp_path / "w_2.ome.tif", plane(8), description=xml, metadata=None)
+    (case,) = plan_cases([str(tmp_path)])
+    with pytest.raises(ReadError, match=r"w_2\.ome\.tif: .* description beside it; missing: w_1\.ome\.tif$"):
+        read_volume(case.instances, max_voxels=10**6)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (b"", r"part of an OME data set must be a TIFF"),
+        (b"no TIFF", r"part of an OME data set must be a TIFF"),
+        (None, r"ValueError"),
+        (plane(8)[:-1], rf"plane must be of shape \({HEIGHT}, {WIDTH}\) and uint16 .*; got \({HEIGHT - 1}, {WIDTH}\)"),
+    ],
+)
+def test_a_part_that_is_broken_is_named(broken: Any, message: str, tmp_path: Path) -> None:
+    names = ["w_1.ome.tif", "w_2.ome.tif", "w_3.ome.tif"]
+    paths = [ome_part(tmp_path / name, names, [7, 8, 9], own) for own, name in enumerate(names)]
+    if isinstance(broken, np.ndarray):
+        tifffile.imwrite(paths[1], broken)
+    else:
+        paths[1].write_bytes(paths[1].read_bytes()[:-500] if broken is None else broken)
+    with pytest.raises(ReadError, match=rf"w_1\.ome\.tif: w_2\.ome\.tif: {message}"):
+        read_volume([paths[0]], max_voxels=10**6)
+
+
+def test_stage_positions_in_files_of_their_own_are_each_read_from_theirs(tmp_path: Path) -> None:
+    names = ["w_1.ome.tif", "w_2.ome.tif", "w_3.ome.tif"]
+    images = "".join(
+        f'<Image ID="Image:{number}"><Pixels ID="Pixels:{number}" DimensionOrder="XYCZT" Type="uint16" '
+        f'SizeX="{WIDTH}" SizeY="{HEIGHT}" SizeC="1" SizeZ="2" SizeT="1"><Channel ID="Channel:{number}:0" '
+        f'SamplesPerPixel="1"/><TiffData IFD="0" PlaneCount="2"><UUID FileName="{name}">urn:uuid:{number}</UUID>'
+        "</TiffData></Pixels></Image>"
+        for number, name in enumerate(names)
+    )
+    for number, name in enumerate(names):
+        xml = f'<?xml version="1.0" encoding="UTF-8"?><OME UUID="urn:uuid:{number}">{images}</OME>'
+        stack = np.stack([plane(10 * number), plane(10 * number + 1)])
+        tifffile.imwrite(tmp_path / name, stack, description=xml, metadata=None)
+    cases = plan_cases([str(tmp_path)])
+    assert [case.page for case in cases] == [0, 1, 2]
+    found = [read_volume(case.instances, max_voxels=10**6, picture=case.page).voxels[:, 0, 0] for case in cases]
+    np.testing.assert_array_equal(found, [[0, 1], [10, 11], [20, 21]])
+
+
+def test_a_file_of_a_set_that_goes_by_another_name_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    path = ome_part(tmp_path / "x_1.ome.tif", ["w_1.ome.tif", "w_2.ome.tif"], [7, 8], 0)
+    path.write_bytes(path.read_bytes().replace(b' UUID="urn:uuid:00000000', b' CCCC="urn:uuid:00000000'))
+    (case,) = plan_cases([str(tmp_path)])
+    with pytest.raises(ReadError, match=r"x_1\.ome\.tif: file must be called as one of its OME data set, of 2 files"):
+        read_volume(case.instances, max_voxels=10**6)
+
+
 def test_a_file_that_was_renamed_is_itself(tmp_path: Path) -> None:
     ome_part(tmp_path / "new.ome.tif", ["old.ome.tif"], [7], 0)
     (case,) = plan_cases([str(tmp_path)])
-    assert read(case.source).pixels[0, 0] == 7
+    assert read_image(case.source).pixels[0, 0] == 7
 
 
 def test_parts_are_in_their_folder(tmp_path: Path) -> None:
@@ -125,7 +180,7 @@ def test_a_description_in_another_file_is_named(tmp_path: Path) -> None:
     )
     tifffile.imwrite(tmp_path / "a.ome.tif", plane(1), description=xml, metadata=None)
     assert is_stack(tmp_path / "a.ome.tif")
-    with pytest.raises(ReadError, match=r"beside it; there is no ‹all\.companion\.ome›"):
+    with pytest.raises(ReadError, match=r"beside it; missing: ‹all\.companion\.ome›"):
         read_volume([tmp_path / "a.ome.tif"], max_voxels=10**6)
     (tmp_path / "all.companion.ome").write_text("<OME/>")
     with pytest.raises(ReadError, match=r"it names ‹all\.companion\.ome›"):
@@ -148,7 +203,7 @@ def test_calibration_of_imagej(unit: str, tmp_path: Path) -> None:
     assert geometry.spacing_mm == pytest.approx((0.5 * mm, 0.25 * mm, 7 * mm))
     assert geometry.is_stated == (True, True, True)
     tifffile.imwrite(tmp_path / "b.tif", plane(1), imagej=True, resolution=(2.0, 4.0), metadata={"unit": unit})
-    assert read(tmp_path / "b.tif").spacing_mm == pytest.approx((0.25 * mm, 0.5 * mm))
+    assert read_image(tmp_path / "b.tif").spacing_mm == pytest.approx((0.25 * mm, 0.5 * mm))
 
 
 def test_sizes_that_are_not_stated_are_not_made_up(tmp_path: Path) -> None:
@@ -164,7 +219,7 @@ def test_sizes_that_are_not_stated_are_not_made_up(tmp_path: Path) -> None:
     )
     assert read_volume([tmp_path / "b.tif"], max_voxels=10**6).geometry is None  # no unit
     tifffile.imwrite(tmp_path / "c.tif", plane(1), resolution=(300, 300), resolutionunit="INCH")
-    assert read(tmp_path / "c.tif").spacing_mm is None  # of the printer
+    assert read_image(tmp_path / "c.tif").spacing_mm is None  # of the printer
 
 
 def slide(path: Path) -> NDArray[np.uint8]:
@@ -188,7 +243,7 @@ def test_a_slide_is_its_base_level(tmp_path: Path) -> None:
     assert count_pages(tmp_path / "a.svs") == 1
     (case,) = plan_cases([str(tmp_path)])
     assert (case.page, case.instances) == (None, ())
-    image = read(case.source)
+    image = read_image(case.source)
     np.testing.assert_array_equal(image.pixels, base)
     assert image.spacing_mm == pytest.approx((0.0005, 0.0005))
     assert image.notes == ("4 other pages are smaller copies, labels, overviews or masks: left out",)
@@ -196,12 +251,12 @@ def test_a_slide_is_its_base_level(tmp_path: Path) -> None:
 
 def test_a_slide_is_the_level_that_fits(tmp_path: Path) -> None:
     base = slide(tmp_path / "a.svs")
-    image = read(tmp_path / "a.svs", max_pixels=112 * 80)
+    image = read_image(tmp_path / "a.svs", max_pixels=112 * 80)
     np.testing.assert_array_equal(image.pixels, base[::2, ::2])
     assert image.spacing_mm == pytest.approx((0.001, 0.001))
     assert "level of 112 × 80 px" in image.notes[0]
     with pytest.raises(ReadError, match=r"a\.svs: image must have at most max_pixels=1000 pixels; got 224 × 160"):
-        read(tmp_path / "a.svs", max_pixels=1000)
+        read_image(tmp_path / "a.svs", max_pixels=1000)
 
 
 def test_levels_that_do_not_say_what_they_are(tmp_path: Path) -> None:
@@ -211,9 +266,9 @@ def test_levels_that_do_not_say_what_they_are(tmp_path: Path) -> None:
             writer.write(base[::step, ::step].copy(), tile=(64, 64), photometric="minisblack", metadata=None)
         writer.write(base[:64, :64].copy(), tile=(64, 64), photometric="minisblack", metadata=None)  # of another form
     assert count_pages(tmp_path / "a.tif") == 2
-    np.testing.assert_array_equal(read(tmp_path / "a.tif").pixels, base)
-    np.testing.assert_array_equal(read(tmp_path / "a.tif", max_pixels=56 * 40).pixels, base[::4, ::4])
-    np.testing.assert_array_equal(read(tmp_path / "a.tif", page=1).pixels, base[:64, :64])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, base)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", max_pixels=56 * 40).pixels, base[::4, ::4])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", page=1).pixels, base[:64, :64])
 
 
 def test_levels_below_a_page(tmp_path: Path) -> None:
@@ -223,9 +278,9 @@ def test_levels_below_a_page(tmp_path: Path) -> None:
         writer.write(base, subifds=1, **options)
         writer.write(base[::2, ::2].copy(), subfiletype=1, **options)
     assert count_pages(tmp_path / "a.tif") == 1
-    np.testing.assert_array_equal(read(tmp_path / "a.tif", max_pixels=112 * 80).pixels, base[::2, ::2])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", max_pixels=112 * 80).pixels, base[::2, ::2])
 
 
 def test_declared_no_data_is_padding(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", plane(3), extratags=[(42113, "s", 0, "-9999", True)])
-    assert read(tmp_path / "a.tif").padding_value == -9999
+    assert read_image(tmp_path / "a.tif").padding_value == -9999

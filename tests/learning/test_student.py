@@ -13,6 +13,7 @@ from tests.learning.helpers import COLUMNS, ROWS, lesson, network, same_weights
 from msformer.errors import FitDivergedError
 from msformer.learning import student
 from msformer.learning.student import Lessons, draw_chances, object_loss, objects_in, target_of, teach, turned
+from msformer.network.prompted import PromptedSizes, build_prompted
 from msformer.prompting.view import SIDE
 
 PLAIN = Lessons(updates=2)
@@ -116,6 +117,24 @@ def test_truths_are_compared_on_the_grid_of_the_answer() -> None:
     truths = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
     found = object_loss(torch.zeros(1, 1, 1), truths, torch.ones(1, 2, 2), torch.tensor([False]))
     assert float(found) == pytest.approx(2 * log(2) + 1 - (2 * 0.25 + 1) / 2, abs=1e-6)
+
+
+def test_the_caller_s_threads_change_no_bit_of_student_or_map() -> None:
+    larger = build_prompted(PromptedSizes(dim=32, depth_fine=1, depth_coarse=1), torch.Generator().manual_seed(3))
+    some = [lesson(1), lesson(2)]
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            taught = teach(larger, some, PLAIN)
+            found.append((taught, objects_in(taught, some[0]).tobytes()))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for taught, seen in found[1:]:
+        assert same_weights(taught, found[0][0])
+        assert seen == found[0][1]
 
 
 def test_seeds_decide_everything_and_the_grown_network_stays() -> None:

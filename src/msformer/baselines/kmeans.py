@@ -36,7 +36,7 @@ def group_points(
         Labels ``(n,)`` from 0.
     """
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     n_clusters = min(n_clusters, len(np.unique(points, axis=0)))
     model = KMeans(n_clusters, n_init=N_INIT, random_state=seed)

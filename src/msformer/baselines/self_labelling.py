@@ -20,6 +20,7 @@ from msformer.config import Config
 from msformer.errors import FitDivergedError
 from msformer.fit import FitStep, StopReason, find_device
 from msformer.prepare import Prepared
+from msformer.threads import torch_threads
 
 POSITIVE = 1e-12
 """Keeps the mass of a cluster that holds nothing away from 0."""
@@ -108,6 +109,7 @@ def concentration_loss(logits: Tensor) -> Tensor:
     return total
 
 
+@torch_threads(1)
 def learn_labels(
     prepared: Prepared,
     settings: Config,

@@ -50,11 +50,11 @@ def ask_case(case: Case, config: Config, max_pixels: int) -> dict[str, float]:
     """How each preset stands on one image; nothing where it cannot be read or shows nothing."""
     from msformer.focus import find_focus  # loaded where it is done, not where images are handed out
     from msformer.hypotheses import compare
-    from msformer.io import read
+    from msformer.io import read_image
     from msformer.prepare import find_no_data_in
 
     try:
-        image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
+        image = read_image(case.source, page=case.page or 0, max_pixels=max_pixels)
         focus = find_focus(image.shape, config.hints)
         part = focus.cut(image)
         return {one.preset: one.standing for one in compare(part, focus, config, find_no_data_in(part))}

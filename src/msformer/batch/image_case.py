@@ -13,9 +13,11 @@ import numpy as np
 from msformer.batch.files import formats_of, write_results
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
+from msformer.errors import ReadError
 from msformer.geometry import flat_geometry
 from msformer.image import Image, LabelMap, Mask
-from msformer.io import read, write_png
+from msformer.io import read_image, write_png
+from msformer.io.values import no_such_frame, one_volume_taken
 from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
 from msformer.refine import Instances
@@ -43,13 +45,14 @@ def run_image(
         MSFormerError: It cannot be read, segmented or written.
     """
     start = time.perf_counter()
-    image = read(case.source, page=case.page or 0, max_pixels=max_pixels)
+    frame_notes = _on_frame(case, config.read.frame)
+    image = read_image(case.source, page=case.page or 0, max_pixels=max_pixels)
     if spacing_mm is not None:
         image = replace(image, spacing_mm=spacing_mm)
     was_read = time.perf_counter()
     segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
     was_segmented = time.perf_counter()
-    notes = [*case.notes, *image.notes]
+    notes = [*case.notes, *image.notes, *frame_notes]
     if len(segmentation.objects) > MAX_LABELS:
         notes.append(
             f"no instance map is written: it holds at most {MAX_LABELS} objects; got {len(segmentation.objects)}, "
@@ -87,6 +90,19 @@ def run_image(
         "objects": [asdict(one) for one in segmentation.objects],
         **result,
     }
+
+
+def _on_frame(case: Case, frame: int | None) -> list[str]:
+    """What there is to tell of a frame that was chosen: a picture has none to choose from.
+
+    Raises:
+        ReadError: The picture is all that there is, and another frame than the first was chosen.
+    """
+    if frame in (None, 0):
+        return []
+    if case.is_alone:
+        raise ReadError(f"{case.source}: {no_such_frame(frame)}")
+    return [one_volume_taken(frame)]
 
 
 def write_image(

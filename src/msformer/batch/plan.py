@@ -41,6 +41,7 @@ class Case:
         page: Page of a multi-page file; None for files of one image.
         instances: The files of a volume; empty for images.
         notes: What there is to tell of it before it is read.
+        is_alone: Whether the inputs hold nothing else, so that every setting is meant for it.
     """
 
     case_id: str
@@ -48,6 +49,7 @@ class Case:
     page: int | None = None
     instances: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    is_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -387,5 +389,5 @@ def _name(found: Iterable[_Found]) -> list[Case]:
             case_id = f"{wanted}-{number}"
             number += 1
         used.add(case_id.casefold())
-        cases.append(Case(case_id, file.source, file.page, file.instances, file.notes))
+        cases.append(Case(case_id, file.source, file.page, file.instances, file.notes, len(level) == 1))
     return cases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msformer.batch.fingerprint import InputPrint, stat_of
+from msformer.batch.fingerprint import InputPrint, files_of, stat_of
 from msformer.batch.plan import Case
 from msformer.io.privacy import without_header
 
@@ -21,13 +21,15 @@ def beginning(case: Case) -> Record:
         "source": str(case.source),
         "page": case.page,
         "input": InputPrint(stat_of(case), "").record(),
+        "elapsed_s": 0.0,
     }
 
 
-def failure(error: BaseException) -> Record:
+def failure(case: Case, error: BaseException) -> Record:
     """What a record has of a case that failed."""
     return {
         "status": "failed",
+        "files": [str(path) for path in files_of(case)],
         "error_type": type(error).__name__,
         "error": without_header(error),
         IN_LOG: str(error) or "no reason given",

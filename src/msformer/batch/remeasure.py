@@ -14,7 +14,8 @@ import numpy as np
 from msformer.batch.plan import Case, plan_cases
 from msformer.errors import ConfigError, ImageError, ImageShapeError, MSFormerError, ReadError
 from msformer.geometry import flat_geometry, with_spacing
-from msformer.io import IMAGE_SUFFIXES, count_pages, read
+from msformer.io import count_pages, read_image
+from msformer.io.contents import images_below, looks_medical, without_suffixes
 from msformer.io.folder import is_segment_output
 from msformer.io.medical import VOLUME_KINDS, kind_of, read_volume
 from msformer.io.photo import check_voxel_count
@@ -24,8 +25,6 @@ from msformer.measure import VolumeRegion, measure_volume
 from msformer.plain import cell
 from msformer.volume import Volume
 
-MEDICAL_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
-"""What a folder is searched for besides images; a file that is named explicitly may have any name."""
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 APART = 0.1
 """Labels whose corners are farther from those of the image, in parts of a voxel, are of another place."""
@@ -146,13 +145,19 @@ def find_labels(inputs: Sequence[str]) -> list[LabelFile]:
         path = Path(given)
         if path.is_dir():
             folders = [path / "labels", path / "masks"] if is_segment_output(path) else [path]
-            items = [LabelFile(file, _name(file.relative_to(root))) for root in folders for file in _files_below(root)]
+            items = [
+                LabelFile(file, without_suffixes(file.relative_to(root)))
+                for root in folders
+                for file in images_below(root)
+            ]
         elif path.exists():
-            items = [LabelFile(path, _name(Path(path.name)))]
+            items = [LabelFile(path, without_suffixes(Path(path.name)))]
         else:
             matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - patterns may be absolute
             items = [
-                LabelFile(Path(match), _name(Path(Path(match).name))) for match in matches if Path(match).is_file()
+                LabelFile(Path(match), without_suffixes(Path(Path(match).name)))
+                for match in matches
+                if Path(match).is_file()
             ]
         if not items:
             raise ConfigError(
@@ -161,24 +166,6 @@ def find_labels(inputs: Sequence[str]) -> list[LabelFile]:
         for item in items:
             found.setdefault(item.path.resolve(), item)
     return list(found.values())
-
-
-def _files_below(root: Path) -> Iterator[Path]:
-    suffixes = (*IMAGE_SUFFIXES, *MEDICAL_SUFFIXES)
-    for path in sorted(root.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if path.name.lower().endswith(suffixes) and not hidden and path.is_file():
-            yield path
-
-
-def _name(relative: Path) -> str:
-    """A path without its suffixes: those of ``a.nii.gz``, ``a.seg.nrrd`` and ``a.seg.dcm`` are two."""
-    stem = relative.with_suffix("")
-    if relative.suffix.lower() == ".gz":
-        stem = stem.with_suffix("")
-    if stem.suffix.lower() == ".seg":
-        stem = stem.with_suffix("")
-    return stem.as_posix()
 
 
 class _ImageFinder:
@@ -190,8 +177,8 @@ class _ImageFinder:
         self.by_name: dict[str, list[Case]] = {}
         for case in plan_cases([str(folder)], recursive=True):
             known_as = {case.case_id: case}
-            if case.case_id.lower().endswith(MEDICAL_SUFFIXES):
-                known_as[_name(Path(case.case_id))] = case
+            if looks_medical(Path(case.case_id)):
+                known_as[without_suffixes(Path(case.case_id))] = case
             if case.page == 0:  # the whole stack as a volume
                 known_as[case.case_id.removesuffix("_page0001")] = replace(case, page=None)
             for path, one in known_as.items():
@@ -225,13 +212,13 @@ def _read_image(case: Case, max_voxels: int) -> Volume:
 def _read_picture(path: Path, page: int | None, max_voxels: int) -> Volume:
     """Read a page, or all pages as slices. A plain picture tells at most a size, not a place."""
     pages = range(count_pages(path)) if page is None else [page]
-    image = read(path, page=pages[0], max_pixels=max_voxels)
+    image = read_image(path, page=pages[0], max_pixels=max_voxels)
     first = image.pixels
     try:
         check_voxel_count((len(pages), *first.shape[:2]), max_voxels)
     except ReadError as error:
         raise ReadError(f"{path}: {error}") from error
-    others = [read(path, page=number, max_pixels=max_voxels).pixels for number in pages[1:]]
+    others = [read_image(path, page=number, max_pixels=max_voxels).pixels for number in pages[1:]]
     if any(other.shape != first.shape for other in others):
         sizes = sorted({one.shape for one in (first, *others)})
         raise ReadError(f"{path}: pages must be of one size to be slices of a volume; got {sizes}")

@@ -41,7 +41,7 @@ HEAVY_FIT = 2_000_000
 """Pixels times channels from where on an update of the network takes longer than most cases as a whole."""
 
 
-def split_cases(n_cases: int, config: Config, *, workers: int | None = None, threads: int | None = None) -> Split:
+def split_cases(n_cases: int, config: Config, *, workers: int | None = None) -> Split:
     """The best split of this machine's cores for so many cases; see ``choose_split``."""
     values = config.prepare.working_size**2 * config.network.embed_dim
     is_network = config.cluster.method == "network"
@@ -50,7 +50,7 @@ def split_cases(n_cases: int, config: Config, *, workers: int | None = None, thr
         case_bytes=PROCESS_BYTES + (FIT_BYTES_PER_VALUE * values if is_network else 0),
         is_heavy=is_network and values > HEAVY_FIT,
         workers=workers,
-        threads=threads,
+        threads=config.fit.threads,
     )
 
 
@@ -256,7 +256,11 @@ class _Run:
         self.journal.begin(self.about)
         call = CaseCall(self.config, self.out, replace(self.order, cases=(), skipped=()))
         for index, outcome in run_items(self.executor, call, todo.cases):
-            record = beginning(todo.cases[index]) | failure(outcome) if isinstance(outcome, Exception) else outcome
+            record = (
+                beginning(todo.cases[index]) | failure(todo.cases[index], outcome)
+                if isinstance(outcome, Exception)
+                else outcome
+            )
             self.lock.check()
             if record.get("errno") in IS_FULL:  # so are all others, and nothing of this case is there
                 raise OSError(record["errno"], os.strerror(record["errno"]), str(self.out))

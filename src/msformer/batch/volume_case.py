@@ -53,6 +53,7 @@ def run_volume(
         series=config.read.series,
         max_voxels=max_pixels,
         picture=case.page,
+        must_have_frame=case.is_alone,
     )
     if spacing_mm is not None:
         volume = replace(volume, geometry=with_spacing(volume.geometry, spacing_mm))

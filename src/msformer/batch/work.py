@@ -88,7 +88,7 @@ def run_case(
             raise MemoryError(f"{case.source}: {error or 'there is not enough memory'}") from error
         if not isinstance(error, MSFormerError | OSError):
             logger.exception("%s: unexpected error", printable(str(case.source)))
-        record |= failure(error)
+        record |= failure(case, error)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     record["elapsed_s"] = time.perf_counter() - start

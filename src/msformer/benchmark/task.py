@@ -20,7 +20,7 @@ from msformer.evaluation.files import read_instances, read_truth
 from msformer.evaluation.instances import match_instances
 from msformer.evaluation.metrics import score_selection
 from msformer.evaluation.selection import select_all
-from msformer.io import null_undefined, read, write_mask, write_text
+from msformer.io import null_undefined, read_image, write_mask, write_text
 from msformer.pipeline import regions_of
 from msformer.refine import part_instances
 from msformer.segmentation import Segmentation, versions
@@ -108,7 +108,7 @@ def record_path(task: Task, out: Path) -> Path:
 
 
 def _run(task: Task, mask_path: Path) -> dict[str, Any]:
-    image = read(task.case.image)
+    image = read_image(task.case.image)
     _reset_peak_memory()
     start = time.perf_counter()
     result = baselines.segment(image, task.method, task.config, random_state=task.seed)

@@ -24,7 +24,6 @@ class Workers:
 
     Attributes:
         count: Of processes; 0 for none but this one, None for as many as are of use.
-        threads: Of each.
         seconds: That a case may take; 0 for any.
         memory: GB that a process may take.
         scheduler: Address of a Dask scheduler.
@@ -32,7 +31,6 @@ class Workers:
     """
 
     count: int | None = None
-    threads: int | None = None
     seconds: float = CASE_TIMEOUT_S
     memory: float | None = None
     scheduler: str | None = None

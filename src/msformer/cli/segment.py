@@ -102,7 +102,8 @@ def segment(
     ] = None,
     axis: Annotated[int | None, typer.Option(min=0, max=2, help="Slices across: 0 slices, 1 rows, 2 columns.")] = None,
     frame: Annotated[
-        int | None, typer.Option(min=0, help="Which volume of a 4-D file, or of a series over time.")
+        int | None,
+        typer.Option(min=0, help="Which volume of 4-D files and series over time; what holds one is taken as it is."),
     ] = None,
     series: Annotated[int | None, typer.Option(min=0, help="Which series of a zip of several.")] = None,
     formats: Annotated[
@@ -134,7 +135,11 @@ def segment(
     cluster: options.Cluster = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads of each process; from cores if left out.", envvar="MSFORMER_THREADS"),
+        typer.Option(
+            min=1,
+            help="Threads of the network's sums (fit.threads), 1 or 2 by the preset; another number, other labels.",
+            envvar="MSFORMER_THREADS",
+        ),
     ] = None,
     device: Annotated[
         str | None,
@@ -175,7 +180,7 @@ def segment(
     said = merge(
         hints,
         _given(
-            fit={"device": device},
+            fit={"device": device, "threads": threads},
             grown={
                 "model": None if network is None else str(network),
                 "prompts": False if no_network else None,
@@ -255,8 +260,8 @@ def segment(
         say(str(ahead), err=True)
         return
     prepare_folder(out)
-    split = split_cases(len(part.of(plan.cases)), settings, workers=workers, threads=threads)
-    said_of_workers = Workers(workers, threads, case_timeout, case_memory, scheduler, cluster)
+    split = split_cases(len(part.of(plan.cases)), settings, workers=workers)
+    said_of_workers = Workers(workers, case_timeout, case_memory, scheduler, cluster)
     failures: list[str] = []
     try:
         with executor_of(said_of_workers, split) as executor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from msformer.errors import ImageShapeError
 from msformer.image import Mask
-from msformer.io import read
+from msformer.io import read_image
 from msformer.prepare import intensity_range
 from msformer.render import GAP, PANEL_SIDE, Picture, display
 
@@ -31,7 +31,7 @@ def draw_agreement(mask_pred: Mask, mask_gt: Mask, image: Path | None = None) ->
         height, width = _panel_size(mask_gt.shape)
         ground = np.zeros((height, width, 3), dtype=np.uint8)
         return _paint(ground, mask_pred, mask_gt, opacity=1.0)
-    opened = read(image)
+    opened = read_image(image)
     if opened.shape != mask_gt.shape:
         raise ImageShapeError(f"{image}: must have the size of the masks, {mask_gt.shape}; got {opened.shape}")
     limits = intensity_range(opened.pixels, np.asarray(opened.pixels, dtype=np.float32))

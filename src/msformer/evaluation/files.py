@@ -12,8 +12,9 @@ from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, Re
 from msformer.evaluation.pairing import Prediction
 from msformer.evaluation.protocols import Labels, Selection, automatic, oracle_cluster, oracle_components, released
 from msformer.evaluation.selection import to_raw_labels
-from msformer.image import Mask
-from msformer.io import count_pages, read
+from msformer.image import Image, Mask
+from msformer.io import count_pages
+from msformer.io.reading import read
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 MAX_LABELS = 1024
@@ -87,10 +88,14 @@ def read_instances(path: Path) -> NDArray[np.integer]:
 def _read_one_page(path: Path) -> NDArray[Any]:
     if (pages := count_pages(path)) > 1:
         raise ReadError(f"{path}: must hold one image; got {pages} pages")
-    image = read(path)
-    if any("NaN" in note for note in image.notes):
+    found = read(path)
+    if any("NaN" in note for note in found.notes):
         raise NonFiniteImageError(f"{path}: must hold a number in each pixel; got NaN")
-    return image.pixels
+    if isinstance(found, Image):
+        return found.pixels
+    if len(found.voxels) > 1:
+        raise ReadError(f"{path}: must hold one image; got {len(found.voxels)} slices")
+    return np.asarray(found.voxels[0])
 
 
 def _is_mask(pixels: NDArray[Any]) -> bool:

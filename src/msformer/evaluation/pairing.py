@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msformer.errors import ConfigError
-from msformer.io import IMAGE_SUFFIXES
+from msformer.io.contents import images_below, without_suffixes
 from msformer.io.folder import is_segment_output
 
 Kind = Literal["auto", "masks", "labels", "instances"]
@@ -169,13 +169,10 @@ def _objects(pred: Path, gt: Path, kind: Kind) -> dict[str, tuple[Path, Path]]:
 
 
 def index_folder(folder: Path) -> Index:
-    """Image files below a folder by relative path without suffix; more than one where only suffixes differ."""
+    """Images below a folder by relative path without suffix; more than one where only suffixes differ."""
     index: Index = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file():
-            index[relative.with_suffix("").as_posix()].append(path)
+    for path in images_below(folder):
+        index[without_suffixes(path.relative_to(folder))].append(path)
     return dict(index)
 
 

@@ -7,10 +7,12 @@ A Dask worker only hands on: the work is done by a process of its own beside it,
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ class Cluster(Executor):
             raise ClusterError(f"no worker of the cluster came within {ARRIVE_S} s") from error
         self._executor = self._client.get_executor(retries=0, pure=False)
         self._call: Callable[[Any], Any] | None = None
-        self._sent: Any = None
+        self._packed = b""
         self._counted = (0.0, 1)
 
     @property
@@ -81,12 +83,12 @@ class Cluster(Executor):
 
     def submit(self, call: Callable[[Any], Any], item: Any, *, is_alone: bool = False) -> Future[Any]:
         """Work on an item somewhere."""
-        if call is not self._call:
-            self._call, self._sent = call, self._client.scatter(call, hash=False)
+        if call is not self._call:  # with every item: what lies on one worker goes with that worker
+            self._call, self._packed = call, pickle.dumps(call)
         memory = self._limits.memory_alone if is_alone else self._limits.memory
         mine: Future[Any] = Future()
         theirs = self._executor.submit(
-            work_beside, self._sent, item, self.threads, self._limits.seconds, memory, str(Path.cwd())
+            work_beside, self._packed, item, self.threads, self._limits.seconds, memory, str(Path.cwd())
         )
         mine.set_running_or_notify_cancel()
         theirs.add_done_callback(lambda ended: self._pass_on(ended, mine))
@@ -134,9 +136,14 @@ _idle: list[tuple[tuple[int, str], Driver]] = []
 _idle_lock = threading.Lock()
 
 
-def work_beside(
-    call: Callable[[Any], Any], item: Any, threads: int, seconds: float | None, memory: int | None, folder: str
-) -> Any:
+@lru_cache(maxsize=2)
+def _unpacked(call: bytes) -> Callable[[Any], Any]:
+    """The same bytes are the same call: processes need not be told it again."""
+    unpacked: Callable[[Any], Any] = pickle.loads(call)
+    return unpacked
+
+
+def work_beside(call: bytes, item: Any, threads: int, seconds: float | None, memory: int | None, folder: str) -> Any:
     """On a Dask worker: have an item done by a process beside it.
 
     Raises:
@@ -149,7 +156,7 @@ def work_beside(
         found = next((index for index, (its_key, _) in enumerate(_idle) if its_key == key), None)
         driver = Driver(threads, threading.Event(), folder) if found is None else _idle.pop(found)[1]
     try:
-        return driver.work(call, item, seconds=seconds, memory=memory)
+        return driver.work(_unpacked(call), item, seconds=seconds, memory=memory)
     finally:
         with _idle_lock:
             _idle.append((key, driver))

@@ -20,6 +20,7 @@ from msformer.errors import FitDivergedError
 from msformer.growing.recipe import SHARDS, Recipe
 from msformer.growing.shard import Progress, examine, shard_gradient
 from msformer.network.prompted import PromptedNet, build_prompted
+from msformer.threads import torch_threads
 
 CLIP = 1.0
 """Largest norm of a gradient; scenes differ, and single ones must not throw the weights."""
@@ -78,7 +79,7 @@ def grow(recipe: Recipe, state: State, *, processes: int, examine_every: int) ->
         FitDivergedError: The objective is NaN or infinite.
     """
     decays = _decays(recipe)
-    with _threads(1 if processes > 1 else None), _shards(recipe, state.weights, processes) as gradients:
+    with _shards(recipe, state.weights, processes) as gradients:
         while state.step < recipe.steps:
             begun = time.perf_counter()
             gradient, progress = gradients(state.step)
@@ -92,6 +93,7 @@ def grow(recipe: Recipe, state: State, *, processes: int, examine_every: int) ->
             yield progress
 
 
+@torch_threads(1)
 def _update(state: State, gradient: Tensor, decays: Tensor, recipe: Recipe) -> None:
     """AdamW (Loshchilov & Hutter, ICLR 2019) with a clipped gradient, and the running mean of the weights."""
     norm = float(gradient.norm())
@@ -184,7 +186,6 @@ def _serve(connection: Connection, recipe: Recipe, weights: Tensor, gradient: Te
     """Answer with one shard's gradient for each step that is sent, until the other end closes."""
     for number in stopping.SIGNALS:  # which reach all processes; the first of them decides
         signal.signal(number, signal.SIG_IGN)
-    torch.set_num_threads(1)
     network = network_of(recipe, weights)
     _tie(network, weights, gradient)
     while True:
@@ -197,14 +198,3 @@ def _serve(connection: Connection, recipe: Recipe, weights: Tensor, gradient: Te
             connection.send(shard_gradient(network, recipe, step, shard))
         except Exception as error:
             connection.send(error)
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,6 +14,7 @@ from msformer.growing.examples import MOST_CLICKS, Example, make_example, next_c
 from msformer.growing.objective import hard_dice, mask_loss, scale_losses, unprompted_loss
 from msformer.growing.recipe import EXAMINED, SHARDS, Recipe, examination_seed
 from msformer.network.prompted import Decoded, PromptedNet, Prompts
+from msformer.threads import torch_threads
 
 NOTHING_NEW = 0.3
 """Share of second questions that say nothing new."""
@@ -36,6 +37,7 @@ class Progress:
     last: float
 
 
+@torch_threads(1)
 def shard_gradient(network: PromptedNet, recipe: Recipe, step: int, shard: int) -> Progress:
     """Add the gradient of one shard of an update to the network's."""
     per_shard = recipe.scenes // SHARDS
@@ -65,6 +67,7 @@ def shard_gradient(network: PromptedNet, recipe: Recipe, step: int, shard: int) 
     return Progress(float(loss.detach()), _mean(chosen[0]), _mean(dices[0][kept].amax(dim=1)), _mean(chosen[-1]))
 
 
+@torch_threads(1)
 @torch.no_grad()
 def examine(network: PromptedNet, recipe: Recipe) -> dict[str, float]:
     """Dice on scenes that are never learned from: one click deep inside, the best of three, one exact box."""

@@ -1,4 +1,4 @@
-"""Files in and out. ``read`` looks at the contents of a file, not at its name."""
+"""Files in and out. ``read_image`` looks at the contents of a file, not at its name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
     "count_pages",
     "null_undefined",
     "prepare_folder",
-    "read",
+    "read_image",
     "write_label_map",
     "write_mask",
     "write_png",
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 
-def read(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Image:
+def read_image(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS) -> Image:
     """Read an image file.
 
     Args:

@@ -7,6 +7,7 @@ be read was meant to be an image.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from typing import Literal
 from PIL import Image as Pillow
 from PIL.ImageFile import StubImageFile
 
+from msformer.errors import ReadError
 from msformer.io import IMAGE_SUFFIXES, archive, dicom, nifti
 from msformer.io.medical import MHA_KEYS, NRRD_SIGNATURE
 from msformer.io.tiff import SIGNATURES as TIFF_SIGNATURES
@@ -104,6 +106,35 @@ def look_at(path: Path) -> Contents:
 def is_meant_as_image(path: Path, contents: Contents) -> bool:
     """Whether a file that nothing reads was meant to be an image, by its name or because it is half of one."""
     return looks_medical(path) or looks_like_a_photo(path) or "Analyze" in contents.reason
+
+
+def images_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder that are images, or were meant to be, sorted; hidden ones are passed over.
+
+    So is what nothing reads, and zips, which hold no label map: contents decide, as for ``segment``.
+    """
+    for path in sorted(folder.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not is_hidden and path.is_file() and _is_image(path):
+            yield path
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        contents = look_at(path)
+    except (OSError, ReadError):  # whoever reads it will tell
+        return True
+    return contents.kind not in (None, "archive") or is_meant_as_image(path, contents)
+
+
+def without_suffixes(relative: Path) -> str:
+    """A path without its suffixes: those of ``a.nii.gz``, ``a.seg.nrrd`` and ``a.seg.dcm`` are two."""
+    stem = relative.with_suffix("")
+    if relative.suffix.lower() == ".gz":
+        stem = stem.with_suffix("")
+    if stem.suffix.lower() == ".seg":
+        stem = stem.with_suffix("")
+    return stem.as_posix()
 
 
 def _is_photo(path: Path) -> bool:

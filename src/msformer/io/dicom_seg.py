@@ -216,7 +216,7 @@ def _check_fit(labels: NDArray[np.uint8 | np.uint16], sources: Sequence[Any], in
     """Refuse what highdicom would write wrongly, or refuse in words that do not say what is wrong.
 
     Raises:
-        WriteError: Rows, columns or slices differ, or slices have no place.
+        WriteError: Rows, columns or slices differ, or slices have no place, or one place.
     """
     frames = len(sources) if len(sources) > 1 else int(sources[0].get("NumberOfFrames") or 1)
     for source, instance in zip(sources, instances, strict=True):
@@ -239,6 +239,13 @@ def _check_fit(labels: NDArray[np.uint8 | np.uint16], sources: Sequence[Any], in
             raise WriteError(
                 f"{instance}: a DICOM segmentation of several slices must know the place of each; missing there: "
                 f"{', '.join(missing)}"
+            )
+    if len(sources) > 1:
+        places = {tuple(float(one) for one in source.ImagePositionPatient) for source in sources}
+        if len(places) < frames:
+            raise WriteError(
+                f"{instances[0]}: slices of a DICOM segmentation must be at places of their own; these {frames} are at "
+                f"{len(places)}"
             )
 
 

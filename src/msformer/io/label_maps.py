@@ -10,25 +10,28 @@ import gzip
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
-from msformer.io.metaimage import TYPES as MHA_TYPES
+from msformer.errors import ReadError
+from msformer.io import metaimage, nrrd
 from msformer.io.nifti import GZIP, SIZES
-from msformer.io.nrrd import TYPES as NRRD_TYPES
+from msformer.io.values import Stored
 from msformer.volume import Kind
 
-MAX_HEADER = 1 << 20
 CHUNK = 1 << 16
 MAX_SAMPLE = 1 << 25
 """Bytes of voxels that are looked at, at most; images end the look within the first chunks."""
 SPREAD = 32
 """Chunks that are taken from a file which is not compressed."""
-SLICER = re.compile(rb"^Segment(?:\d+_|ation_)\w+:=", re.MULTILINE)
+MOST_PARTS = 10_000
+"""Files of voxels that a header can name, which are looked for, at most."""
+SLICER = re.compile(r"segment(?:\d+_|ation_)\w+")
 """Fields by which 3D Slicer marks segmentations in NRRD."""
 INTENT_LABEL = 1002
 """NIfTI's code for data that are labels."""
@@ -53,7 +56,7 @@ class Voxels:
         path: The file.
         start: Where they begin, after unpacking where the whole file is packed.
         dtype: What they are.
-        packing: ``gzip`` or ``zlib`` from ``start`` on, ``file`` for the whole file, None for none.
+        packing: ``gzip``, or zlib, from ``start`` on, ``file`` for the whole file, None for none.
     """
 
     path: Path
@@ -69,7 +72,7 @@ class Header:
     Attributes:
         reason: Why it is a label map; None where the header does not say that.
         voxels: Where to look on; None where that cannot be told.
-        parts: Other files that belong to this one.
+        parts: Other files that belong to this one and are there.
     """
 
     reason: str | None = None
@@ -86,7 +89,7 @@ def read_header(path: Path, kind: Kind) -> Header:
             return _mha(path)
         if kind == "nifti":
             return _nifti(path)
-    except (OSError, ValueError, EOFError, zlib.error, struct.error):
+    except (ReadError, OSError, ValueError, OverflowError, EOFError, zlib.error, struct.error):
         pass  # whoever reads the file will say what is wrong
     return Header()
 
@@ -162,63 +165,30 @@ def _values(data: bytes, dtype: np.dtype[np.generic]) -> np.ndarray[tuple[int, .
     return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
 
 
-def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_HEADER)
-
-
 def _nrrd(path: Path) -> Header:
-    data = _start(path)
-    end = re.search(rb"\r?\n\r?\n", data)
-    text = data[: end.start()] if end else data
-    if SLICER.search(text):
+    header, start = nrrd.read_header(path)
+    if any(SLICER.fullmatch(name) for name in header):
         return Header("its header says that it is a segmentation of 3D Slicer")
-    fields = {}
-    for line in text.decode("latin-1").splitlines():
-        name, colon, value = line.partition(":")
-        if colon and not value.startswith("=") and not line.startswith("#"):
-            fields[name.strip().lower().replace(" ", "")] = value.strip()
-    where = fields.get("datafile", "")
-    if where.upper().startswith("LIST") or "%" in where or ".." in Path(where).parts or where[:1] in ("/", "~"):
-        return Header()
-    parts = (path.parent / where,) if where else ()
-    letter = NRRD_TYPES.get(fields.get("type", "").lower())
-    packing = {"raw": None, "gzip": "gzip", "gz": "gzip"}.get(fields.get("encoding", "").lower(), "unknown")
-    is_plain = fields.get("lineskip", "0") == "0" and fields.get("byteskip", "0") == "0"
-    if letter is None or packing == "unknown" or not is_plain or (not where and end is None):
-        return Header(parts=parts)
-    dtype = np.dtype((">" if fields.get("endian", "little").lower() == "big" else "<") + letter)
-    place = parts[0] if parts else path
-    if not place.is_file():
-        return Header(parts=parts)
-    return Header(None, Voxels(place, 0 if parts or end is None else end.end(), dtype, packing), parts)
+    return _header(nrrd.data_files(path, header), partial(nrrd.stored_in, path, header, start))
 
 
 def _mha(path: Path) -> Header:
-    data = _start(path)
-    last = re.search(rb"^[ \t]*ElementDataFile[ \t]*[=:][ \t]*([^\r\n]*)\r?(?:\n|$)", data, re.MULTILINE)
-    if last is None:
-        return Header()
-    header = {}
-    for line in data[: last.start()].decode("latin-1").splitlines():
-        name, _, value = line.partition("=" if "=" in line else ":")
-        header[name.strip()] = value.strip()
-    where = last.group(1).decode("utf-8", "replace").strip()
-    if where.upper().startswith("LIST") or "%" in where or ".." in Path(where).parts or where[:1] in ("/", "~"):
-        return Header()
-    parts = () if where.upper() == "LOCAL" else (path.parent / where,)
-    letter = MHA_TYPES.get(header.get("ElementType", ""))
-    flags = {name: header.get(name, "")[:1] in ("T", "t", "1") for name in ("CompressedData", "BinaryData")}
-    is_big = any(
-        header.get(name, "")[:1] in ("T", "t", "1") for name in ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
-    )
-    place = parts[0] if parts else path
-    if letter is None or not flags["BinaryData"] or header.get("HeaderSize", "0") != "0" or not place.is_file():
+    header, start = metaimage.read_header(path)
+    return _header(metaimage.data_files(path, header), partial(metaimage.stored_in, path, header, start))
+
+
+def _header(parts: tuple[Path, ...], stored_in: Callable[[], Stored]) -> Header:
+    """Voxels are looked at where they are numbers in one file, behind a known place."""
+    parts = tuple(one for one in parts[:MOST_PARTS] if one.is_file())
+    try:
+        stored = stored_in()
+    except ReadError:
         return Header(parts=parts)
-    packing = "zlib" if flags["CompressedData"] else None
-    return Header(
-        None, Voxels(place, 0 if parts else last.end(), np.dtype((">" if is_big else "<") + letter), packing), parts
-    )
+    place = stored.files[0]
+    is_plain = len(stored.files) == 1 and stored.start >= 0 and stored.line_skip == 0
+    if not is_plain or stored.packing not in ("raw", "gzip") or not place.is_file():
+        return Header(parts=parts)
+    return Header(None, Voxels(place, stored.start, stored.dtype, None if stored.packing == "raw" else "gzip"), parts)
 
 
 def _nifti(path: Path) -> Header:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +24,11 @@ from msformer.io.regular import check_regular
 from msformer.io.scratch import Scratch
 from msformer.io.tiff import SIGNATURES as TIFF_SIGNATURES
 from msformer.io.tiff_chain import check_chain
+from msformer.io.values import OneVolumeError, one_volume_taken
 from msformer.volume import Kind, Volume
 
 VOLUME_KINDS: frozenset[Kind] = frozenset({"dicom", "nifti", "nrrd", "mha"})
-"""What ``read_volume`` reads; the others are for ``msformer.io.read``."""
+"""What ``read_volume`` reads; the others are for ``msformer.io.read_image``."""
 NRRD_SIGNATURE = b"NRRD000"
 MHA_KEYS = (b"ObjectType", b"NDims")
 """One of them is the first word of a MetaImage header."""
@@ -90,6 +91,7 @@ def read_volume(
     series: int | None = None,
     max_voxels: int,
     picture: int | None = None,
+    must_have_frame: bool = True,
 ) -> Volume:
     """Read one volume.
 
@@ -101,40 +103,62 @@ def read_volume(
         series: Which of the series or volumes of the files or of a zip, from 0; one alone is taken without it.
         max_voxels: Refuse more.
         picture: Which of several stage positions of a TIFF, from 0.
+        must_have_frame: Whether ``frame`` is meant for this volume, so that one which is alone in its file or series
+            refuses every number but 0; else it is taken whatever the number, with a note.
 
     Raises:
-        ReadError: A file is missing, broken, too large, of another kind, or the files are not of one volume; the
-            message begins with the file, or with the folder of a series.
+        ReadError: A file is missing, broken, too large, of another kind, the files are not of one volume, or there is
+            no such ``frame``; the message begins with the file, or with the folder of a series.
         ImageError: The voxels are not finite numbers, or their geometry is none.
     """
     if not paths:
         raise ReadError("paths must name at least one file; got none")
+    choice = _Choice(frame, must_have_frame)
     if len(paths) > 1 and kind_of(paths[0]) != "tiff":
         instances = []
         for path in paths:
             with _named(path):
                 instances.append(dicom.read_instance(path))
-        return _read_group(instances, paths[0].parent, frame, series, max_voxels)
+        return _read_group(instances, paths[0].parent, choice, series, max_voxels)
     path = paths[0]
     kind = kind_of(path)
     with _named(path):
         if kind == "dicom":
-            return checked(dicom.read_series([dicom.read_instance(path)], max_voxels, frame))
+            instance = dicom.read_instance(path)
+            return choice.of(lambda number: dicom.read_series([instance], max_voxels, number))
         if kind == "nifti":
-            return checked(nifti.read_nifti(path, frame, max_voxels))
+            return choice.of(lambda number: nifti.read_nifti(path, number, max_voxels))
         if kind == "nrrd":
-            return checked(read_nrrd(path, frame, max_voxels))
+            return choice.of(lambda number: read_nrrd(path, number, max_voxels))
         if kind == "mha":
-            return checked(read_mha(path, frame, max_voxels))
+            return choice.of(lambda number: read_mha(path, number, max_voxels))
         if kind == "tiff" and check_chain(path) and tiff.is_stack(path):
-            return checked(tiff.read_stack(path, frame, max_voxels, picture or 0))
+            return choice.of(lambda number: tiff.read_stack(path, number, max_voxels, picture or 0))
         if kind is not None:
             raise ReadError(f"file must be DICOM, NIfTI, NRRD or MetaImage to be read as a volume; got {kind}")
         with path.open("rb") as file:
             is_zip = file.read(4) in archive.SIGNATURES
         if not is_zip:
             raise ReadError("no medical image format recognises the contents of this file")
-        return _read_archive(path, frame, series, max_voxels)
+        return _read_archive(path, choice, series, max_voxels)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which of several volumes is meant, and whether one that is alone must be of that number."""
+
+    frame: int | None
+    must_fit: bool
+
+    def of(self, read: Callable[[int | None], Volume]) -> Volume:
+        """What a reader gives for the number; errors as of ``read`` and ``checked``."""
+        try:
+            return checked(read(self.frame))
+        except OneVolumeError as error:
+            if self.must_fit:
+                raise ReadError(str(error)) from error
+            volume = checked(read(None))
+            return replace(volume, notes=(*volume.notes, one_volume_taken(self.frame)))
 
 
 def find_volumes(paths: Iterable[Path]) -> list[list[Path]]:
@@ -179,10 +203,11 @@ def find_cases(paths: Iterable[Path]) -> list[Found]:
 
 
 def _read_group(
-    instances: Sequence[Instance], folder: Path, frame: int | None, series: int | None, max_voxels: int
+    instances: Sequence[Instance], folder: Path, choice: _Choice, series: int | None, max_voxels: int
 ) -> Volume:
     with _named(folder):
-        return checked(dicom.read_series(_of_one_series(instances, series), max_voxels, frame))
+        members = _of_one_series(instances, series)
+        return choice.of(lambda number: dicom.read_series(members, max_voxels, number))
 
 
 def _of_one_series(instances: Sequence[Instance], series: int | None, advice: str = "") -> Sequence[Instance]:
@@ -213,7 +238,7 @@ def _described(part: Part) -> str:
     return ", ".join(word for word in said if word)
 
 
-def _read_archive(path: Path, frame: int | None, series: int | None, max_voxels: int) -> Volume:
+def _read_archive(path: Path, choice: _Choice, series: int | None, max_voxels: int) -> Volume:
     folder = Scratch()
     try:
         instances = []
@@ -227,7 +252,7 @@ def _read_archive(path: Path, frame: int | None, series: int | None, max_voxels:
         if not instances:
             raise ReadError("archive holds no DICOM image")
         members = _of_one_series(instances, series, ": unpack it, and give the folder")
-        volume = replace(checked(dicom.read_series(members, max_voxels, frame)), source=path)
+        volume = replace(choice.of(lambda number: dicom.read_series(members, max_voxels, number)), source=path)
     except BaseException:
         folder.remove()
         raise

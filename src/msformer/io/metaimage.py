@@ -15,7 +15,7 @@ from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.photo import check_voxel_count
 from msformer.io.privacy import of_header
-from msformer.io.values import MOST_CHANNELS, check_frame, check_inside, read_values
+from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -48,15 +48,7 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
             a file outside its folder.
         ImageError: Its directions are no geometry.
     """
-    with path.open("rb") as file:
-        start = file.read(MAX_HEADER)
-    if (last := LAST_KEY.search(start)) is None:
-        raise ReadError(f"MetaImage header must have ElementDataFile within {MAX_HEADER} bytes; got none")
-    header = {}
-    for line in start[: last.start()].decode("latin-1").splitlines():
-        key, _, value = line.partition("=") if "=" in line else line.partition(":")
-        header[key.strip()] = value.strip()
-    name = last.group(1).decode("utf-8", "replace").strip()
+    header, start = read_header(path)
     try:
         size = [int(side) for side in header.get("DimSize", "").split()]
         channels = int(header.get("ElementNumberOfChannels", "1"))
@@ -65,19 +57,8 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
             raise ReadError(f"NDims must be the number of sides of DimSize; got {said} and {size}")
         index = _check_size(size, channels, frame, max_voxels)
         geometry = _geometry(header, len(size))
-        if (kind := TYPES.get(header.get("ElementType", ""))) is None:
-            said = of_header(header.get("ElementType"))
-            raise ReadError(f"ElementType must be one of {', '.join(TYPES)}; got {said}")
-        dtype = np.dtype((">" if _flag(header, "ByteOrderMSB") else "<") + kind)
-        count = int(np.prod(size, dtype=object)) * channels
-        if name.upper() == "LOCAL":
-            values = _values(path, last.end(), header, dtype, count)
-        elif name.upper().startswith("LIST") or "%" in name:
-            raise ReadError(f"voxels must be in one file; ElementDataFile is {of_header(name)}")
-        else:
-            check_inside(name)
-            skip = int(header.get("HeaderSize", "0"))
-            values = _values(path.parent / name, skip, header, dtype, count)
+        stored = stored_in(path, header, start)
+        values = read_values(stored, int(np.prod(size, dtype=object)) * channels)
     except (ReadError, ImageError, OSError):
         raise
     except (ValueError, OverflowError, zlib.error) as error:  # numbers that are none, broken compression
@@ -86,7 +67,57 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
     if len(size) == 4:
         voxels = voxels[index]
     voxels = voxels[None] if len(size) == 2 else voxels
-    return Volume(voxels.astype(dtype.newbyteorder("="), copy=False), geometry, "mha", path)
+    return Volume(voxels.astype(stored.dtype.newbyteorder("="), copy=False), geometry, "mha", path)
+
+
+def read_header(path: Path) -> tuple[dict[str, str], int]:
+    """The fields of a header, and where what follows it begins.
+
+    Raises:
+        ReadError: It has no end within its first megabyte.
+    """
+    with path.open("rb") as file:
+        start = file.read(MAX_HEADER)
+    if (last := LAST_KEY.search(start)) is None:
+        raise ReadError(f"MetaImage header must have ElementDataFile within {MAX_HEADER} bytes; got none")
+    header = {}
+    for line in start[: last.end()].decode("utf-8", "surrogateescape").splitlines():  # as names of files are
+        key, _, value = line.partition("=") if "=" in line else line.partition(":")
+        header[key.strip()] = value.strip()
+    return header, last.end()
+
+
+def data_files(path: Path, header: Mapping[str, str]) -> tuple[Path, ...]:
+    """The file that holds the voxels of a header of its own; empty where they are behind it.
+
+    Raises:
+        ReadError: It names several, or one outside its folder.
+    """
+    name = header["ElementDataFile"]
+    if name.upper() == "LOCAL":
+        return ()
+    if name.upper().startswith("LIST") or "%" in name:
+        raise ReadError(f"voxels must be in one file; ElementDataFile is {of_header(name)}")
+    check_inside(name)
+    return (path.parent / name,)
+
+
+def stored_in(path: Path, header: Mapping[str, str], start: int) -> Stored:
+    """Where the voxels are that a header stands for, of which the rest of the file begins at ``start``.
+
+    Raises:
+        ReadError: They are of a type that is not read, in several files, or in one outside its folder.
+        ValueError: A number of the header is none.
+    """
+    if (kind := TYPES.get(header.get("ElementType", ""))) is None:
+        said = of_header(header.get("ElementType"))
+        raise ReadError(f"ElementType must be one of {', '.join(TYPES)}; got {said}")
+    dtype = np.dtype((">" if _flag(header, "ByteOrderMSB") else "<") + kind)
+    is_packed = _flag(header, "CompressedData")
+    packing: Packing = "text" if not _flag(header, "BinaryData") else "gzip" if is_packed else "raw"
+    files = data_files(path, header)
+    skip = int(header.get("HeaderSize", "0")) if files else start
+    return Stored(files or (path,), skip if packing == "raw" else max(skip, 0), packing, dtype)
 
 
 def write_mha(file: BinaryIO, labels: NDArray[Any], geometry: Geometry) -> None:
@@ -154,12 +185,3 @@ def _geometry(header: Mapping[str, str], axes: int) -> Geometry:
         is_placed=not header.keys().isdisjoint(("Offset", "Origin", "Position")),
         is_flat=axes == 2,
     )
-
-
-def _values(path: Path, skip: int, header: Mapping[str, str], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
-    """The numbers of a file behind ``skip`` bytes, or with -1 at its end."""
-    if not _flag(header, "BinaryData"):
-        return read_values(path, max(skip, 0), "text", dtype, count)
-    if _flag(header, "CompressedData"):
-        return read_values(path, max(skip, 0), "gzip", dtype, count)
-    return read_values(path, skip, "raw", dtype, count)

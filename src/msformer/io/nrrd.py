@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.photo import check_voxel_count
-from msformer.io.values import MOST_CHANNELS, Packing, check_frame, check_inside, read_values
+from msformer.io.privacy import of_header
+from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -76,16 +77,7 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
         ImageError: Its directions are no geometry.
     """
     header, start = read_header(path)
-    try:
-        sizes = [int(side) for side in header["sizes"]]
-        kind = TYPES[str(header["type"]).strip().lower()]
-        packing = PACKINGS[str(header["encoding"]).strip().lower()]
-        skip, lines = int(header.get("byte skip", header.get("byteskip", 0))), int(header.get("line skip", 0))
-    except KeyError as error:
-        raise ReadError(
-            f"header must have sizes, a type that is a number, and an encoding among {', '.join(PACKINGS)}; got "
-            f"{str(error)[:100]}"
-        ) from error
+    sizes = [int(side) for side in header.get("sizes", ())]
     if len(sizes) != int(header.get("dimension", 0)) or not 2 <= len(sizes) <= 5 or min(sizes) < 1:
         raise ReadError(
             f"image must have 2 to 4 axes of at least 1 voxel, as many as dimension says; got {tuple(sizes)}"
@@ -98,11 +90,14 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
     counted = [side for side, role in zip(sizes, roles, strict=True) if role != "channel" or side > MOST_CHANNELS]
     check_voxel_count(counted, max_voxels)
     index = check_frame(next((side for side, role in zip(sizes, roles, strict=True) if role == "frame"), 1), frame)
-    dtype = np.dtype((">" if str(header.get("endian", "little")).strip().lower() == "big" else "<") + kind)
-    values = _values(path, header, start, packing, dtype, sizes, skip, lines)
+    try:
+        stored = stored_in(path, header, start)
+        values = read_values(stored, int(np.prod(sizes, dtype=object)))
+    except (ValueError, OverflowError) as error:
+        raise ReadError(f"broken NRRD: {error}") from error
     geometry, notes = _geometry(header, roles)
     axes = [*reversed(roles)]  # of the array, whose last axis is the first of the header
-    array = values.astype(dtype.newbyteorder("="), copy=False).reshape(sizes[::-1])
+    array = values.astype(stored.dtype.newbyteorder("="), copy=False).reshape(sizes[::-1])
     if "frame" in axes:
         place = axes.index("frame")
         array = array.take(index, axis=place)
@@ -130,7 +125,7 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
     if end is None and len(head) > MAX_HEADER:
         raise ReadError(f"header must end within {MAX_HEADER} bytes")
     stop = len(head) if end is None else end.end()
-    text = head[: stop if end is None else end.start()].decode("latin-1")
+    text = head[: stop if end is None else end.start()].decode("utf-8", "surrogateescape")  # as names of files are
     listed: list[str] = []
     for found in DATA_FILE.finditer(text):
         value = found.group(1).strip()
@@ -147,6 +142,50 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
         raise ReadError(f"broken NRRD header: {type(error).__name__}") from error
     named = {str(name).lower(): value for name, value in fields.items()}
     return (named | {"data file": listed} if listed else named), stop
+
+
+def data_files(path: Path, header: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The files that hold the voxels of a header of its own; empty where they are behind it.
+
+    A header names one, a list of them, or a pattern with the first, the last and the step.
+
+    Raises:
+        ReadError: It names too many.
+    """
+    named = header.get("data file", header.get("datafile"))
+    if named is None:
+        return ()
+    if isinstance(named, list | tuple):
+        return tuple(path.parent / str(one).strip() for one in named)
+    text = str(named).strip()
+    if (found := PATTERN.fullmatch(text)) is None:
+        return (path.parent / text,)
+    first, last, step = (int(one) for one in found.groups()[1:4])
+    if step == 0 or not 0 <= (last - first) / step < MAX_DATA_FILES:
+        raise ReadError(f"pattern of data files must be NAME%03d FIRST LAST STEP, at most {MAX_DATA_FILES} files")
+    return tuple(path.parent / (found[1] % number) for number in range(first, last + (1 if step > 0 else -1), step))
+
+
+def stored_in(path: Path, header: Mapping[str, Any], start: int) -> Stored:
+    """Where the voxels are that a header stands for, of which the rest of the file begins at ``start``.
+
+    Raises:
+        ReadError: They are of a type or in an encoding that is not read, or in too many files.
+        ValueError: A number of the header is none.
+    """
+    try:
+        kind = TYPES[str(header["type"]).strip().lower()]
+        packing = PACKINGS[str(header["encoding"]).strip().lower()]
+    except KeyError as error:
+        raise ReadError(
+            f"header must have a type that is a number and an encoding among {', '.join(PACKINGS)}; got "
+            f"{of_header(error.args[0])}"
+        ) from error
+    dtype = np.dtype((">" if str(header.get("endian", "little")).strip().lower() == "big" else "<") + kind)
+    skip, lines = int(header.get("byte skip", header.get("byteskip", 0))), int(header.get("line skip", 0))
+    if files := data_files(path, header):
+        return Stored(files, skip, packing, dtype, lines)
+    return Stored((path,), -1 if skip == -1 else start + max(skip, 0), packing, dtype)
 
 
 def write_nrrd(file: BinaryIO, labels: NDArray[Any], geometry: Geometry, fields: Mapping[str, str]) -> None:
@@ -211,47 +250,6 @@ def _roles(header: Mapping[str, Any], sizes: Sequence[int], *, is_series: bool) 
         else:
             roles.append("channel")
     return roles
-
-
-def _values(
-    path: Path,
-    header: Mapping[str, Any],
-    start: int,
-    packing: Packing,
-    dtype: np.dtype[Any],
-    sizes: Sequence[int],
-    skip: int,
-    lines: int,
-) -> NDArray[Any]:
-    """All numbers of a file: behind the header, or in other files, of which each holds an equal share."""
-    count = int(np.prod(sizes, dtype=object))
-    named = header.get("data file", header.get("datafile"))
-    try:
-        if named is None:
-            if skip == -1:
-                return read_values(path, -1, packing, dtype, count)
-            return read_values(path, start + max(skip, 0), packing, dtype, count)
-        names = _names(named, header)
-        if count % len(names):
-            raise ReadError(f"voxels must be parted evenly among their files; got {count} in {len(names)}")
-        each = count // len(names)
-        parts = [read_values(path.parent / name, skip, packing, dtype, each, line_skip=lines) for name in names]
-    except (ValueError, OverflowError) as error:
-        raise ReadError(f"broken NRRD: {error}") from error
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _names(named: Any, header: Mapping[str, Any]) -> list[str]:
-    """The files that a header names: one, a list of them, or a pattern with the first, the last and the step."""
-    if isinstance(named, list | tuple):
-        return [str(one).strip() for one in named]
-    text = str(named).strip()
-    if (found := PATTERN.fullmatch(text)) is not None:
-        first, last, step = (int(one) for one in found.groups()[1:4])
-        if step == 0 or not 0 <= (last - first) / step < MAX_DATA_FILES:
-            raise ReadError(f"pattern of data files must be NAME%03d FIRST LAST STEP, at most {MAX_DATA_FILES} files")
-        return [found[1] % number for number in range(first, last + (1 if step > 0 else -1), step)]
-    return [text]
 
 
 def _geometry(header: Mapping[str, Any], roles: Sequence[str]) -> tuple[Geometry, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msformer.errors import MSFormerError
 
 LONGEST = 80
-HIDDEN = "(words that may be out of the header: the log has them)"
+HIDDEN = "(words that may be out of the header; the log has them)"
 CUT_OFF = "(the file is truncated; the log has more)"
 SAYS_CUT_OFF = re.compile("truncat|premature|unexpected end|end of file|end-of-stream|eof|too short", re.IGNORECASE)
 QUOTED = re.compile("‹[^›]*›")

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from msformer.errors import ReadError
 from msformer.image import Image
-from msformer.io import MAX_PIXELS, tiff
-from msformer.io import read as read_image
+from msformer.io import MAX_PIXELS, read_image, tiff
 from msformer.io.medical import VOLUME_KINDS, find_volumes, is_archive, kind_of, read_volume
 from msformer.volume import Volume
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -174,11 +175,11 @@ def read_stack(path: Path, frame: int | None, max_voxels: int, picture: int = 0)
             raise ReadError(f"page must be from 0 to {len(pictures) - 1}; got {picture}")
         number, series, plane = pictures[picture]
         sizes = dict(zip(series.axes, series.shape, strict=True))
-        time = 0 if plane is not None else check_frame(sizes.get("T", 1), frame)
+        time = check_frame(1 if plane is not None else sizes.get("T", 1), frame)
         check_voxel_count([sizes.get("Z", 1), sizes["Y"], sizes["X"]], max_voxels // sizes.get("T", 1))
         if series.kind == "ome" and (lost := sum(page is None for page in series.pages)) > 0:
             raise ReadError(f"OME image {number} must have {len(series.pages)} planes; {lost} of them are missing")
-        array, axes = (series.asarray(), series.axes) if plane is None else _one_plane(series, plane)
+        array, axes = (_planes(file, series), series.axes) if plane is None else _one_plane(file, series, plane)
         geometry, keyframe = stated_geometry(file, number), series.keyframe
     if "T" in axes:
         array, axes = array.take(time, axis=axes.index("T")), axes.replace("T", "")
@@ -225,8 +226,41 @@ def _pictures(file: tifffile.TiffFile) -> list[tuple[int, tifffile.TiffPageSerie
     return found
 
 
-def _one_plane(series: tifffile.TiffPageSeries, plane: int) -> tuple[NDArray[Any], str]:
-    array = series.asarray()
+def _planes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> NDArray[Any]:
+    """The pixels of a series, of which each plane is read from the file that it lies in.
+
+    tifffile takes a series that lies in one other file as a whole from the file that describes it.
+
+    Raises:
+        ReadError: A plane cannot be read, or is of another kind than the first; the message names its file.
+    """
+    pages = [page for page in series.pages if page is not None]
+    if all(page.parent is file for page in pages):
+        return series.asarray()
+    like = series.keyframe
+    array = np.empty((len(pages), *like.shape), like.dtype)
+
+    def file_of(numbered: tuple[int, Any]) -> Path:
+        return Path(numbered[1].parent.filehandle.path)
+
+    for part, own in groupby(sorted(enumerate(pages), key=file_of), key=file_of):
+        try:
+            with _opened(part) as opened:
+                for number, page in own:
+                    pixels = opened.pages[page.index].asarray()
+                    if (pixels.shape, pixels.dtype) != (like.shape, like.dtype):
+                        raise ReadError(
+                            f"plane must be of shape {like.shape} and {like.dtype} as others of its image; got "
+                            f"{pixels.shape} and {pixels.dtype}"
+                        )
+                    array[number] = pixels
+        except ReadError as error:
+            raise ReadError(f"{part.name}: {error}") from error
+    return array.reshape(series.shape)
+
+
+def _one_plane(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, plane: int) -> tuple[NDArray[Any], str]:
+    array = _planes(file, series)
     axes = "".join(axis for axis in series.axes if axis in "YXS")
     return array.reshape(-1, *array.shape[-len(axes) :])[plane], axes
 

@@ -28,6 +28,7 @@ from msformer.io.atomic import atomic_path
 from msformer.network.prompted import IN_CHANNELS
 from msformer.prepare import find_no_data_in, prepare, resample
 from msformer.regions import FEATURES, Ground, find_regions, region_features, region_view
+from msformer.threads import one_blas_thread
 
 COLOURS = 4
 """Planes of a region whose means are told beside what is seen of it: within a folder, colour means something."""
@@ -160,6 +161,7 @@ def shrunk(mask: Mask, shape: tuple[int, int]) -> NDArray[np.float32]:
     return resample(mask.astype(np.float32), shape, "area")[:, :, 0]
 
 
+@one_blas_thread()
 def make_lesson(
     name: str, digest: str, image: Image, focus: Focus, settings: Config, own: Mask, confidence: float
 ) -> Lesson:

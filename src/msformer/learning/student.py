@@ -27,6 +27,7 @@ from msformer.learning.lesson import Lesson
 from msformer.morphology import ellipse
 from msformer.network.prompted import PromptedNet, build_prompted
 from msformer.prompting.view import SIDE
+from msformer.threads import torch_threads
 
 BAND = 0.025
 """Half width of the unlabelled band around the border of the program's own masks, as a share of the side."""
@@ -78,6 +79,7 @@ class Lessons:
     seed: int = 0
 
 
+@torch_threads(1)
 def teach(
     network: PromptedNet,
     lessons: Sequence[Lesson],
@@ -207,6 +209,7 @@ def object_loss(objects: Tensor, truths: Tensor, known: Tensor, tolerant: Tensor
     return (2 * of_pixels + 1 - soft).mean()
 
 
+@torch_threads(1)
 @torch.inference_mode()
 def objects_in(student: PromptedNet, lesson: Lesson) -> NDArray[np.float32]:
     """Probability of being of what is meant, ``(h, w)``: the mean over the view and its mirror image."""

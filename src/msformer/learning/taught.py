@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from msformer.learning.forest import Forest, grow_forest
 from msformer.learning.lesson import Lesson
+from msformer.threads import one_blas_thread
 
 
+@one_blas_thread()
 def region_dice(lesson: Lesson, plane: NDArray[np.float32]) -> NDArray[np.float64]:
     """Soft Dice of every region with a map of the view ``(h, w)`` in [0, 1]: ``(n,)``."""
     there = lesson.on_regions(plane)

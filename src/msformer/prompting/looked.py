@@ -12,6 +12,7 @@ from torch import Tensor
 from msformer.image import Mask
 from msformer.network.prompted import Features, PromptedNet, Prompts
 from msformer.prompting.view import SIDE, as_input, resized, view_shape
+from msformer.threads import torch_threads
 
 NEARER = 0.6
 """An answer whose box is longer than this share of the view's sides is not looked at from nearer."""
@@ -96,7 +97,7 @@ class Looked:
         for start in range(0, len(said), IN_ALL):
             some = said[start : start + IN_ALL]
             masks = None if previous is None else previous[start : start + IN_ALL]
-            with torch.inference_mode():
+            with torch_threads(1), torch.inference_mode():
                 features = self.features.of(torch.zeros(len(some), dtype=torch.long))
                 decoded = self.network.decode(features, self.prompts(some, masks))
                 expected = torch.sigmoid(decoded.expected).numpy()
@@ -122,7 +123,7 @@ class Looked:
 
     def objects(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probability of being of an object that a person would point at, and of lying on a border, ``shape`` each."""
-        with torch.inference_mode():
+        with torch_threads(1), torch.inference_mode():
             maps = [torch.sigmoid(one)[0].numpy() for one in self.network.without_prompt(self.features)]
         return resized(maps[0], self.shape), resized(maps[1], self.shape)
 
@@ -165,7 +166,7 @@ def _look(network: PromptedNet, pixels: NDArray[np.float32], valid: Mask, window
     columns = slice(int(window[1] * width), max(int(np.ceil(window[3] * width)), int(window[1] * width) + 1))
     window = (rows.start / height, columns.start / width, rows.stop / height, columns.stop / width)
     shape = view_shape((rows.stop - rows.start, columns.stop - columns.start), SIDE)
-    with torch.inference_mode():
+    with torch_threads(1), torch.inference_mode():
         features = network.encode(_input(pixels[rows, columns], valid[rows, columns], shape))
     return Looked(network, pixels, valid, window, features, shape)
 

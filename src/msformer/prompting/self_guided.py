@@ -18,6 +18,7 @@ from torch import Tensor
 from msformer.network.prompted import Features, PromptedNet, patch_affinity
 from msformer.objective import cluster_loss, inter_scale_loss, intra_scale_loss
 from msformer.prompting.looked import Looked, Said
+from msformer.threads import torch_threads
 
 RATE = 0.02
 """Learning rate of plain gradient descent; set by hand, no other was measured."""
@@ -27,6 +28,7 @@ WEIGHTS = (1.0, 2.0, 1.2)
 """Weights of the clusters, of the two scales and of the stability within one (paper section 3)."""
 
 
+@torch_threads(1)
 def self_guided(looked: Looked, said: Sequence[Said], updates: int) -> Looked:
     """The same part of a picture, after some updates of the encoder on it.
 

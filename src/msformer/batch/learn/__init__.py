@@ -228,16 +228,9 @@ class Teaching:
 
 def teach_group(item: Teaching, jobs: Sequence[Job], shelf: Shelf) -> bool:
     """Teach one member, whose lessons are read one by one, and write it."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        grown = prompting.grown_network()
-        lessons = (replace(one, confidence=item.teachers[one.name]) for one in shelf.named(jobs, item.teachers))
-        write_member(item.path, teach_member(grown.network, grown.digest, lessons, item.how, item.key))
-    finally:
-        torch.set_num_threads(before)
+    grown = prompting.grown_network()
+    lessons = (replace(one, confidence=item.teachers[one.name]) for one in shelf.named(jobs, item.teachers))
+    write_member(item.path, teach_member(grown.network, grown.digest, lessons, item.how, item.key))
     return True
 
 

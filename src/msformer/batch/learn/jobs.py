@@ -21,7 +21,7 @@ from msformer.errors import ImageError, MSFormerError, ReadError
 from msformer.focus import find_focus
 from msformer.geometry import with_spacing
 from msformer.image import Image, Mask
-from msformer.io import read
+from msformer.io import read_image
 from msformer.io.atomic import atomic_path
 from msformer.io.medical import read_volume
 from msformer.learning import make_lesson, write_lesson
@@ -148,7 +148,7 @@ def pictures_of(job: Job, mask: Path, max_pixels: int) -> Iterator[tuple[Part, I
         ImageError: The mask has not the size of the image.
     """
     if not job.is_volume:
-        image = read_image(job, max_pixels)
+        image = read_image_of(job, max_pixels)
         yield job.parts[0], image, read_mask(mask, image)
     else:
         yield from slices_of(job, read_volume_of(job, max_pixels), mask)
@@ -178,20 +178,20 @@ def keep_alone(record: Record, out: Path) -> str:
     return kept.as_posix()
 
 
-def read_image(job: Job, max_pixels: int) -> Image:
+def read_image_of(job: Job, max_pixels: int) -> Image:
     """Read the image of a job again.
 
     Raises:
         ReadError: It cannot be read, or is another one than was segmented.
     """
-    image = read(job.case.source, page=job.case.page or 0, max_pixels=max_pixels)
+    image = read_image(job.case.source, page=job.case.page or 0, max_pixels=max_pixels)
     _check_digest(job, image.digest)
     spacing = job.record["spacing_mm"]
     return image if spacing is None else replace(image, spacing_mm=tuple(spacing))
 
 
 def read_volume_of(job: Job, max_pixels: int) -> Volume:
-    """Read the volume of a job again; errors as of ``read_image``."""
+    """Read the volume of a job again; errors as of ``read_image_of``."""
     read_settings = job.settings.read
     volume = read_volume(
         job.case.instances,
@@ -199,6 +199,7 @@ def read_volume_of(job: Job, max_pixels: int) -> Volume:
         series=read_settings.series,
         max_voxels=max_pixels,
         picture=job.case.page,
+        must_have_frame=False,  # it was segmented as it is
     )
     _check_digest(job, volume.digest)
     sizes = job.record["spacing_mm"]

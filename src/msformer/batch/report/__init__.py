@@ -38,7 +38,7 @@ def write_report(
         records: One a case that was tried; may be read from a file as they are asked for, as those of a journal are.
         config: Settings of the run.
         n_planned: Number of cases that were to be tried; more than ``records`` after an interruption.
-        split: Processes and threads; labels of the network are the same for the same number of threads.
+        split: Processes and threads; neither changes a label, which ``fit.threads`` alone decides.
         learned: What the folder taught, None where nothing was asked of it.
         skipped: What was passed over, records of ``skipped.Skipped``; None: what the report that is there says.
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from msformer.errors import ReadError
 from msformer.geometry import Geometry
 from msformer.io.dicom.headers import FRAME_MARKS, Instance, frame_items, mark_of, step_of
 from msformer.io.dicom.places import flat_geometry, geometry_of, normal_of
 from msformer.io.dicom.series import STILLS, Part, chosen, find_parts
 from msformer.io.dicom.sizes import PixelSize
 from msformer.io.dicom.values import numbers_of
+from msformer.io.values import check_frame
 
 
 def frames_in(data: Any, instance: Instance, frames: int) -> list[Instance]:
@@ -59,12 +59,11 @@ def choose_frames(
     """
     found = frames_in(data, instance, frames)
     if any(one.position is None for one in found) or normal_of(found[0].orientation or ()) is None:
-        if frame is not None and not 0 <= frame < frames:
-            raise ReadError(f"read.frame must be from 0 to {frames - 1} in this file; got {frame}")
+        numbers = list(range(frames)) if frame is None else [check_frame(frames, frame)]
         geometry = flat_geometry(found[0])
         if geometry is not None and (instance.modality or "").upper() in STILLS:  # frames over time, however thick
             geometry = _without_step(geometry)
-        return (list(range(frames)) if frame is None else [frame]), geometry
+        return numbers, geometry
     # Radiographs and ultrasound are no stacks of files; their frames may be, where each says its place.
     parts = find_parts([replace(one, modality=None, series="frames") for one in found])
     slices = chosen([Part(part.instances, part.label) for part in parts], frame, notes)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from msformer.errors import ReadError
 from msformer.io.dicom.headers import Instance, read_dataset, read_instance
 from msformer.io.dicom.places import SAME_PLACE, UNEVEN, normal_of, usual_step
+from msformer.io.values import check_frame
 
 STILLS = frozenset({
     "CR", "DX", "RG", "RF", "XA", "MG", "IO", "PX", "US", "SC", "XC", "GM", "SM", "ES", "OP", "DMS", "DOC", "EPS", "VF",
@@ -180,8 +181,8 @@ def chosen(parts: Sequence[Part], frame: int | None, notes: list[str]) -> list[I
     if (copies := sum(one.n_copies for one in choices)) > 0:
         notes.append(f"{copies} copies of the same slice left out")
     volumes = [volume for choice in choices for volume in choice.volumes]
-    if frame is not None and not 0 <= frame < len(volumes):
-        raise ReadError(f"read.frame must be from 0 to {len(volumes) - 1} in this file; got {frame}")
+    if frame is not None:
+        check_frame(len(volumes), frame)
     first = choices[0]
     if len(choices) == 1 and frame is None and first.is_clip:
         notes.append(f"{len(volumes)} frames at one place, in the order of time; --frame takes one of them")
