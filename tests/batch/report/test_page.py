@@ -115,7 +115,7 @@ def test_a_case_without_a_picture_stops_nothing(tmp_path: Path, caplog: pytest.L
         report(tmp_path, records)
     cases = page_cases(tmp_path)
     assert {name for name, one in cases.items() if one["picture"] is None} == {"missing", "torn", "folder", "none"}
-    assert "4 cases have no picture on the page" in caplog.text
+    assert "whose previews cannot be read: 4" in caplog.text
     assert json.loads((tmp_path / "report.json").read_text())["done"] == 5
 
 

@@ -95,7 +95,7 @@ def _chunks(out: Path, records: Iterator[Record], index: Index, *, is_whole: boo
     if chunk:
         yield chunk
     if without:
-        logger.warning("%d cases have no picture on the page: their previews cannot be read", without)
+        logger.warning("cases without a picture on the page, whose previews cannot be read: %d", without)
 
 
 def _picture(out: Path, record: Record, *, is_whole: bool) -> str | None:
