@@ -39,6 +39,13 @@ def install() -> None:
     """Take the signals over; only for a program's own main thread."""
     for number in SIGNALS:
         signal.signal(number, _handle)
+    sys.unraisablehook = _tell_unraisable
+
+
+def _tell_unraisable(what: sys.UnraisableHookArgs) -> None:
+    """Be silent where a signal came in a place that can raise nothing, as while objects are freed: ``check`` tells it."""
+    if not isinstance(what.exc_value, Stopped):
+        sys.__unraisablehook__(what)
 
 
 def _handle(number: int, _: FrameType | None) -> None:
