@@ -43,7 +43,7 @@ def install() -> None:
 
 
 def _tell_unraisable(what: sys.UnraisableHookArgs) -> None:
-    """Be silent where a signal came in a place that can raise nothing, as while objects are freed: ``check`` tells it."""
+    """Be silent where a signal came where nothing can be raised, as while objects are freed; ``check`` tells it."""
     if not isinstance(what.exc_value, Stopped):
         sys.__unraisablehook__(what)
 
