@@ -86,7 +86,7 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
     if len(size) == 4:
         voxels = voxels[index]
     voxels = voxels[None] if len(size) == 2 else voxels
-    return Volume(voxels.astype(dtype.newbyteorder("="), copy=False), geometry, "mha", path)
+    return Volume(voxels, geometry, "mha", path)
 
 
 def write_mha(file: BinaryIO, labels: NDArray[Any], geometry: Geometry) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import RAS_OF_LPS, Forms, Geometry
+from msformer.image import row_strips
 from msformer.io.photo import check_voxel_count
-from msformer.io.values import check_frame
+from msformer.io.values import as_native, check_can_hold, check_frame, fill
 from msformer.volume import Volume
 
 logging.getLogger("nibabel").setLevel(logging.CRITICAL)
@@ -116,7 +118,6 @@ def _disagreement(header: Any, shape: tuple[int, ...]) -> Iterator[str]:
 
 def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any], Any, Any, int]:
     """Values (column, row[, slice][, channel]), the header mended and as stored, number of axes of space."""
-    from nibabel.arrayproxy import ArrayProxy
     from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
     from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
 
@@ -144,23 +145,59 @@ def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any],
     offset = int(header.get_data_offset())
     if not 0 <= offset <= MAX_OFFSET:
         raise ReadError(f"voxels must begin within {MAX_OFFSET} bytes; got {offset}")
-    where: tuple[slice | int, ...] = (slice(None),) * min(len(axes), 3)
-    where += (index,) * (len(axes) >= 4) + (slice(None),) * (len(axes) == 5)
-    where += (0,) * (len(shape) - len(where))
     data_path = path if magic in SINGLE else _partner(path)
     with _opened(data_path) as (file, is_packed):
-        needed = offset + int(np.prod(shape, dtype=object)) * header.get_data_dtype().itemsize
-        if not is_packed and (there := data_path.stat().st_size) < needed:
+        dtype, count = header.get_data_dtype(), math.prod(shape)
+        needed = offset + count * dtype.itemsize
+        there = data_path.stat().st_size
+        if not is_packed and there < needed:
             raise ReadError(f"broken or truncated: voxels end at byte {needed}, the file at {there}")
-        values = np.asanyarray(ArrayProxy(file, header, mmap=False)[where])
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    if values.dtype.names is not None:  # RGB triples
-        if len(axes) == 5:
+        check_can_hold("gzip" if is_packed else "raw", there, count, dtype.itemsize)
+        if dtype.names is not None and len(axes) == 5:
             raise ReadError(f"image must have channels as colours or as its fifth axis, not both; got {tuple(shape)}")
-        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
-    elif header.get_data_dtype().itemsize <= 2 and values.dtype == np.float64:
-        values = values.astype(np.float32)  # 16 bits, rescaled
+        stored = _volume(file, offset, dtype, axes, index)
+    if stored.dtype.names is not None:  # RGB triples, which are never rescaled
+        colours = stored[0].view(stored.dtype[0]).reshape(*stored.shape[1:], -1)  # ([slice, ]row, column, colour)
+        values = np.moveaxis(colours, -1, 0).T
+    else:
+        values = _rescaled(stored, header).T
+        values = values if len(axes) == 5 else values[..., 0]
     return values, header, kinds[magic](start[:size], check=False), min(len(axes), 3)
+
+
+def _volume(file: BinaryIO, offset: int, dtype: np.dtype[Any], axes: Sequence[int], index: int) -> NDArray[Any]:
+    """What is stored of one of the volumes of a file: ``(channel[, slice], row, column)``, in memory once.
+
+    Raises:
+        ReadError: The file ends before.
+    """
+    n_volumes, n_channels = (axes[place] if len(axes) > place else 1 for place in (3, 4))
+    stored = np.empty((n_channels, *axes[:3][::-1]), dtype=dtype)
+    for channel, planes in enumerate(stored):
+        file.seek(offset + (channel * n_volumes + index) * planes.nbytes)
+        if (got := fill(file, planes)) < planes.nbytes:
+            raise ReadError(f"broken or truncated: there must be {planes.nbytes} bytes of voxels; got {got}")
+    return as_native(stored)
+
+
+def _rescaled(stored: NDArray[Any], header: Any) -> NDArray[Any]:
+    """Values as nibabel rescales them, strip by strip; those of at most 16 bits in single precision."""
+    from nibabel.volumeutils import apply_read_scaling
+
+    slope, inter = (
+        np.float64(default if one is None else one)
+        for one, default in zip(header.get_slope_inter(), (1, 0), strict=True)
+    )
+    lines = stored.reshape(-1, stored.shape[-1])
+    if slope == 1 and inter == 0:
+        return stored
+    kind = apply_read_scaling(lines[:1], slope, inter).dtype
+    if stored.dtype.itemsize <= 2 and kind == np.float64:
+        kind = np.dtype(np.float32)
+    values = lines if kind == stored.dtype else np.empty(lines.shape, dtype=kind)
+    for rows in row_strips(lines.shape):
+        values[rows] = apply_read_scaling(lines[rows], slope, inter)
+    return values.reshape(stored.shape)
 
 
 def _partner(path: Path) -> Path:

@@ -102,7 +102,7 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
     values = _values(path, header, start, packing, dtype, sizes, skip, lines)
     geometry, notes = _geometry(header, roles)
     axes = [*reversed(roles)]  # of the array, whose last axis is the first of the header
-    array = values.astype(dtype.newbyteorder("="), copy=False).reshape(sizes[::-1])
+    array = values.reshape(sizes[::-1])
     if "frame" in axes:
         place = axes.index("frame")
         array = array.take(index, axis=place)
@@ -235,10 +235,15 @@ def _values(
         if count % len(names):
             raise ReadError(f"voxels must be parted evenly among their files; got {count} in {len(names)}")
         each = count // len(names)
-        parts = [read_values(path.parent / name, skip, packing, dtype, each, line_skip=lines) for name in names]
+        if len(names) == 1:
+            return read_values(path.parent / names[0], skip, packing, dtype, count, line_skip=lines)
+        values = np.empty(count, dtype=dtype)
+        for start, name in zip(range(0, count, each), names, strict=True):
+            part = values[start : start + each]
+            read_values(path.parent / name, skip, packing, dtype, each, line_skip=lines, into=part)
     except (ValueError, OverflowError) as error:
         raise ReadError(f"broken NRRD: {error}") from error
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return values.view(dtype.newbyteorder("="))  # turned where it lies
 
 
 def _names(named: Any, header: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from msformer.errors import MSFormerError, ReadError
 from msformer.geometry import Geometry
 from msformer.io.ome_set import ome_set
-from msformer.io.photo import check_pixel_count, check_voxel_count
+from msformer.io.photo import check_pixel_count, check_voxel_count, turned_upright
 from msformer.io.tiff_chain import check_chain
 from msformer.io.tiff_colour import as_meant
 from msformer.io.tiff_sizes import stated_geometry
@@ -299,13 +299,4 @@ def _upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> tuple[NDArray[Any
         first = pixels.shape[2] - len(alpha)
         keep = [*range(first), *(first + index for index, drop in enumerate(alpha) if not drop)]
         pixels = pixels[:, :, keep]
-    return _turn(pixels, page.tags.valueof("Orientation", 1)), notes
-
-
-def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn upright what is stored in one of the eight orientations of TIFF 6.0."""
-    if orientation in (5, 7):
-        pixels = np.swapaxes(pixels, 0, 1)
-    turns = {2: 0, 3: 2, 4: 2, 6: -1, 7: 2, 8: 1}.get(orientation, 0)
-    turned = np.rot90(pixels, turns)
-    return turned[:, ::-1] if orientation in (2, 4) else turned
+    return turned_upright(pixels, page.tags.valueof("Orientation", 1)), notes

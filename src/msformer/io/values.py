@@ -20,14 +20,30 @@ MOST_CHANNELS = 4
 """Up to so many numbers are colours of a voxel; vectors of more count as so many voxels."""
 ZLIB_OR_GZIP = 47
 CHUNK = 1 << 22
-MAX_DIGITS = 32
+TEXT_CHUNK = 1 << 18
+"""Text is parsed so many bytes at a time: as Python's numbers it takes forty times as much."""
+MAX_DIGITS = 1 << 10
 """Characters of a number that is written as text, at most."""
+LEAST_TEXT = 2
+"""Bytes of a number that is written as text, at least, with what parts it from the next one."""
+MOST_UNPACKED: dict[Packing, int] = {"raw": 1, "gzip": 1032, "bzip2": 1_500_000}
+"""Bytes that one byte of a packed file unpacks to, at most: of zlib by its documentation; of bzip2 a block of 900,000
+bytes, each five of which may stand for 259, in at least 32."""
 
 
 def read_values(
-    path: Path, start: int, packing: Packing, dtype: np.dtype[Any], count: int, *, line_skip: int = 0
+    path: Path,
+    start: int,
+    packing: Packing,
+    dtype: np.dtype[Any],
+    count: int,
+    *,
+    line_skip: int = 0,
+    into: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Read ``count`` numbers.
+    """Read ``count`` numbers, in the byte order of this machine.
+
+    They are in memory once. What a header claims and its file cannot hold is refused before any of it is taken.
 
     Args:
         path: The file; a regular one.
@@ -36,6 +52,7 @@ def read_values(
         dtype: What they are.
         count: How many.
         line_skip: Lines before them, after which ``start`` counts.
+        into: Where they go, ``(count,)`` of ``dtype``; into an array of their own if left out.
 
     Raises:
         ReadError: It is a pipe or a device, or has fewer.
@@ -51,38 +68,99 @@ def read_values(
             raise ReadError(
                 f"broken or truncated: there must be {needed} bytes of voxels; got {max(length - begin, 0)}"
             )
+        check_can_hold(packing, max(length - begin, 0), count, dtype.itemsize)
         file.seek(begin, 1)
+        values = np.empty(count, dtype=dtype) if into is None else into
         if packing == "text":
-            words = file.read(count * MAX_DIGITS).split(maxsplit=count)[:count]
-            values = np.array([float(word) for word in words]).astype(dtype)
+            found = _fill_with_text(file, values)
+        elif packing == "raw":
+            found = fill(file, values) // dtype.itemsize
         else:
-            raw = file.read(needed) if packing == "raw" else _unpacked(file, packing, needed)
-            values = np.frombuffer(raw[: len(raw) // dtype.itemsize * dtype.itemsize], dtype=dtype)
-    if len(values) < count:
-        raise ReadError(f"broken or truncated: there must be {count} values; got {len(values)}")
-    return np.array(values)  # writable
+            found = _fill_unpacked(file, packing, _bytes_of(values)) // dtype.itemsize
+    if found < count:
+        raise ReadError(f"broken or truncated: there must be {count} values; got {found}")
+    return as_native(values)
 
 
-def _unpacked(file: BinaryIO, packing: Packing, needed: int) -> bytes:
-    """At most so many bytes, whatever the file would unpack to.
+def check_can_hold(packing: Packing, there: int, count: int, itemsize: int) -> None:
+    """Refuse headers that claim more than their file can hold, however well it is packed.
+
+    Args:
+        packing: How the numbers are stored.
+        there: Bytes that they are in.
+        count: How many there should be.
+        itemsize: Bytes of each.
+
+    Raises:
+        ReadError: They are too few.
+    """
+    most = (there + 1) // LEAST_TEXT if packing == "text" else there * MOST_UNPACKED[packing] // itemsize
+    if most < count:
+        raise ReadError(
+            f"broken or truncated: there must be {count} values; {there} bytes ({packing}) hold {most} at most"
+        )
+
+
+def as_native(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers in the byte order of this machine, turned where they lie."""
+    if values.dtype.isnative:
+        return values
+    return values.byteswap(inplace=True).view(values.dtype.newbyteorder("="))
+
+
+def fill(file: BinaryIO, values: NDArray[Any]) -> int:
+    """Fill an array with the bytes that come next; how many there were."""
+    view, at = _bytes_of(values), 0
+    while at < len(view):
+        got: int = file.readinto(view[at : at + CHUNK])  # type: ignore[attr-defined]
+        if not got:
+            break
+        at += got
+    return at
+
+
+def _bytes_of(values: NDArray[Any]) -> memoryview:
+    return values.reshape(-1).view(np.uint8).data
+
+
+def _fill_unpacked(file: BinaryIO, packing: Packing, view: memoryview) -> int:
+    """Fill with what a file unpacks to, and no further; how many bytes there were.
 
     Raises:
         ReadError: They are no such packing.
     """
     unpacker: Any = zlib.decompressobj(ZLIB_OR_GZIP) if packing == "gzip" else bz2.BZ2Decompressor()
-    parts, size = [], 0
+    at = 0
     try:
-        while size < needed and not unpacker.eof:
+        while at < len(view) and not unpacker.eof:
             waiting = unpacker.unconsumed_tail if packing == "gzip" else b""
             if not waiting and (packing == "gzip" or unpacker.needs_input):
                 waiting = file.read(CHUNK)
-                if not waiting:
-                    break
-            parts.append(unpacker.decompress(waiting, needed - size))
-            size += len(parts[-1])
+            part = unpacker.decompress(waiting, min(CHUNK, len(view) - at))
+            if not part and not waiting:  # an end without one
+                break
+            view[at : at + len(part)] = part
+            at += len(part)
     except (zlib.error, OSError, EOFError) as error:
         raise ReadError(f"broken or truncated: {error}") from error
-    return b"".join(parts)
+    return at
+
+
+def _fill_with_text(file: BinaryIO, values: NDArray[Any]) -> int:
+    """Fill with numbers that are written as text, parted by white space; how many there were."""
+    at, rest = 0, b""
+    while at < len(values):
+        chunk = file.read(TEXT_CHUNK)
+        words = (rest + chunk).split()
+        rest = words.pop() if words and chunk and not chunk[-1:].isspace() else b""
+        if len(rest) > MAX_DIGITS:
+            raise ReadError(f"numbers must have at most {MAX_DIGITS} characters; got more")
+        some = np.array([float(word) for word in words[: len(values) - at]])
+        values[at : at + len(some)] = some.astype(values.dtype)
+        at += len(some)
+        if not chunk:
+            break
+    return at
 
 
 def check_inside(name: str) -> None:
