@@ -41,7 +41,7 @@ def kind_of(path: Path) -> Kind | None:
     Raises:
         ReadError: The file cannot be opened; the message names it.
     """
-    with _named(path):
+    with named(path):
         check_regular(path)
         with path.open("rb") as file:
             start = file.read(256)
@@ -64,7 +64,7 @@ def is_archive(path: Path) -> bool:
     Raises:
         ReadError: The file cannot be opened; the message names it.
     """
-    with _named(path):
+    with named(path):
         return archive.is_archive(path)
 
 
@@ -112,12 +112,12 @@ def read_volume(
     if len(paths) > 1 and kind_of(paths[0]) != "tiff":
         instances = []
         for path in paths:
-            with _named(path):
+            with named(path):
                 instances.append(dicom.read_instance(path))
         return _read_group(instances, paths[0].parent, frame, series, max_voxels)
     path = paths[0]
     kind = kind_of(path)
-    with _named(path):
+    with named(path):
         if kind == "dicom":
             return checked(dicom.read_series([dicom.read_instance(path)], max_voxels, frame))
         if kind == "nifti":
@@ -181,7 +181,7 @@ def find_cases(paths: Iterable[Path]) -> list[Found]:
 def _read_group(
     instances: Sequence[Instance], folder: Path, frame: int | None, series: int | None, max_voxels: int
 ) -> Volume:
-    with _named(folder):
+    with named(folder):
         return checked(dicom.read_series(_of_one_series(instances, series), max_voxels, frame))
 
 
@@ -274,7 +274,7 @@ def _is_photo(path: Path) -> bool:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """Errors that begin with the file, whatever is raised inside, of the tree in ``errors``."""
     try:
         yield

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,9 +16,10 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
+from msformer.io.claim import Claim
 from msformer.io.photo import check_voxel_count
 from msformer.io.privacy import of_header
-from msformer.io.values import MOST_CHANNELS, check_frame, check_inside, read_values
+from msformer.io.values import MOST_CHANNELS, Packing, check_can_hold, check_frame, check_inside, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -25,14 +29,6 @@ TYPES = {
     "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8",
     "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
 }  # fmt: skip
-
-
-def _check_size(size: list[int], channels: int, frame: int | None, max_voxels: int) -> int:
-    """Refuse too many axes and voxels; the chosen volume."""
-    if len(size) not in (2, 3, 4) or min(size) < 1:
-        raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
-    check_voxel_count(size if channels <= MOST_CHANNELS else [*size, channels], max_voxels)
-    return check_frame(size[3] if len(size) == 4 else 1, frame)
 
 
 def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
@@ -48,6 +44,48 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
             a file outside its folder.
         ImageError: Its directions are no geometry.
     """
+    found = _layout(path, max_voxels)
+    size, channels = found.size, found.channels
+    index = check_frame(size[3] if len(size) == 4 else 1, frame)
+    with _broken():
+        geometry = _geometry(found.header, len(size))
+        values = read_values(found.path, found.skip, found.packing, found.dtype, math.prod(size) * channels)
+    voxels = values.reshape([*size[::-1], channels] if channels > 1 else size[::-1])
+    if len(size) == 4:
+        voxels = voxels[index]
+    voxels = voxels[None] if len(size) == 2 else voxels
+    return Volume(voxels, geometry, "mha", path)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a header says.
+
+    Attributes:
+        header: Its fields.
+        size: Of the axes, the fastest first.
+        channels: Numbers of each voxel.
+        dtype: Of the numbers, as stored.
+        path: The file that they are in.
+        skip: Bytes before them, or -1 for those at its end.
+        packing: How they are stored.
+    """
+
+    header: Mapping[str, str]
+    size: tuple[int, ...]
+    channels: int
+    dtype: np.dtype[Any]
+    path: Path
+    skip: int
+    packing: Packing
+
+
+def _layout(path: Path, max_voxels: int) -> _Layout:
+    """What a header says, after all that can be checked of it alone.
+
+    Raises:
+        ReadError: As ``read_mha`` says.
+    """
     with path.open("rb") as file:
         start = file.read(MAX_HEADER)
     if (last := LAST_KEY.search(start)) is None:
@@ -57,36 +95,54 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
         key, _, value = line.partition("=") if "=" in line else line.partition(":")
         header[key.strip()] = value.strip()
     name = last.group(1).decode("utf-8", "replace").strip()
-    try:
+    with _broken():
         size = [int(side) for side in header.get("DimSize", "").split()]
         channels = int(header.get("ElementNumberOfChannels", "1"))
         if channels < 1 or len(size) != int(header.get("NDims", "0")):
             said = of_header(header.get("NDims"))
             raise ReadError(f"NDims must be the number of sides of DimSize; got {said} and {size}")
-        index = _check_size(size, channels, frame, max_voxels)
-        geometry = _geometry(header, len(size))
+        if len(size) not in (2, 3, 4) or min(size) < 1:
+            raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
+        check_voxel_count(size if channels <= MOST_CHANNELS else [*size, channels], max_voxels)
         if (kind := TYPES.get(header.get("ElementType", ""))) is None:
             said = of_header(header.get("ElementType"))
             raise ReadError(f"ElementType must be one of {', '.join(TYPES)}; got {said}")
         dtype = np.dtype((">" if _flag(header, "ByteOrderMSB") else "<") + kind)
-        count = int(np.prod(size, dtype=object)) * channels
+        packing: Packing = (
+            "text" if not _flag(header, "BinaryData") else "gzip" if _flag(header, "CompressedData") else "raw"
+        )
         if name.upper() == "LOCAL":
-            values = _values(path, last.end(), header, dtype, count)
+            where, skip = path, last.end()
         elif name.upper().startswith("LIST") or "%" in name:
             raise ReadError(f"voxels must be in one file; ElementDataFile is {of_header(name)}")
         else:
             check_inside(name)
-            skip = int(header.get("HeaderSize", "0"))
-            values = _values(path.parent / name, skip, header, dtype, count)
+            where, skip = path.parent / name, int(header.get("HeaderSize", "0"))
+    return _Layout(header, tuple(size), channels, dtype, where, skip if packing == "raw" else max(skip, 0), packing)
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """Errors of broken files as ours: numbers that are none, broken compression."""
+    try:
+        yield
     except (ReadError, ImageError, OSError):
         raise
-    except (ValueError, OverflowError, zlib.error) as error:  # numbers that are none, broken compression
+    except (ValueError, OverflowError, zlib.error) as error:
         raise ReadError(f"broken MetaImage: {error}") from error
-    voxels = values.reshape([*size[::-1], channels] if channels > 1 else size[::-1])
-    if len(size) == 4:
-        voxels = voxels[index]
-    voxels = voxels[None] if len(size) == 2 else voxels
-    return Volume(voxels, geometry, "mha", path)
+
+
+def mha_claim(path: Path, max_voxels: int) -> Claim:
+    """What a header claims: all volumes of a file are read, and stay.
+
+    Raises:
+        ReadError: As ``read_mha`` says of headers, and of files that cannot hold what theirs claims.
+    """
+    found = _layout(path, max_voxels)
+    count = math.prod(found.size) * found.channels
+    check_can_hold(found.packing, found.path.stat().st_size, count, found.dtype.itemsize)
+    width, height, depth = (*found.size[:3], 1)[:3]
+    return Claim((depth, height, width), found.channels, found.dtype, count * found.dtype.itemsize)
 
 
 def write_mha(file: BinaryIO, labels: NDArray[Any], geometry: Geometry) -> None:
@@ -154,12 +210,3 @@ def _geometry(header: Mapping[str, str], axes: int) -> Geometry:
         is_placed=not header.keys().isdisjoint(("Offset", "Origin", "Position")),
         is_flat=axes == 2,
     )
-
-
-def _values(path: Path, skip: int, header: Mapping[str, str], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
-    """The numbers of a file behind ``skip`` bytes, or with -1 at its end."""
-    if not _flag(header, "BinaryData"):
-        return read_values(path, max(skip, 0), "text", dtype, count)
-    if _flag(header, "CompressedData"):
-        return read_values(path, max(skip, 0), "gzip", dtype, count)
-    return read_values(path, skip, "raw", dtype, count)

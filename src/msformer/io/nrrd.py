@@ -6,9 +6,11 @@ SimpleITK reads as much, but a header can end the whole process there, and it is
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,8 +19,9 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
+from msformer.io.claim import Claim
 from msformer.io.photo import check_voxel_count
-from msformer.io.values import MOST_CHANNELS, Packing, check_frame, check_inside, read_values
+from msformer.io.values import MOST_CHANNELS, Packing, check_can_hold, check_frame, check_inside, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -75,6 +78,59 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
             names a file outside its folder.
         ImageError: Its directions are no geometry.
     """
+    found = _layout(path, max_voxels)
+    roles, sizes = found.roles, found.sizes
+    index = check_frame(found.side_of("frame"), frame)
+    values = _values(path, found)
+    geometry, notes = _geometry(found.header, roles)
+    axes = [*reversed(roles)]  # of the array, whose last axis is the first of the header
+    array = values.reshape(sizes[::-1])
+    if "frame" in axes:
+        place = axes.index("frame")
+        array = array.take(index, axis=place)
+        del axes[place]
+    if "channel" in axes:
+        array = np.moveaxis(array, axes.index("channel"), -1)
+    array = array[..., 0] if "channel" in axes and found.side_of("channel") == 1 else array
+    voxels = np.ascontiguousarray(array[None] if roles.count("space") == 2 else array)
+    return Volume(voxels, geometry, "nrrd", path, notes=notes)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a header says.
+
+    Attributes:
+        header: Its fields.
+        start: Where what follows it begins.
+        sizes: Of the axes, the fastest first.
+        roles: What they are, see ``_roles``.
+        dtype: Of the numbers, as stored.
+        packing: How they are stored.
+        skip: Bytes before them.
+        lines: Lines before those, in files of their own.
+    """
+
+    header: Mapping[str, Any]
+    start: int
+    sizes: tuple[int, ...]
+    roles: tuple[str, ...]
+    dtype: np.dtype[Any]
+    packing: Packing
+    skip: int
+    lines: int
+
+    def side_of(self, role: str) -> int:
+        """Length of the axis of a role; 1 where there is none."""
+        return next((side for side, one in zip(self.sizes, self.roles, strict=True) if one == role), 1)
+
+
+def _layout(path: Path, max_voxels: int) -> _Layout:
+    """What a header says, after all that can be checked of it alone.
+
+    Raises:
+        ReadError: As ``read_nrrd`` says.
+    """
     header, start = read_header(path)
     try:
         sizes = [int(side) for side in header["sizes"]]
@@ -94,24 +150,32 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
     n_space = roles.count("space")
     if n_space not in (2, 3) or roles.count("frame") > 1 or roles.count("channel") > 1 or len(sizes) - n_space > 2:
         raise ReadError(f"image must have 2 to 4 axes, 2 or 3 of space; got {tuple(sizes)} with {n_space} of space")
-    n_channels = next((side for side, role in zip(sizes, roles, strict=True) if role == "channel"), 1)
     counted = [side for side, role in zip(sizes, roles, strict=True) if role != "channel" or side > MOST_CHANNELS]
     check_voxel_count(counted, max_voxels)
-    index = check_frame(next((side for side, role in zip(sizes, roles, strict=True) if role == "frame"), 1), frame)
     dtype = np.dtype((">" if str(header.get("endian", "little")).strip().lower() == "big" else "<") + kind)
-    values = _values(path, header, start, packing, dtype, sizes, skip, lines)
-    geometry, notes = _geometry(header, roles)
-    axes = [*reversed(roles)]  # of the array, whose last axis is the first of the header
-    array = values.reshape(sizes[::-1])
-    if "frame" in axes:
-        place = axes.index("frame")
-        array = array.take(index, axis=place)
-        del axes[place]
-    if "channel" in axes:
-        array = np.moveaxis(array, axes.index("channel"), -1)
-    array = array[..., 0] if "channel" in axes and n_channels == 1 else array
-    voxels = np.ascontiguousarray(array[None] if n_space == 2 else array)
-    return Volume(voxels, geometry, "nrrd", path, notes=notes)
+    return _Layout(header, start, tuple(sizes), tuple(roles), dtype, packing, skip, lines)
+
+
+def nrrd_claim(path: Path, max_voxels: int) -> Claim:
+    """What a header claims: all volumes of a file are read, and the one that is chosen, or turned, is a copy.
+
+    Raises:
+        ReadError: As ``read_nrrd`` says of headers, and of files that cannot hold what theirs claims.
+    """
+    found = _layout(path, max_voxels)
+    count = math.prod(found.sizes)
+    names = _named(found.header)
+    if names is None:
+        check_can_hold(found.packing, path.stat().st_size, count, found.dtype.itemsize)
+    else:
+        there = sum((path.parent / name).stat().st_size for name in names)
+        check_can_hold(found.packing, there, count, found.dtype.itemsize)
+    sides = [side for side, role in zip(found.sizes, found.roles, strict=True) if role == "space"]
+    width, height, depth = (*sides, 1)[:3]
+    n_channels = found.side_of("channel")
+    stored = count * found.dtype.itemsize
+    is_copied = "frame" in found.roles or "channel" in found.roles[1:]
+    return Claim((depth, height, width), n_channels, found.dtype, stored + is_copied * stored // found.side_of("frame"))
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
@@ -213,40 +277,34 @@ def _roles(header: Mapping[str, Any], sizes: Sequence[int], *, is_series: bool) 
     return roles
 
 
-def _values(
-    path: Path,
-    header: Mapping[str, Any],
-    start: int,
-    packing: Packing,
-    dtype: np.dtype[Any],
-    sizes: Sequence[int],
-    skip: int,
-    lines: int,
-) -> NDArray[Any]:
+def _values(path: Path, found: _Layout) -> NDArray[Any]:
     """All numbers of a file: behind the header, or in other files, of which each holds an equal share."""
-    count = int(np.prod(sizes, dtype=object))
-    named = header.get("data file", header.get("datafile"))
+    count, dtype, packing, skip = math.prod(found.sizes), found.dtype, found.packing, found.skip
     try:
-        if named is None:
-            if skip == -1:
-                return read_values(path, -1, packing, dtype, count)
-            return read_values(path, start + max(skip, 0), packing, dtype, count)
-        names = _names(named, header)
+        names = _named(found.header)
+        if names is None:
+            return read_values(path, -1 if skip == -1 else found.start + max(skip, 0), packing, dtype, count)
         if count % len(names):
             raise ReadError(f"voxels must be parted evenly among their files; got {count} in {len(names)}")
         each = count // len(names)
         if len(names) == 1:
-            return read_values(path.parent / names[0], skip, packing, dtype, count, line_skip=lines)
+            return read_values(path.parent / names[0], skip, packing, dtype, count, line_skip=found.lines)
         values = np.empty(count, dtype=dtype)
         for start, name in zip(range(0, count, each), names, strict=True):
             part = values[start : start + each]
-            read_values(path.parent / name, skip, packing, dtype, each, line_skip=lines, into=part)
+            read_values(path.parent / name, skip, packing, dtype, each, line_skip=found.lines, into=part)
     except (ValueError, OverflowError) as error:
         raise ReadError(f"broken NRRD: {error}") from error
     return values.view(dtype.newbyteorder("="))  # turned where it lies
 
 
-def _names(named: Any, header: Mapping[str, Any]) -> list[str]:
+def _named(header: Mapping[str, Any]) -> list[str] | None:
+    """The files of the voxels; None where they follow the header."""
+    named = header.get("data file", header.get("datafile"))
+    return None if named is None else _names(named)
+
+
+def _names(named: Any) -> list[str]:
     """The files that a header names: one, a list of them, or a pattern with the first, the last and the step."""
     if isinstance(named, list | tuple):
         return [str(one).strip() for one in named]

@@ -17,10 +17,28 @@ from PIL.ExifTags import Base
 
 from msformer.errors import ReadError
 from msformer.image import row_strips
+from msformer.io.claim import Claim
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY_MODES = {"L": None, "1": "L", "I": None, "F": None, "I;16": None, "I;16B": "I", "I;16L": "I", "I;16N": "I"}
 """Pillow's modes of one channel, and the mode to convert each to where its own is awkward."""
+
+
+PILLOW_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+"""Bytes of a pixel in Pillow's memory; all other modes take four."""
+KEPT_TYPES = {
+    "I": np.int32,
+    "I;16B": np.int32,
+    "I;16L": np.int32,
+    "I;16N": np.int32,
+    "F": np.float32,
+    "I;16": np.uint16,
+}
+"""What pixels of Pillow's modes become; all others are bytes."""
+DECODER_BYTES = {"WEBP": 13, "JPEG2000": 16, "GIF": 4, "AVIF": 12}
+"""Bytes of a pixel that decoders have beside Pillow's: WebP two canvases and the frame, JPEG 2000 whole numbers of 32 bits."""
+PROGRESSIVE_BYTES = 6
+"""The coefficients of a progressive JPEG are in memory as a whole."""
 
 
 def read_photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -33,7 +51,7 @@ def read_photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ..
     """
     if (deep := _read_deep_colour_png(path, max_pixels)) is not None:
         return deep, ()
-    try:
+    with _broken():
         with _own_limit(), Pillow.open(path) as opened:
             check_pixel_count(opened.size, max_pixels)
             count = int(getattr(opened, "n_frames", 1))
@@ -44,11 +62,44 @@ def read_photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ..
             pixels = pixels_of(opened)
         del opened  # or it would be in memory beside what is turned
         return np.ascontiguousarray(turned_upright(pixels, orientation)), notes
+
+
+def photo_claim(path: Path, max_pixels: int) -> Claim:
+    """What the header of a picture claims: Pillow's own copy, what its decoder has beside it, and what is kept.
+
+    Raises:
+        ReadError: As ``read_photo`` says of headers.
+    """
+    there = path.stat().st_size
+    if (found := _deep_colour_png(path, max_pixels)) is not None:
+        (width, height), n_stored, n_channels = found
+        deep = np.dtype(np.uint16)  # OpenCV's decoder has all of it once more
+        return Claim((1, height, width), n_channels, deep, there + width * height * 2 * n_stored * deep.itemsize)
+    with _broken(), _own_limit(), Pillow.open(path) as opened:
+        check_pixel_count(opened.size, max_pixels)
+        width, height = opened.size
+        mode, name = opened.mode, opened.format or ""
+        beside = DECODER_BYTES.get(name, 0)
+        if name == "JPEG" and opened.info.get("progressive"):
+            beside = PROGRESSIVE_BYTES
+    in_pillow = PILLOW_BYTES.get(mode, 4)
+    n_channels = 1 if mode in GREY_MODES or mode in ("LA", "La") else 3
+    kept: np.dtype[Any] = np.dtype(KEPT_TYPES.get(mode, np.uint8))
+    turned = 2 * n_channels * kept.itemsize  # by EXIF, which a header need not say
+    each = max(in_pillow + max(beside, n_channels * kept.itemsize), turned)
+    return Claim((1, height, width), n_channels, kept, there + width * height * each)
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """Errors of broken files as ours: decoders raise anything from OSError to struct.error."""
+    try:
+        yield
     except ReadError:
         raise
     except UnidentifiedImageError:
         raise ReadError("no image format recognises the contents of this file") from None
-    except Exception as error:  # decoders raise anything from OSError to struct.error on broken files
+    except Exception as error:
         raise ReadError(f"{type(error).__name__}: {error}") from error
 
 
@@ -133,20 +184,31 @@ def _over_black(pixels: NDArray[Any]) -> NDArray[Any]:
     return colour[:, :, 0] if colour.shape[2] == 1 else colour
 
 
-def _read_deep_colour_png(path: Path, max_pixels: int) -> NDArray[Any] | None:
-    """A colour PNG of 16 bits a channel, which Pillow would cut to 8; None for every other file."""
+def _deep_colour_png(path: Path, max_pixels: int) -> tuple[tuple[int, int], int, int] | None:
+    """Of a colour PNG of 16 bits a channel: its size, the channels that OpenCV makes of it, and those that are kept.
+
+    None for every other file. Grey with alpha is such a file too, which OpenCV expands to colour.
+    """
     with path.open("rb") as file:
         head = file.read(26)
     is_deep = head[:8] == PNG_SIGNATURE and len(head) == 26 and head[24] == 16 and head[25] in (2, 4, 6)
     if not is_deep:
         return None
-    check_pixel_count((int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")), max_pixels)
+    size = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    check_pixel_count(size, max_pixels)
+    return size, 3 if head[25] == 2 else 4, 1 if head[25] == 4 else 3
+
+
+def _read_deep_colour_png(path: Path, max_pixels: int) -> NDArray[Any] | None:
+    """A colour PNG of 16 bits a channel, which Pillow would cut to 8; None for every other file."""
+    if (found := _deep_colour_png(path, max_pixels)) is None:
+        return None
+    is_grey = found[2] == 1
     stored = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None:
         raise ReadError("broken or truncated PNG")
     if stored.ndim == 2:
         return np.asarray(stored)
-    is_grey = head[25] == 4  # grey with alpha, which OpenCV expands to colour
     # In place where nothing is dropped: BGR(A) → RGB.
     keeps_shape = stored.shape[2] == 3 and not is_grey
     pixels = stored if keeps_shape else np.empty((*stored.shape[:2], *(() if is_grey else (3,))), dtype=stored.dtype)

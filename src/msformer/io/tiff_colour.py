@@ -73,6 +73,21 @@ def as_meant(pixels: NDArray[Any], page: tifffile.TiffPage) -> tuple[NDArray[Any
     return _by_strips(pixels, 3, lambda part: _from_lab(part, is_icc)), ("CIELab converted to sRGB",)
 
 
+def is_alpha(page: tifffile.TiffPage) -> list[bool]:
+    """Which of the samples behind the colours are an alpha."""
+    return [int(kind) in (1, 2) for kind in page.extrasamples]
+
+
+def kept_of(page: tifffile.TiffPage) -> tuple[int, np.dtype[Any], bool]:
+    """Channels and type of a page as it is meant, without its alpha, and whether that is a copy of what is stored."""
+    kind = BLACK_IS_ZERO if page.photometric is None else int(page.photometric)
+    if kind == PALETTE:
+        return 3, np.dtype(np.uint8), True
+    dropped = sum(is_alpha(page))
+    n_channels = page.samplesperpixel - dropped - (kind == SEPARATED)
+    return max(n_channels, 1), np.dtype(page.dtype), dropped > 0 or kind not in (BLACK_IS_ZERO, RGB)
+
+
 def _in_colours(pixels: NDArray[Any], colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The colours ``(H, W, 3)`` of the numbers of a palette ``(n, 3)``; numpy widens what it indexes with."""
     result = np.empty((*pixels.shape, 3), dtype=np.uint8)
