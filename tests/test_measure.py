@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.measure import regionprops
 
-from msformer import measure
+from msformer import image
 from msformer.errors import ImageError, ImageShapeError
 from msformer.geometry import Geometry
 from msformer.image import Image
@@ -29,7 +29,7 @@ def test_regions_by_hand() -> None:
 
 
 def test_regions_agree_with_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "STRIP_ROWS", 7)
+    monkeypatch.setattr(image, "STRIP_PIXELS", 330)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 4000, (53, 47)).astype(np.uint16)
     labels = rng.integers(0, 6, (53, 47))
@@ -101,7 +101,7 @@ def test_area_of_a_sheared_slice_is_that_of_its_parallelograms() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
 def test_volume_agrees_with_scikit_image(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
-    monkeypatch.setattr(measure, "STRIP_ROWS", 7)
+    monkeypatch.setattr(image, "STRIP_PIXELS", 330)
     rng = np.random.default_rng(0)
     labels, voxels = rng.integers(0, 6, (11, 23, 19)), rng.normal(size=(11, 23, 19))
     labels[:3][labels[:3] == 2] = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +22,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 """``(H, W)``; True on the object."""
 Plane: TypeAlias = NDArray[np.float32]
 """``(H, W)``; one value a pixel, in [0, 1]."""
+STRIP_PIXELS = 2**20
+"""What is computed in wide types is computed on so many pixels at a time: 8 MB as double precision."""
 LARGEST_VALUE = 1e30
 """Larger values would overflow the single precision that the network computes in."""
 
@@ -67,10 +70,13 @@ class Image:
                 f"got {array.shape[0]} rows × {array.shape[1]} columns (axes are rows, columns[, channels])"
             )
         if array.dtype.kind == "f":
-            if not (finite := np.isfinite(array)).all():
-                missing = array.size - int(finite.sum())
+            ends = float(array.min()), float(array.max())  # NaN where there is any; and no copy, as a mask would be
+            if not np.isfinite(ends).all():
+                missing = sum(
+                    array[rows].size - int(np.isfinite(array[rows]).sum()) for rows in row_strips(array.shape)
+                )
                 raise NonFiniteImageError(f"image must be finite; got {missing} NaN or infinite values of {array.size}")
-            if (largest := float(np.abs(array).max())) > LARGEST_VALUE:
+            if (largest := max(-ends[0], ends[1])) > LARGEST_VALUE:
                 raise ImageError(f"image must hold values of at most {LARGEST_VALUE:g} either way; got {largest:g}")
         check_spacing(self.spacing_mm)
 
@@ -115,8 +121,17 @@ class Image:
     def digest(self) -> str:
         """SHA-256 of type, shape and values, in hexadecimal; the same pixels give the same digest."""
         sha = hashlib.sha256(f"{self.pixels.dtype.str} {self.pixels.shape}".encode())
-        sha.update(np.ascontiguousarray(self.pixels).data)
+        for rows in row_strips(self.pixels.shape):  # a view of what is stored in another order would be copied whole
+            sha.update(np.ascontiguousarray(self.pixels[rows]).data)
         return sha.hexdigest()
+
+
+def row_strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """The rows of a picture ``(H, W, …)`` in strips of about ``STRIP_PIXELS``, at least one row each, from the top."""
+    height, width = shape[:2]
+    step = max(STRIP_PIXELS // max(width, 1), 1)
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
 
 
 def without_nan(pixels: Pixels, padding_value: float | None = None) -> tuple[Pixels, float | None, tuple[str, ...]]:

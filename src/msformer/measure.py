@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ImageShapeError
 from msformer.geometry import Geometry
-from msformer.image import Image, Mask
+from msformer.image import Image, Mask, row_strips
 
-STRIP_ROWS = 256
 MM3_OF_ML = 1000.0
 MAX_LABELS = 65535
 """More values than a 16-bit label map can hold are those of an image; each costs memory and a row of the table."""
@@ -92,13 +90,13 @@ def measure_regions(image: Image, label_map: NDArray[np.integer]) -> list[Region
     in_rows, in_columns = np.zeros((height, size), dtype=np.intp), np.zeros((width, size), dtype=np.intp)
     intensity_sum = np.zeros((planes.shape[2], size))
     columns = np.arange(width) * size
-    for start in range(0, height, STRIP_ROWS):  # strips bound the wide copies
-        strip = label_map[start : start + STRIP_ROWS].astype(np.intp)
+    for part in row_strips(label_map.shape):  # strips bound the wide copies
+        strip = label_map[part].astype(np.intp)
         rows = np.arange(len(strip))[:, None] * size
-        in_rows[start : start + len(strip)] = _counts(strip + rows, len(strip), size)
+        in_rows[part] = _counts(strip + rows, len(strip), size)
         in_columns += _counts(strip + columns, width, size)
         for channel in range(planes.shape[2]):
-            values = planes[start : start + STRIP_ROWS, :, channel].ravel()
+            values = planes[part, :, channel].ravel()
             intensity_sum[channel] += np.bincount(strip.ravel(), values, size)
     area = in_rows.sum(axis=0)
     row_sum, column_sum = np.arange(height) @ in_rows, np.arange(width) @ in_columns
@@ -274,7 +272,8 @@ def measure_volume(
     intensity = np.zeros((n_channels, count))
     for number in range(len(labels)):
         in_slice = np.zeros(count, dtype=np.int64)
-        for start, strip in _strips(labels[number]):
+        for part in row_strips(labels.shape[1:]):
+            start, strip = part.start, labels[number, part]
             rows, columns = np.nonzero(strip)
             which = np.searchsorted(found, strip[rows, columns])
             in_strip = np.bincount(which, minlength=count)
@@ -284,7 +283,7 @@ def measure_volume(
                 np.minimum.at(first[axis], which, places)
                 np.maximum.at(last[axis], which, places)
             if voxels is not None:
-                values = voxels[number, start : start + STRIP_ROWS][rows, columns].reshape(len(rows), n_channels)
+                values = voxels[number, part][rows, columns].reshape(len(rows), n_channels)
                 for channel in range(n_channels):
                     intensity[channel] += np.bincount(which, values[:, channel].astype(np.float64), count)
         present = in_slice > 0
@@ -348,18 +347,12 @@ def _check_volume(labels: NDArray[Any], voxels: NDArray[Any] | None) -> None:
         raise ImageError(f"voxels must be numbers; got {voxels.dtype}")
 
 
-def _strips(plane: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Parts of a slice with their first rows: coordinates of all pixels of a large one would take gigabytes."""
-    for start in range(0, len(plane), STRIP_ROWS):
-        yield start, plane[start : start + STRIP_ROWS]
-
-
 def _labels_of(labels: NDArray[Any]) -> NDArray[Any]:
     """The labels that occur, in order, without 0; what is no label is refused."""
     found = np.zeros(0, dtype=labels.dtype)
     for plane in labels if labels.size else ():
-        for _, strip in _strips(plane):
-            values = np.unique(strip)
+        for part in row_strips(plane.shape):
+            values = np.unique(plane[part])
             if labels.dtype.kind == "f":
                 whole = np.isfinite(values) & (np.floor(values) == values)
                 if not whole.all():

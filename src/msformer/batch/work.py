@@ -20,7 +20,9 @@ from msformer.batch.volume_case import run_volume
 from msformer.config import Config
 from msformer.errors import MSFormerError
 from msformer.io import MAX_PIXELS
+from msformer.io.need import bytes_needed
 from msformer.plain import printable
+from msformer.processes import memory_limit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PROGRAM_BYTES = 450 * 2**20
+"""What a process takes with its libraries and the network at working size, beside a case; 320 to 430 MB on Linux."""
 WANT_OF_MEMORY = ("can't allocate memory", "insufficient memory", "std::bad_alloc", "cannot allocate memory")
 """What libraries say, each in an error of its own, where Python has ``MemoryError``."""
 
@@ -70,6 +74,7 @@ def run_case(
     run = run_volume if case.instances else run_image
     aside = (staging or out) / f".{uuid.uuid4().hex}"
     try:
+        check_memory(case, max_pixels)
         record["input"] = InputPrint(stat_of(case), content_of(case)).record()
         result = run(
             case,
@@ -85,7 +90,8 @@ def run_case(
         thumbnail_of(out, record)  # here, where cases are done side by side, and not by the report
     except Exception as error:
         if is_want_of_memory(error):
-            raise MemoryError(f"{case.source}: {error or 'there is not enough memory'}") from error
+            said = str(error)
+            raise MemoryError(said if str(case.source) in said else f"{case.source}: not enough memory") from error
         if not isinstance(error, MSFormerError | OSError):
             logger.exception("%s: unexpected error", printable(str(case.source)))
         record |= failure(case, error)
@@ -93,6 +99,24 @@ def run_case(
         shutil.rmtree(aside, ignore_errors=True)
     record["elapsed_s"] = time.perf_counter() - start
     return record
+
+
+def check_memory(case: Case, max_pixels: int) -> None:
+    """See that this process may take what a case needs, before it takes it.
+
+    Raises:
+        MemoryError: It may not; ``executors`` then try the case alone, with all that is free.
+        ReadError: The header of the file is broken, or claims more than is read.
+    """
+    limit = memory_limit()
+    if limit is None:
+        return
+    needed = PROGRAM_BYTES + bytes_needed(case.source, case.page, case.instances, max_pixels=max_pixels)
+    if needed > limit:
+        raise MemoryError(
+            f"{case.source}: it needs about {needed / 1e9:.1f} GB; a process may have {limit / 1e9:.1f} GB "
+            "(--case-memory allows more)"
+        )
 
 
 def is_want_of_memory(error: BaseException) -> bool:

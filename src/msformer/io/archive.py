@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msformer.errors import ReadError
@@ -44,6 +46,50 @@ def is_archive(path: Path) -> bool:
         return False
 
 
+def look_into(path: Path, length: int) -> tuple[bytes, int, int, int]:
+    """The beginning of the first DICOM file of an archive, how many there are, and the sizes that they claim.
+
+    No more than the beginnings of its entries is unpacked.
+
+    Args:
+        path: The archive.
+        length: Bytes of the beginning, at most.
+
+    Returns:
+        The bytes, the number of files, the size of the largest of them and of all.
+
+    Raises:
+        ReadError: It is broken, encrypted, has too many entries or holds no DICOM file.
+    """
+    with _opened(path) as (archive, entries):
+        found = [entry for entry in entries if _may_be_dicom(archive, entry)]
+        if not found:
+            raise ReadError("archive holds no DICOM file")
+        with archive.open(found[0]) as packed:
+            start = packed.read(length)
+    sizes = [entry.file_size for entry in found]
+    return start, len(found), max(sizes), sum(sizes)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+    """An open archive and its entries, which are not too many.
+
+    Raises:
+        ReadError: It is broken, encrypted or has too many entries.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _files(archive)
+            if len(entries) > MAX_ENTRIES:
+                raise ReadError(f"archive must have at most {MAX_ENTRIES} entries; got {len(entries)}")
+            if any(entry.flag_bits & IS_ENCRYPTED for entry in entries):
+                raise ReadError("archive is encrypted: unpack it first")
+            yield archive, entries
+    except BROKEN as error:
+        raise ReadError(f"broken archive: {type(error).__name__}: {error}") from error
+
+
 def unpack(path: Path, folder: Path, max_voxels: int) -> list[Path]:
     """Unpack the DICOM files of an archive into ``folder``, numbered in their order; everything else is left out.
 
@@ -56,25 +102,18 @@ def unpack(path: Path, folder: Path, max_voxels: int) -> list[Path]:
         ReadError: It is broken, encrypted, has too many entries, unpacks to too much or holds no DICOM file.
     """
     limit = BYTES_OF_VOXEL * max_voxels + SPARE_BYTES
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = _files(archive)
-            if len(entries) > MAX_ENTRIES:
-                raise ReadError(f"archive must have at most {MAX_ENTRIES} entries; got {len(entries)}")
-            if any(entry.flag_bits & IS_ENCRYPTED for entry in entries):
-                raise ReadError("archive is encrypted: unpack it first")
-            found, total = [], 0
-            for number, entry in enumerate(entries):
-                if not _may_be_dicom(archive, entry):
-                    continue
-                target = folder / f"{number:05d}.dcm"
-                total += _unpack_entry(archive, entry, target, limit - total, limit)
-                if is_dicom(target):
-                    found.append(target)
-                else:
-                    target.unlink()
-    except BROKEN as error:
-        raise ReadError(f"broken archive: {type(error).__name__}: {error}") from error
+    found: list[Path] = []
+    total = 0
+    with _opened(path) as (archive, entries):
+        for number, entry in enumerate(entries):
+            if not _may_be_dicom(archive, entry):
+                continue
+            target = folder / f"{number:05d}.dcm"
+            total += _unpack_entry(archive, entry, target, limit - total, limit)
+            if is_dicom(target):
+                found.append(target)
+            else:
+                target.unlink()
     if not found:
         raise ReadError("archive holds no DICOM file")
     return found

@@ -42,7 +42,7 @@ def kind_of(path: Path) -> Kind | None:
     Raises:
         ReadError: The file cannot be opened; the message names it.
     """
-    with _named(path):
+    with named(path):
         check_regular(path)
         with path.open("rb") as file:
             start = file.read(256)
@@ -65,7 +65,7 @@ def is_archive(path: Path) -> bool:
     Raises:
         ReadError: The file cannot be opened; the message names it.
     """
-    with _named(path):
+    with named(path):
         return archive.is_archive(path)
 
 
@@ -117,12 +117,12 @@ def read_volume(
     if len(paths) > 1 and kind_of(paths[0]) != "tiff":
         instances = []
         for path in paths:
-            with _named(path):
+            with named(path):
                 instances.append(dicom.read_instance(path))
         return _read_group(instances, paths[0].parent, choice, series, max_voxels)
     path = paths[0]
     kind = kind_of(path)
-    with _named(path):
+    with named(path):
         if kind == "dicom":
             instance = dicom.read_instance(path)
             return choice.of(lambda number: dicom.read_series([instance], max_voxels, number))
@@ -205,7 +205,7 @@ def find_cases(paths: Iterable[Path]) -> list[Found]:
 def _read_group(
     instances: Sequence[Instance], folder: Path, choice: _Choice, series: int | None, max_voxels: int
 ) -> Volume:
-    with _named(folder):
+    with named(folder):
         members = _of_one_series(instances, series)
         return choice.of(lambda number: dicom.read_series(members, max_voxels, number))
 
@@ -299,7 +299,7 @@ def _is_photo(path: Path) -> bool:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """Errors that begin with the file, whatever is raised inside, of the tree in ``errors``."""
     try:
         yield

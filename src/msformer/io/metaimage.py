@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,9 +16,10 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
+from msformer.io.claim import Claim
 from msformer.io.photo import check_voxel_count
 from msformer.io.privacy import of_header
-from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, read_values
+from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, check_stored, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -25,14 +29,6 @@ TYPES = {
     "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8",
     "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
 }  # fmt: skip
-
-
-def _check_size(size: list[int], channels: int, frame: int | None, max_voxels: int) -> int:
-    """Refuse too many axes and voxels; the chosen volume."""
-    if len(size) not in (2, 3, 4) or min(size) < 1:
-        raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
-    check_voxel_count(size if channels <= MOST_CHANNELS else [*size, channels], max_voxels)
-    return check_frame(size[3] if len(size) == 4 else 1, frame)
 
 
 def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
@@ -48,26 +44,78 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
             a file outside its folder.
         ImageError: Its directions are no geometry.
     """
+    found = _layout(path, max_voxels)
+    size, channels = found.size, found.channels
+    index = check_frame(size[3] if len(size) == 4 else 1, frame)
+    with _broken():
+        geometry = _geometry(found.header, len(size))
+        values = read_values(found.stored, math.prod(size) * channels)
+    voxels = values.reshape([*size[::-1], channels] if channels > 1 else size[::-1])
+    if len(size) == 4:
+        voxels = voxels[index]
+    voxels = voxels[None] if len(size) == 2 else voxels
+    return Volume(voxels, geometry, "mha", path)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a header says.
+
+    Attributes:
+        header: Its fields.
+        size: Of the axes, the fastest first.
+        channels: Numbers of each voxel.
+        stored: Where the numbers are.
+    """
+
+    header: Mapping[str, str]
+    size: tuple[int, ...]
+    channels: int
+    stored: Stored
+
+
+def _layout(path: Path, max_voxels: int) -> _Layout:
+    """What a header says, after all that can be checked of it alone.
+
+    Raises:
+        ReadError: As ``read_mha`` says.
+    """
     header, start = read_header(path)
-    try:
+    with _broken():
         size = [int(side) for side in header.get("DimSize", "").split()]
         channels = int(header.get("ElementNumberOfChannels", "1"))
         if channels < 1 or len(size) != int(header.get("NDims", "0")):
             said = of_header(header.get("NDims"))
             raise ReadError(f"NDims must be the number of sides of DimSize; got {said} and {size}")
-        index = _check_size(size, channels, frame, max_voxels)
-        geometry = _geometry(header, len(size))
-        stored = stored_in(path, header, start)
-        values = read_values(stored, int(np.prod(size, dtype=object)) * channels)
+        if len(size) not in (2, 3, 4) or min(size) < 1:
+            raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
+        check_voxel_count(size if channels <= MOST_CHANNELS else [*size, channels], max_voxels)
+        return _Layout(header, tuple(size), channels, stored_in(path, header, start))
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """Errors of broken files as ours: numbers that are none, broken compression."""
+    try:
+        yield
     except (ReadError, ImageError, OSError):
         raise
-    except (ValueError, OverflowError, zlib.error) as error:  # numbers that are none, broken compression
+    except (ValueError, OverflowError, zlib.error) as error:
         raise ReadError(f"broken MetaImage: {error}") from error
-    voxels = values.reshape([*size[::-1], channels] if channels > 1 else size[::-1])
-    if len(size) == 4:
-        voxels = voxels[index]
-    voxels = voxels[None] if len(size) == 2 else voxels
-    return Volume(voxels.astype(stored.dtype.newbyteorder("="), copy=False), geometry, "mha", path)
+
+
+def mha_claim(path: Path, max_voxels: int) -> Claim:
+    """What a header claims: all volumes of a file are read, and stay.
+
+    Raises:
+        ReadError: As ``read_mha`` says of headers, and of files that cannot hold what theirs claims.
+    """
+    found = _layout(path, max_voxels)
+    count = math.prod(found.size) * found.channels
+    check_stored(found.stored, count)
+    width, height, depth = (*found.size[:3], 1)[:3]
+    dtype = found.stored.dtype
+    return Claim((depth, height, width), found.channels, dtype, count * dtype.itemsize)
 
 
 def read_header(path: Path) -> tuple[dict[str, str], int]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -19,8 +20,10 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import RAS_OF_LPS, Forms, Geometry
+from msformer.image import row_strips
+from msformer.io.claim import Claim
 from msformer.io.photo import check_voxel_count
-from msformer.io.values import check_frame
+from msformer.io.values import as_native, check_can_hold, check_frame, fill
 from msformer.volume import Volume
 
 logging.getLogger("nibabel").setLevel(logging.CRITICAL)
@@ -46,15 +49,22 @@ def read_nifti(path: Path, frame: int | None, max_voxels: int) -> Volume:
         ReadError: It cannot be read, is no NIfTI, or has several volumes and no ``frame`` is given.
         ImageError: Its affine is no geometry.
     """
-    try:
+    with _broken():
         values, header, stored, axes = _read(path, frame, max_voxels)
-    except (ReadError, ImageError, OSError):
-        raise
-    except Exception as error:  # nibabel, gzip, zlib and numpy raise many kinds on broken files
-        raise ReadError(f"{type(error).__name__}: {error}") from error
     voxels = voxels_of(values, axes)
     geometry = geometry_of_header(header, stored, is_flat=axes == 2)
     return Volume(voxels, geometry, "nifti", path, notes=tuple(_disagreement(header, voxels.shape[:3])))
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """Errors of broken files as ours: nibabel, gzip, zlib and numpy raise many kinds."""
+    try:
+        yield
+    except (ReadError, ImageError, OSError):
+        raise
+    except Exception as error:
+        raise ReadError(f"{type(error).__name__}: {error}") from error
 
 
 def voxels_of(values: Any, axes: int) -> NDArray[Any]:
@@ -114,9 +124,36 @@ def _disagreement(header: Any, shape: tuple[int, ...]) -> Iterator[str]:
         )
 
 
-def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any], Any, Any, int]:
-    """Values (column, row[, slice][, channel]), the header mended and as stored, number of axes of space."""
-    from nibabel.arrayproxy import ArrayProxy
+@dataclass(frozen=True)
+class _Layout:
+    """Where the voxels of a file are.
+
+    Attributes:
+        header: As nibabel mends it.
+        stored: The same word for word.
+        axes: Sides along column, row[, slice[, time[, channel]]].
+        path: The file of the voxels.
+        offset: Bytes before them, unpacked.
+    """
+
+    header: Any
+    stored: Any
+    axes: tuple[int, ...]
+    path: Path
+    offset: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of what is stored."""
+        return cast("np.dtype[Any]", self.header.get_data_dtype())
+
+
+def _layout(path: Path, max_voxels: int) -> _Layout:
+    """What a header says, after all that can be checked of it.
+
+    Raises:
+        ReadError: It is none, or claims more than ``max_voxels`` or than its file can hold.
+    """
     from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
     from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
 
@@ -139,28 +176,105 @@ def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any],
         raise ReadError(
             f"image must have 2 to 5 axes of at least 1 voxel, of space, time, channels; got {tuple(shape)}"
         )
-    index = check_frame(axes[3] if len(axes) >= 4 else 1, frame)
     check_voxel_count([*axes[:3], *axes[4:]], max_voxels)
     offset = int(header.get_data_offset())
     if not 0 <= offset <= MAX_OFFSET:
         raise ReadError(f"voxels must begin within {MAX_OFFSET} bytes; got {offset}")
-    where: tuple[slice | int, ...] = (slice(None),) * min(len(axes), 3)
-    where += (index,) * (len(axes) >= 4) + (slice(None),) * (len(axes) == 5)
-    where += (0,) * (len(shape) - len(where))
-    data_path = path if magic in SINGLE else _partner(path)
-    with _opened(data_path) as (file, is_packed):
-        needed = offset + int(np.prod(shape, dtype=object)) * header.get_data_dtype().itemsize
-        if not is_packed and (there := data_path.stat().st_size) < needed:
+    found = _Layout(
+        header,
+        kinds[magic](start[:size], check=False),
+        tuple(axes),
+        path if magic in SINGLE else _partner(path),
+        offset,
+    )
+    if found.dtype.names is not None and len(axes) == 5:
+        raise ReadError(f"image must have channels as colours or as its fifth axis, not both; got {tuple(shape)}")
+    count, there = math.prod(axes), found.path.stat().st_size
+    with _opened(found.path) as (_, is_packed):
+        needed = offset + count * found.dtype.itemsize
+        if not is_packed and there < needed:
             raise ReadError(f"broken or truncated: voxels end at byte {needed}, the file at {there}")
-        values = np.asanyarray(ArrayProxy(file, header, mmap=False)[where])
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    if values.dtype.names is not None:  # RGB triples
-        if len(axes) == 5:
-            raise ReadError(f"image must have channels as colours or as its fifth axis, not both; got {tuple(shape)}")
-        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
-    elif header.get_data_dtype().itemsize <= 2 and values.dtype == np.float64:
-        values = values.astype(np.float32)  # 16 bits, rescaled
-    return values, header, kinds[magic](start[:size], check=False), min(len(axes), 3)
+        check_can_hold("gzip" if is_packed else "raw", there, count, found.dtype.itemsize)
+    return found
+
+
+def nifti_claim(path: Path, max_voxels: int) -> Claim:
+    """What a header claims, of one of the volumes of a 4-D file: stored and, where that is not the same, rescaled.
+
+    Raises:
+        ReadError: As ``read_nifti`` says.
+    """
+    with _broken():
+        found = _layout(path, max_voxels)
+        n_voxels = math.prod(found.axes[:3])
+        n_channels = found.axes[4] if len(found.axes) == 5 else len(found.dtype.names or "1")
+        stored, copied = n_voxels * (found.axes[4] if len(found.axes) == 5 else 1) * found.dtype.itemsize, 0
+        kept = found.dtype if found.dtype.names is None else found.dtype[0]
+        if found.dtype.names is None and (slope := _slope(found.header)) != (1, 0):
+            kept = _kind_of_rescaled(kept, slope)
+        width, height, depth = (*found.axes[:3], 1)[:3]
+        if kept != found.dtype or len(found.axes) == 5:
+            copied = n_voxels * n_channels * kept.itemsize if found.dtype.names is None else 0
+        return Claim((depth, height, width), n_channels, kept, stored + copied)
+
+
+def _read(path: Path, frame: int | None, max_voxels: int) -> tuple[NDArray[Any], Any, Any, int]:
+    """Values (column, row[, slice][, channel]), the header mended and as stored, number of axes of space."""
+    found = _layout(path, max_voxels)
+    axes = found.axes
+    index = check_frame(axes[3] if len(axes) >= 4 else 1, frame)
+    with _opened(found.path) as (file, _):
+        stored = _volume(file, found.offset, found.dtype, axes, index)
+    if stored.dtype.names is not None:  # RGB triples, which are never rescaled
+        colours = stored[0].view(stored.dtype[0]).reshape(*stored.shape[1:], -1)  # ([slice, ]row, column, colour)
+        values = np.moveaxis(colours, -1, 0).T
+    else:
+        values = _rescaled(stored, found.header).T
+        values = values if len(axes) == 5 else values[..., 0]
+    return values, found.header, found.stored, min(len(axes), 3)
+
+
+def _volume(file: BinaryIO, offset: int, dtype: np.dtype[Any], axes: Sequence[int], index: int) -> NDArray[Any]:
+    """What is stored of one of the volumes of a file: ``(channel[, slice], row, column)``, in memory once.
+
+    Raises:
+        ReadError: The file ends before.
+    """
+    n_volumes, n_channels = (axes[place] if len(axes) > place else 1 for place in (3, 4))
+    stored = np.empty((n_channels, *axes[:3][::-1]), dtype=dtype)
+    for channel, planes in enumerate(stored):
+        file.seek(offset + (channel * n_volumes + index) * planes.nbytes)
+        if (got := fill(file, planes)) < planes.nbytes:
+            raise ReadError(f"broken or truncated: there must be {planes.nbytes} bytes of voxels; got {got}")
+    return as_native(stored)
+
+
+def _rescaled(stored: NDArray[Any], header: Any) -> NDArray[Any]:
+    """Values as nibabel rescales them, strip by strip."""
+    from nibabel.volumeutils import apply_read_scaling
+
+    if (slope := _slope(header)) == (1, 0):
+        return stored
+    lines = stored.reshape(-1, stored.shape[-1])
+    kind = _kind_of_rescaled(stored.dtype, slope)
+    values = lines if kind == stored.dtype else np.empty(lines.shape, dtype=kind)
+    for rows in row_strips(lines.shape):
+        values[rows] = apply_read_scaling(lines[rows], *slope)
+    return values.reshape(stored.shape)
+
+
+def _slope(header: Any) -> tuple[Any, Any]:
+    """Slope and intercept, 1 and 0 where none are stated."""
+    slope, intercept = header.get_slope_inter()
+    return np.float64(1 if slope is None else slope), np.float64(0 if intercept is None else intercept)
+
+
+def _kind_of_rescaled(dtype: np.dtype[Any], slope: tuple[Any, Any]) -> np.dtype[Any]:
+    """The type that nibabel rescales to; single precision is enough for at most 16 bits."""
+    from nibabel.volumeutils import apply_read_scaling
+
+    kind = np.dtype(apply_read_scaling(np.zeros(1, dtype=dtype), *slope).dtype)
+    return np.dtype(np.float32) if dtype.itemsize <= 2 and kind == np.float64 else kind
 
 
 def _partner(path: Path) -> Path:

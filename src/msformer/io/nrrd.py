@@ -6,9 +6,11 @@ SimpleITK reads as much, but a header can end the whole process there, and it is
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,9 +19,10 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.geometry import Geometry
+from msformer.io.claim import Claim
 from msformer.io.photo import check_voxel_count
 from msformer.io.privacy import of_header
-from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, read_values
+from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, check_stored, read_values
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -76,6 +79,54 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
             names a file outside its folder.
         ImageError: Its directions are no geometry.
     """
+    found = _layout(path, max_voxels)
+    roles = found.roles
+    index = check_frame(found.side_of("frame"), frame)
+    try:
+        values = read_values(found.stored, math.prod(found.sizes))
+    except (ValueError, OverflowError) as error:
+        raise ReadError(f"broken NRRD: {error}") from error
+    geometry, notes = _geometry(found.header, roles)
+    axes = [*reversed(roles)]  # of the array, whose last axis is the first of the header
+    array = values.reshape(found.sizes[::-1])
+    if "frame" in axes:
+        place = axes.index("frame")
+        array = array.take(index, axis=place)
+        del axes[place]
+    if "channel" in axes:
+        array = np.moveaxis(array, axes.index("channel"), -1)
+    array = array[..., 0] if "channel" in axes and found.side_of("channel") == 1 else array
+    voxels = np.ascontiguousarray(array[None] if roles.count("space") == 2 else array)
+    return Volume(voxels, geometry, "nrrd", path, notes=notes)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a header says.
+
+    Attributes:
+        header: Its fields.
+        sizes: Of the axes, the fastest first.
+        roles: What they are, see ``_roles``.
+        stored: Where the numbers are.
+    """
+
+    header: Mapping[str, Any]
+    sizes: tuple[int, ...]
+    roles: tuple[str, ...]
+    stored: Stored
+
+    def side_of(self, role: str) -> int:
+        """Length of the axis of a role; 1 where there is none."""
+        return next((side for side, one in zip(self.sizes, self.roles, strict=True) if one == role), 1)
+
+
+def _layout(path: Path, max_voxels: int) -> _Layout:
+    """What a header says, after all that can be checked of it alone.
+
+    Raises:
+        ReadError: As ``read_nrrd`` says.
+    """
     header, start = read_header(path)
     sizes = [int(side) for side in header.get("sizes", ())]
     if len(sizes) != int(header.get("dimension", 0)) or not 2 <= len(sizes) <= 5 or min(sizes) < 1:
@@ -86,27 +137,30 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
     n_space = roles.count("space")
     if n_space not in (2, 3) or roles.count("frame") > 1 or roles.count("channel") > 1 or len(sizes) - n_space > 2:
         raise ReadError(f"image must have 2 to 4 axes, 2 or 3 of space; got {tuple(sizes)} with {n_space} of space")
-    n_channels = next((side for side, role in zip(sizes, roles, strict=True) if role == "channel"), 1)
     counted = [side for side, role in zip(sizes, roles, strict=True) if role != "channel" or side > MOST_CHANNELS]
     check_voxel_count(counted, max_voxels)
-    index = check_frame(next((side for side, role in zip(sizes, roles, strict=True) if role == "frame"), 1), frame)
     try:
         stored = stored_in(path, header, start)
-        values = read_values(stored, int(np.prod(sizes, dtype=object)))
     except (ValueError, OverflowError) as error:
         raise ReadError(f"broken NRRD: {error}") from error
-    geometry, notes = _geometry(header, roles)
-    axes = [*reversed(roles)]  # of the array, whose last axis is the first of the header
-    array = values.astype(stored.dtype.newbyteorder("="), copy=False).reshape(sizes[::-1])
-    if "frame" in axes:
-        place = axes.index("frame")
-        array = array.take(index, axis=place)
-        del axes[place]
-    if "channel" in axes:
-        array = np.moveaxis(array, axes.index("channel"), -1)
-    array = array[..., 0] if "channel" in axes and n_channels == 1 else array
-    voxels = np.ascontiguousarray(array[None] if n_space == 2 else array)
-    return Volume(voxels, geometry, "nrrd", path, notes=notes)
+    return _Layout(header, tuple(sizes), tuple(roles), stored)
+
+
+def nrrd_claim(path: Path, max_voxels: int) -> Claim:
+    """What a header claims: all volumes of a file are read, and the one that is chosen, or turned, is a copy.
+
+    Raises:
+        ReadError: As ``read_nrrd`` says of headers, and of files that cannot hold what theirs claims.
+    """
+    found = _layout(path, max_voxels)
+    count = math.prod(found.sizes)
+    check_stored(found.stored, count)
+    sides = [side for side, role in zip(found.sizes, found.roles, strict=True) if role == "space"]
+    width, height, depth = (*sides, 1)[:3]
+    there = count * found.stored.dtype.itemsize
+    is_copied = "frame" in found.roles or "channel" in found.roles[1:]
+    copied = is_copied * there // found.side_of("frame")
+    return Claim((depth, height, width), found.side_of("channel"), found.stored.dtype, there + copied)
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:

@@ -12,14 +12,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from msformer.errors import ReadError
+from msformer.image import row_strips
+from msformer.io.claim import Claim
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-STRIP_ROWS = 256
 GREY_MODES = {"L": None, "1": "L", "I": None, "F": None, "I;16": None, "I;16B": "I", "I;16L": "I", "I;16N": "I"}
 """Pillow's modes of one channel, and the mode to convert each to where its own is awkward."""
+
+
+PILLOW_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+"""Bytes of a pixel in Pillow's memory; all other modes take four."""
+KEPT_TYPES = {
+    "I": np.int32,
+    "I;16B": np.int32,
+    "I;16L": np.int32,
+    "I;16N": np.int32,
+    "F": np.float32,
+    "I;16": np.uint16,
+}
+"""What pixels of Pillow's modes become; all others are bytes."""
+DECODER_BYTES = {"WEBP": 13, "JPEG2000": 16, "GIF": 4, "AVIF": 12}
+"""Bytes of a pixel that decoders have beside Pillow's: WebP two canvases and the frame, JPEG 2000
+whole numbers of 32 bits."""
+PROGRESSIVE_BYTES = 6
+"""The coefficients of a progressive JPEG are in memory as a whole."""
 
 
 def read_photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -32,19 +52,55 @@ def read_photo(path: Path, max_pixels: int) -> tuple[NDArray[Any], tuple[str, ..
     """
     if (deep := _read_deep_colour_png(path, max_pixels)) is not None:
         return deep, ()
-    try:
+    with _broken():
         with _own_limit(), Pillow.open(path) as opened:
             check_pixel_count(opened.size, max_pixels)
             count = int(getattr(opened, "n_frames", 1))
             opened.seek(0)
-            ImageOps.exif_transpose(opened, in_place=True)
+            opened.load()  # what comes behind the pixels may say how the image is turned
+            orientation = opened.getexif().get(Base.Orientation, 1)
             notes = (f"first of {count} frames; the others are left out",) if count > 1 else ()
-            return pixels_of(opened), notes
+            pixels = pixels_of(opened)
+        del opened  # or it would be in memory beside what is turned
+        return np.ascontiguousarray(turned_upright(pixels, orientation)), notes
+
+
+def photo_claim(path: Path, max_pixels: int) -> Claim:
+    """What the header of a picture claims: Pillow's own copy, what its decoder has beside it, and what is kept.
+
+    Raises:
+        ReadError: As ``read_photo`` says of headers.
+    """
+    there = path.stat().st_size
+    if (found := _deep_colour_png(path, max_pixels)) is not None:
+        (width, height), n_stored, n_channels = found
+        deep = np.dtype(np.uint16)  # OpenCV's decoder has all of it once more
+        return Claim((1, height, width), n_channels, deep, there + width * height * 2 * n_stored * deep.itemsize)
+    with _broken(), _own_limit(), Pillow.open(path) as opened:
+        check_pixel_count(opened.size, max_pixels)
+        width, height = opened.size
+        mode, name = opened.mode, opened.format or ""
+        beside = DECODER_BYTES.get(name, 0)
+        if name == "JPEG" and opened.info.get("progressive"):
+            beside = PROGRESSIVE_BYTES
+    in_pillow = PILLOW_BYTES.get(mode, 4)
+    n_channels = 1 if mode in GREY_MODES or mode in ("LA", "La") else 3
+    kept: np.dtype[Any] = np.dtype(KEPT_TYPES.get(mode, np.uint8))
+    turned = 2 * n_channels * kept.itemsize  # by EXIF, which a header need not say
+    each = max(in_pillow + max(beside, n_channels * kept.itemsize), turned)
+    return Claim((1, height, width), n_channels, kept, there + width * height * each)
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """Errors of broken files as ours: decoders raise anything from OSError to struct.error."""
+    try:
+        yield
     except ReadError:
         raise
     except UnidentifiedImageError:
         raise ReadError("no image format recognises the contents of this file") from None
-    except Exception as error:  # decoders raise anything from OSError to struct.error on broken files
+    except Exception as error:
         raise ReadError(f"{type(error).__name__}: {error}") from error
 
 
@@ -85,53 +141,82 @@ def check_voxel_count(size: Sequence[int], max_voxels: int) -> None:
 
 
 def pixels_of(opened: Pillow.Image) -> NDArray[Any]:
-    """An image of Pillow as ``(H, W)`` or ``(H, W, 3)``: palettes expanded, alpha over black."""
-    if opened.mode in GREY_MODES:
-        mode = GREY_MODES[opened.mode]
-        return _pixels(opened.convert(mode) if mode else opened)
-    if opened.mode in ("LA", "La"):
-        return _over_black(_pixels(opened.convert("LA")))
-    if opened.has_transparency_data:
-        return _over_black(_pixels(opened.convert("RGBA")))
-    return _pixels(opened if opened.mode == "RGB" else opened.convert("RGB"))
+    """An image of Pillow as ``(H, W)`` or ``(H, W, 3)``: palettes expanded, alpha over black.
 
-
-def _pixels(opened: Pillow.Image) -> NDArray[Any]:
-    """The pixels of an image, copied strip by strip: as a whole they would be copied twice more on the way."""
-    width, height = opened.size
+    Strip by strip: as a whole, an image would be in memory once more for each conversion on the way.
+    """
     opened.load()
-    strips = [(0, top, width, min(top + STRIP_ROWS, height)) for top in range(0, height, STRIP_ROWS)]
-    first = np.asarray(opened.crop(strips[0]))
-    pixels = np.empty((height, *first.shape[1:]), dtype=first.dtype)
-    for strip in strips:
-        pixels[strip[1] : strip[3]] = np.asarray(opened.crop(strip))
-    return pixels
+    width, height = opened.size
+    pixels: NDArray[Any] | None = None
+    for rows in row_strips((height, width)):
+        strip = _as_meant(opened.crop((0, rows.start, width, rows.stop)))
+        if pixels is None:
+            pixels = np.empty((height, *strip.shape[1:]), dtype=strip.dtype)
+        pixels[rows] = strip
+    return np.asarray(pixels)
 
 
-def _over_black(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn upright what is stored in one of the eight orientations of TIFF 6.0, which EXIF has from there."""
+    if orientation in (5, 7):
+        pixels = np.swapaxes(pixels, 0, 1)
+    turns = {2: 0, 3: 2, 4: 2, 6: -1, 7: 2, 8: 1}.get(orientation, 0)
+    turned = np.rot90(pixels, turns)
+    return turned[:, ::-1] if orientation in (2, 4) else turned
+
+
+def _as_meant(strip: Pillow.Image) -> NDArray[Any]:
+    if strip.mode in GREY_MODES:
+        mode = GREY_MODES[strip.mode]
+        return np.asarray(strip.convert(mode) if mode else strip)
+    if strip.mode in ("LA", "La"):
+        return _over_black(np.asarray(strip.convert("LA")))
+    if strip.has_transparency_data:
+        return _over_black(np.asarray(strip.convert("RGBA")))
+    return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
+
+
+def _over_black(pixels: NDArray[Any]) -> NDArray[Any]:
     """Drop the last channel, an alpha; colours under a transparent alpha fade to black."""
     colour, alpha = pixels[:, :, :-1], pixels[:, :, -1:]
-    if not (alpha == 255).all():
-        colour = np.rint(colour * (alpha / np.float32(255))).astype(np.uint8)
-    return np.ascontiguousarray(colour[:, :, 0] if colour.shape[2] == 1 else colour)
+    largest = np.iinfo(pixels.dtype).max
+    if not (alpha == largest).all():
+        colour = np.rint(colour * (alpha / np.float32(largest))).astype(pixels.dtype)
+    return colour[:, :, 0] if colour.shape[2] == 1 else colour
 
 
-def _read_deep_colour_png(path: Path, max_pixels: int) -> NDArray[Any] | None:
-    """A colour PNG of 16 bits a channel, which Pillow would cut to 8; None for every other file."""
+def _deep_colour_png(path: Path, max_pixels: int) -> tuple[tuple[int, int], int, int] | None:
+    """Of a colour PNG of 16 bits a channel: its size, the channels that OpenCV makes of it, and those that are kept.
+
+    None for every other file. Grey with alpha is such a file too, which OpenCV expands to colour.
+    """
     with path.open("rb") as file:
         head = file.read(26)
     is_deep = head[:8] == PNG_SIGNATURE and len(head) == 26 and head[24] == 16 and head[25] in (2, 4, 6)
     if not is_deep:
         return None
-    check_pixel_count((int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")), max_pixels)
-    pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
+    size = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    check_pixel_count(size, max_pixels)
+    return size, 3 if head[25] == 2 else 4, 1 if head[25] == 4 else 3
+
+
+def _read_deep_colour_png(path: Path, max_pixels: int) -> NDArray[Any] | None:
+    """A colour PNG of 16 bits a channel, which Pillow would cut to 8; None for every other file."""
+    if (found := _deep_colour_png(path, max_pixels)) is None:
+        return None
+    is_grey = found[2] == 1
+    stored = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None:
         raise ReadError("broken or truncated PNG")
-    if pixels.ndim == 2:
-        return np.asarray(pixels)
-    colour = pixels[:, :, 2::-1]  # BGR(A) → RGB
-    if pixels.shape[2] == 4:
-        colour = np.rint(colour * (pixels[:, :, 3:] / np.float32(65535))).astype(np.uint16)
-    if head[25] == 4:  # grey with alpha, which OpenCV expands to colour
-        colour = colour[:, :, 0]
-    return np.ascontiguousarray(colour)
+    if stored.ndim == 2:
+        return np.asarray(stored)
+    # In place where nothing is dropped: BGR(A) → RGB.
+    keeps_shape = stored.shape[2] == 3 and not is_grey
+    pixels = stored if keeps_shape else np.empty((*stored.shape[:2], *(() if is_grey else (3,))), dtype=stored.dtype)
+    for rows in row_strips(stored.shape):
+        strip = stored[rows]
+        colour = strip[:, :, [2, 1, 0]]
+        if strip.shape[2] == 4:
+            colour = _over_black(np.concatenate([colour, strip[:, :, 3:]], axis=2))
+        pixels[rows] = colour[:, :, 0] if is_grey else colour
+    return pixels

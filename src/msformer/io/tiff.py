@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from msformer.errors import MSFormerError, ReadError
 from msformer.geometry import Geometry
+from msformer.io.claim import Claim
 from msformer.io.ome_set import ome_set
-from msformer.io.photo import check_pixel_count, check_voxel_count
+from msformer.io.photo import check_pixel_count, check_voxel_count, turned_upright
 from msformer.io.tiff_chain import check_chain
-from msformer.io.tiff_colour import as_meant
+from msformer.io.tiff_colour import as_meant, is_alpha, kept_of
 from msformer.io.tiff_sizes import stated_geometry
 from msformer.io.values import check_frame
 from msformer.volume import Volume
@@ -32,6 +34,8 @@ SLIDES = ("svs", "ndpi", "scn", "bif", "philips", "avs")
 """tifffile's names of the formats of slide scanners: one slide a file, in levels, with pictures of the glass."""
 NO_DATA_TAG = 42113
 """GDAL's: the value of pixels that show nothing."""
+SEGMENTS = 1 << 28
+"""Bytes of strips and tiles that tifffile reads at a time."""
 SAME_FORM = 1.5
 """Pixels by which the sides of a smaller copy may miss the form of the larger one, for rounding."""
 
@@ -91,15 +95,7 @@ def read_tiff(path: Path, page: int, max_pixels: int) -> TiffPage:
             photometric interpretation is none that is known.
     """
     with _opened(path) as file:
-        pages = _full_pages(file)
-        if not pages:
-            raise ReadError("broken TIFF: it has no page that is a picture")
-        if not 0 <= page < len(pages):
-            raise ReadError(f"page must be from 0 to {len(pages) - 1}; got {page}")
-        base = pages[page]
-        levels = _levels(file, base)
-        opened = next((one for one in levels if one.imagewidth * one.imagelength <= max_pixels), base)
-        check_pixel_count((opened.imagewidth, opened.imagelength), max_pixels)
+        pages, base, opened = _chosen(file, page, max_pixels)
         geometry = stated_geometry(file, _image_of(file, base))
         notes: list[str] = []
         if opened is not base:
@@ -112,6 +108,70 @@ def read_tiff(path: Path, page: int, max_pixels: int) -> TiffPage:
             notes.append(f"{extra} other pages are smaller copies, labels, overviews or masks: left out")
         pixels, more = _upright(opened, opened.asarray())
         return TiffPage(pixels, geometry, (*notes, *more), _no_data(base))
+
+
+def _chosen(
+    file: tifffile.TiffFile, page: int, max_pixels: int
+) -> tuple[list[tifffile.TiffPage], tifffile.TiffPage, tifffile.TiffPage]:
+    """All pages that are pictures, the one of that number, and the one of its levels that is read.
+
+    Raises:
+        ReadError: There is none of that number, or it has more than ``max_pixels`` pixels.
+    """
+    pages = _full_pages(file)
+    if not pages:
+        raise ReadError("broken TIFF: it has no page that is a picture")
+    if not 0 <= page < len(pages):
+        raise ReadError(f"page must be from 0 to {len(pages) - 1}; got {page}")
+    base = pages[page]
+    opened = next((one for one in _levels(file, base) if one.imagewidth * one.imagelength <= max_pixels), base)
+    check_pixel_count((opened.imagewidth, opened.imagelength), max_pixels)
+    return pages, base, opened
+
+
+def tiff_claim(path: Path, page: int, max_pixels: int) -> Claim:
+    """What the directory of a page claims: its samples as they are stored and, where that is a copy, as they are kept.
+
+    Raises:
+        ReadError: As ``read_tiff`` says of directories.
+    """
+    with _opened(path) as file:
+        _, _, opened = _chosen(file, page, max_pixels)
+        n_pixels = opened.imagewidth * opened.imagelength
+        n_channels, kept, is_converted = kept_of(opened)
+        stored = n_pixels * opened.samplesperpixel * _dtype_of(opened).itemsize
+        copied = n_pixels * n_channels * kept.itemsize if is_converted else 0
+        # Segments that have to be unpacked are read by the hundred megabytes.
+        packed = 0 if opened.compression == tifffile.COMPRESSION.NONE else min(sum(opened.databytecounts), SEGMENTS)
+        return Claim((1, opened.imagelength, opened.imagewidth), n_channels, kept, stored + max(copied, packed))
+
+
+def stack_claim(path: Path, max_voxels: int, picture: int = 0) -> Claim:
+    """What a stack claims: all times of it are read, and what is chosen, put in order or converted is a copy.
+
+    Raises:
+        ReadError: As ``read_stack`` says of directories.
+    """
+    its_set = ome_set(path)
+    if its_set is not None:
+        its_set.check()
+        path = its_set.files[0]
+    with _opened(path) as file:
+        _, series, plane = _picture(file, picture)
+        sizes = dict(zip(series.axes, series.shape, strict=True))
+        depth, n_channels = sizes.get("Z", 1), sizes.get("C", 1) * sizes.get("S", 1)
+        check_voxel_count([depth, sizes["Y"], sizes["X"]], max_voxels // sizes.get("T", 1))
+        kept = _dtype_of(series.keyframe)
+        claim = Claim((depth, sizes["Y"], sizes["X"]), n_channels, kept, 0)
+        is_as_stored = plane is None and series.axes in ("ZYX", "ZYXS") and not kept_of(series.keyframe)[2]
+        copies = 0 if is_as_stored else 2
+        return replace(claim, read_bytes=math.prod(series.shape) * kept.itemsize + copies * claim.kept_bytes)
+
+
+def _dtype_of(page: tifffile.TiffPage) -> np.dtype[Any]:
+    if page.dtype is None:
+        raise ReadError(f"samples of {page.bitspersample} bits, format {page.sampleformat}, are not read")
+    return np.dtype(page.dtype)
 
 
 def is_stack(path: Path) -> bool:
@@ -170,10 +230,7 @@ def read_stack(path: Path, frame: int | None, max_voxels: int, picture: int = 0)
         its_set.check()
         path = its_set.files[0]
     with _opened(path) as file:
-        pictures = _pictures(file)
-        if not 0 <= picture < len(pictures):
-            raise ReadError(f"page must be from 0 to {len(pictures) - 1}; got {picture}")
-        number, series, plane = pictures[picture]
+        number, series, plane = _picture(file, picture)
         sizes = dict(zip(series.axes, series.shape, strict=True))
         time = check_frame(1 if plane is not None else sizes.get("T", 1), frame)
         check_voxel_count([sizes.get("Z", 1), sizes["Y"], sizes["X"]], max_voxels // sizes.get("T", 1))
@@ -224,6 +281,18 @@ def _pictures(file: tifffile.TiffFile) -> list[tuple[int, tifffile.TiffPageSerie
         planes: Sequence[int | None] = [None] if _is_stacked(series.axes) else range(len(series.pages))
         found += [(number, series, plane) for plane in planes]
     return found
+
+
+def _picture(file: tifffile.TiffFile, number: int) -> tuple[int, tifffile.TiffPageSeries, int | None]:
+    """One of ``_pictures``.
+
+    Raises:
+        ReadError: There is none of that number.
+    """
+    pictures = _pictures(file)
+    if not 0 <= number < len(pictures):
+        raise ReadError(f"page must be from 0 to {len(pictures) - 1}; got {number}")
+    return pictures[number]
 
 
 def _planes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> NDArray[Any]:
@@ -329,17 +398,8 @@ def _upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> tuple[NDArray[Any
         pixels = np.moveaxis(pixels, 0, -1)
     pixels, notes = as_meant(pixels, page)
     if page.extrasamples and pixels.ndim == 3:
-        alpha = [int(kind) in (1, 2) for kind in page.extrasamples]
+        alpha = is_alpha(page)
         first = pixels.shape[2] - len(alpha)
         keep = [*range(first), *(first + index for index, drop in enumerate(alpha) if not drop)]
         pixels = pixels[:, :, keep]
-    return _turn(pixels, page.tags.valueof("Orientation", 1)), notes
-
-
-def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn upright what is stored in one of the eight orientations of TIFF 6.0."""
-    if orientation in (5, 7):
-        pixels = np.swapaxes(pixels, 0, 1)
-    turns = {2: 0, 3: 2, 4: 2, 6: -1, 7: 2, 8: 1}.get(orientation, 0)
-    turned = np.rot90(pixels, turns)
-    return turned[:, ::-1] if orientation in (2, 4) else turned
+    return turned_upright(pixels, page.tags.valueof("Orientation", 1)), notes

@@ -9,6 +9,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from msformer.errors import ReadError
+from msformer.image import row_strips
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 CMYK_INKS = 1
@@ -19,7 +20,6 @@ XYZ_TO_SRGB = np.array(
     [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]]
 )
 """From XYZ under D50, Bradford's adaptation included."""
-STRIP_ROWS = 256
 
 
 def as_meant(pixels: NDArray[Any], page: tifffile.TiffPage) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -53,7 +53,7 @@ def as_meant(pixels: NDArray[Any], page: tifffile.TiffPage) -> tuple[NDArray[Any
         return _inverted(pixels, n_colours, page.samplesperpixel), ()
     if kind == PALETTE and page.colormap is not None and page.samplesperpixel == 1:
         # Colours of a palette are 16-bit by definition; 8 bits are what such images were drawn with.
-        return np.moveaxis((page.colormap[:, pixels] >> 8).astype(np.uint8), 0, -1), ()
+        return _in_colours(pixels, (page.colormap >> 8).astype(np.uint8).T), ()
     name = getattr(page.photometric, "name", str(page.photometric))
     is_colour = kind in (SEPARATED, YCBCR, CIELAB, ICCLAB)
     if not is_colour:
@@ -73,6 +73,29 @@ def as_meant(pixels: NDArray[Any], page: tifffile.TiffPage) -> tuple[NDArray[Any
     return _by_strips(pixels, 3, lambda part: _from_lab(part, is_icc)), ("CIELab converted to sRGB",)
 
 
+def is_alpha(page: tifffile.TiffPage) -> list[bool]:
+    """Which of the samples behind the colours are an alpha."""
+    return [int(kind) in (1, 2) for kind in page.extrasamples]
+
+
+def kept_of(page: tifffile.TiffPage) -> tuple[int, np.dtype[Any], bool]:
+    """Channels and type of a page as it is meant, without its alpha, and whether that is a copy of what is stored."""
+    kind = BLACK_IS_ZERO if page.photometric is None else int(page.photometric)
+    if kind == PALETTE:
+        return 3, np.dtype(np.uint8), True
+    dropped = sum(is_alpha(page))
+    n_channels = page.samplesperpixel - dropped - (kind == SEPARATED)
+    return max(n_channels, 1), np.dtype(page.dtype), dropped > 0 or kind not in (BLACK_IS_ZERO, RGB)
+
+
+def _in_colours(pixels: NDArray[Any], colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The colours ``(H, W, 3)`` of the numbers of a palette ``(n, 3)``; numpy widens what it indexes with."""
+    result = np.empty((*pixels.shape, 3), dtype=np.uint8)
+    for rows in row_strips(pixels.shape):
+        result[rows] = colours[pixels[rows]]
+    return result
+
+
 def _inverted(pixels: NDArray[Any], n_colours: int, n_samples: int) -> NDArray[Any]:
     def inverted(part: NDArray[Any]) -> NDArray[Any]:
         if part.dtype.kind == "f":
@@ -90,12 +113,12 @@ def _by_strips(pixels: NDArray[Any], count: int, convert: Any) -> NDArray[Any]:
     """The first ``count`` channels as RGB, the others behind them; strips bound the wide copies."""
     rows = pixels.reshape(-1, *pixels.shape[-2:])
     result = np.empty((*rows.shape[:2], 3 + rows.shape[2] - count), dtype=pixels.dtype)
-    for start in range(0, len(rows), STRIP_ROWS):
-        part = rows[start : start + STRIP_ROWS]
+    for strip in row_strips(rows.shape):
+        part = rows[strip]
         largest = np.iinfo(pixels.dtype).max
         rgb = convert(part[..., :count])
-        result[start : start + STRIP_ROWS, :, :3] = np.rint(np.clip(rgb, 0, 1) * largest).astype(pixels.dtype)
-        result[start : start + STRIP_ROWS, :, 3:] = part[..., count:]
+        result[strip, :, :3] = np.rint(np.clip(rgb, 0, 1) * largest).astype(pixels.dtype)
+        result[strip, :, 3:] = part[..., count:]
     return result.reshape(*pixels.shape[:-1], -1)
 
 

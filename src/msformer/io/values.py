@@ -21,8 +21,15 @@ MOST_CHANNELS = 4
 """Up to so many numbers are colours of a voxel; vectors of more count as so many voxels."""
 ZLIB_OR_GZIP = 47
 CHUNK = 1 << 22
-MAX_DIGITS = 32
+TEXT_CHUNK = 1 << 18
+"""Text is parsed so many bytes at a time: as Python's numbers it takes forty times as much."""
+MAX_DIGITS = 1 << 10
 """Characters of a number that is written as text, at most."""
+LEAST_TEXT = 2
+"""Bytes of a number that is written as text, at least, with what parts it from the next one."""
+MOST_UNPACKED: dict[Packing, int] = {"raw": 1, "gzip": 1032, "bzip2": 1_500_000}
+"""Bytes that one byte of a packed file unpacks to, at most: of zlib by its documentation; of bzip2 a block of 900,000
+bytes, each five of which may stand for 259, in at least 32."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +52,40 @@ class Stored:
 
 
 def read_values(stored: Stored, count: int) -> NDArray[Any]:
-    """Read ``count`` numbers.
+    """Read ``count`` numbers, in the byte order of this machine.
+
+    They are in memory once. What a header claims and its files cannot hold is refused before any of it is taken.
 
     Raises:
         ReadError: They cannot be parted evenly, or a file is missing, a pipe or a device, or has fewer.
     """
-    each, left = divmod(count, len(stored.files))
-    if left:
+    check_stored(stored, count)
+    each = count // len(stored.files)
+    values = np.empty(count, dtype=stored.dtype)
+    for number, path in enumerate(stored.files):
+        _read_part(path, stored, values[number * each : (number + 1) * each])
+    return as_native(values)
+
+
+def check_stored(stored: Stored, count: int) -> None:
+    """Refuse headers that claim more than their files can hold, however well they are packed.
+
+    Raises:
+        ReadError: As ``read_values`` says of files that are not read yet.
+    """
+    if count % len(stored.files):
         raise ReadError(f"voxels must be parted evenly among their files; got {count} in {len(stored.files)}")
-    parts = [_values_of_file(path, stored, each) for path in stored.files]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    for path in stored.files:
+        if not path.exists():
+            raise ReadError(f"voxels must be in the file that the header names; there is no {of_header(path.name)}")
+        check_regular(path)
+        check_can_hold(stored.packing, path.stat().st_size, count // len(stored.files), stored.dtype.itemsize)
 
 
-def _values_of_file(path: Path, stored: Stored, count: int) -> NDArray[Any]:
-    if not path.exists():
-        raise ReadError(f"voxels must be in the file that the header names; there is no {of_header(path.name)}")
-    check_regular(path)
-    packing, dtype = stored.packing, stored.dtype
-    needed = count * dtype.itemsize
+def _read_part(path: Path, stored: Stored, into: NDArray[Any]) -> None:
+    """Fill an array ``(count,)`` with the numbers of one of the files."""
+    packing, count, itemsize = stored.packing, len(into), stored.dtype.itemsize
+    needed = count * itemsize
     with path.open("rb") as file:
         for _ in range(stored.line_skip):
             file.readline(CHUNK)
@@ -74,36 +97,94 @@ def _values_of_file(path: Path, stored: Stored, count: int) -> NDArray[Any]:
             )
         file.seek(begin, 1)
         if packing == "text":
-            words = file.read(count * MAX_DIGITS).split(maxsplit=count)[:count]
-            values = np.array([float(word) for word in words]).astype(dtype)
+            found = _fill_with_text(file, into)
+        elif packing == "raw":
+            found = fill(file, into) // itemsize
         else:
-            raw = file.read(needed) if packing == "raw" else _unpacked(file, packing, needed)
-            values = np.frombuffer(raw[: len(raw) // dtype.itemsize * dtype.itemsize], dtype=dtype)
-    if len(values) < count:
-        raise ReadError(f"broken or truncated: there must be {count} values; got {len(values)}")
-    return np.array(values)  # writable
+            found = _fill_unpacked(file, packing, _bytes_of(into)) // itemsize
+    if found < count:
+        raise ReadError(f"broken or truncated: there must be {count} values; got {found}")
 
 
-def _unpacked(file: BinaryIO, packing: Packing, needed: int) -> bytes:
-    """At most so many bytes, whatever the file would unpack to.
+def check_can_hold(packing: Packing, there: int, count: int, itemsize: int) -> None:
+    """Refuse headers that claim more than their file can hold, however well it is packed.
+
+    Args:
+        packing: How the numbers are stored.
+        there: Bytes that they are in.
+        count: How many there should be.
+        itemsize: Bytes of each.
+
+    Raises:
+        ReadError: They are too few.
+    """
+    most = (there + 1) // LEAST_TEXT if packing == "text" else there * MOST_UNPACKED[packing] // itemsize
+    if most < count:
+        raise ReadError(
+            f"broken or truncated: there must be {count} values; {there} bytes ({packing}) hold {most} at most"
+        )
+
+
+def as_native(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers in the byte order of this machine, turned where they lie."""
+    if values.dtype.isnative:
+        return values
+    return values.byteswap(inplace=True).view(values.dtype.newbyteorder("="))
+
+
+def fill(file: BinaryIO, values: NDArray[Any]) -> int:
+    """Fill an array with the bytes that come next; how many there were."""
+    view, at = _bytes_of(values), 0
+    while at < len(view):
+        got: int = file.readinto(view[at : at + CHUNK])  # type: ignore[attr-defined]
+        if not got:
+            break
+        at += got
+    return at
+
+
+def _bytes_of(values: NDArray[Any]) -> memoryview:
+    return values.reshape(-1).view(np.uint8).data
+
+
+def _fill_unpacked(file: BinaryIO, packing: Packing, view: memoryview) -> int:
+    """Fill with what a file unpacks to, and no further; how many bytes there were.
 
     Raises:
         ReadError: They are no such packing.
     """
     unpacker: Any = zlib.decompressobj(ZLIB_OR_GZIP) if packing == "gzip" else bz2.BZ2Decompressor()
-    parts, size = [], 0
+    at = 0
     try:
-        while size < needed and not unpacker.eof:
+        while at < len(view) and not unpacker.eof:
             waiting = unpacker.unconsumed_tail if packing == "gzip" else b""
             if not waiting and (packing == "gzip" or unpacker.needs_input):
                 waiting = file.read(CHUNK)
-                if not waiting:
-                    break
-            parts.append(unpacker.decompress(waiting, needed - size))
-            size += len(parts[-1])
+            part = unpacker.decompress(waiting, min(CHUNK, len(view) - at))
+            if not part and not waiting:  # an end without one
+                break
+            view[at : at + len(part)] = part
+            at += len(part)
     except (zlib.error, OSError, EOFError) as error:
         raise ReadError(f"broken or truncated: {error}") from error
-    return b"".join(parts)
+    return at
+
+
+def _fill_with_text(file: BinaryIO, values: NDArray[Any]) -> int:
+    """Fill with numbers that are written as text, parted by white space; how many there were."""
+    at, rest = 0, b""
+    while at < len(values):
+        chunk = file.read(TEXT_CHUNK)
+        words = (rest + chunk).split()
+        rest = words.pop() if words and chunk and not chunk[-1:].isspace() else b""
+        if len(rest) > MAX_DIGITS:
+            raise ReadError(f"numbers must have at most {MAX_DIGITS} characters; got more")
+        some = np.array([float(word) for word in words[: len(values) - at]])
+        values[at : at + len(some)] = some.astype(values.dtype)
+        at += len(some)
+        if not chunk:
+            break
+    return at
 
 
 def check_inside(name: str) -> None:

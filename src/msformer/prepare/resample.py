@@ -29,14 +29,13 @@ def working_shape(shape: tuple[int, int], settings: PrepareSettings, size: int |
 
 def resample(pixels: Pixels, shape: tuple[int, int], interpolation: str) -> NDArray[np.float32]:
     """Resample to ``(h, w, C)`` in the values of the input; means over areas where it shrinks, if so asked."""
-    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
-        pixels = pixels.astype(np.float32)
+    kind = pixels.dtype if pixels.dtype in (np.uint8, np.uint16, np.float32) else np.float32
     shrinks = shape[0] < pixels.shape[0] and shape[1] < pixels.shape[1]
     flag = cv2.INTER_AREA if interpolation == "area" and shrinks else cv2.INTER_LINEAR
     planes = pixels[:, :, None] if pixels.ndim == 2 else pixels
     # One channel at a time: any number of them, and 8-bit images stay 8-bit, so they round as in the released code.
     small = [
-        cv2.resize(np.ascontiguousarray(planes[:, :, channel]), shape[::-1], interpolation=flag)
+        cv2.resize(np.ascontiguousarray(planes[:, :, channel], kind), shape[::-1], interpolation=flag)
         for channel in range(planes.shape[2])
     ]
     return np.stack(small, axis=2).astype(np.float32)

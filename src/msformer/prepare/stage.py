@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.config import PrepareSettings
-from msformer.image import Image, Mask, Plane
+from msformer.image import Image, Mask, Plane, row_strips
 from msformer.prepare.background import smooth, subtract_background, subtract_depth
 from msformer.prepare.colour import Basis, find_basis, is_colour, perceptual, whiten
 from msformer.prepare.field import air_field, aperture_field, body_field
@@ -236,10 +236,11 @@ def _declared(image: Image, shape: tuple[int, int]) -> Mask | None:
     """
     if image.padding_value is None:
         return None
-    padding = image.pixels == image.padding_value
-    if padding.ndim == 3:
-        padding = padding.all(axis=2)
-    declared = resample(padding.astype(np.uint8) * np.uint8(255), shape, "area")[:, :, 0] > 127
+    padding = np.empty(image.shape, dtype=np.uint8)
+    for rows in row_strips(image.shape):
+        alike = image.pixels[rows] == image.padding_value
+        padding[rows] = np.where(alike.all(axis=2) if alike.ndim == 3 else alike, 255, 0)
+    declared = resample(padding, shape, "area")[:, :, 0] > 127
     return declared if declared.any() and not declared.all() else None
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from msformer.image import Mask
+from msformer.image import Mask, row_strips
 from msformer.morphology import SPECK
 
 Instances: TypeAlias = NDArray[np.uint16 | np.uint32]
@@ -36,7 +36,6 @@ SURER = 4
 """Power to which the share is raised for them: .9 becomes .66, a neck that no wave of an outline is."""
 WINDOW_PIXELS = 2**21
 """Larger windows are parted on a coarser grid: 60 MB, and objects that touch in so large a component are not small."""
-STRIP_ROWS = 256
 
 
 def part_instances(mask: Mask, neck: float) -> Instances:
@@ -134,14 +133,14 @@ def _coarser(mask: Mask, step: int) -> Mask:
 
 def _in_reading_order(labels: NDArray[np.int32], count: int) -> Instances:
     """Labels 0 to ``count``, renumbered by the first pixel of each."""
-    height, width = labels.shape
+    width = labels.shape[1]
     first = np.zeros(count + 1, dtype=np.int64)
-    for start in reversed(range(0, height, STRIP_ROWS)):
-        strip = labels[start : start + STRIP_ROWS].ravel()[::-1]
-        first[strip] = np.arange(len(strip) - 1, -1, -1) + start * width  # the last one that is written stays
+    for part in reversed([*row_strips(labels.shape)]):
+        strip = labels[part].ravel()[::-1]
+        first[strip] = np.arange(len(strip) - 1, -1, -1) + part.start * width  # the last one that is written stays
     number = np.zeros(count + 1, dtype=np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32)
     number[1 + np.argsort(first[1:])] = np.arange(1, count + 1)
     instances: Instances = np.empty(labels.shape, dtype=number.dtype)
-    for start in range(0, height, STRIP_ROWS):  # row by row: numpy widens what it indexes with
-        instances[start : start + STRIP_ROWS] = number[labels[start : start + STRIP_ROWS]]
+    for part in row_strips(labels.shape):  # strip by strip: numpy widens what it indexes with
+        instances[part] = number[labels[part]]
     return instances

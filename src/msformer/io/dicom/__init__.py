@@ -5,6 +5,7 @@ SimpleITK has, reads as much, but not RLE colour of 16 bit nor big-endian doses 
 down with the whole process. What the numbers mean — palettes, MONOCHROME1, rescaling — is worked out here.
 """
 
+from msformer.io.dicom.claim import claim_of, dicom_claim
 from msformer.io.dicom.headers import (
     MAGIC,
     PREFIX_LENGTH,
@@ -24,6 +25,8 @@ __all__ = [
     "Instance",
     "NoImageError",
     "Part",
+    "claim_of",
+    "dicom_claim",
     "find_parts",
     "group_instances",
     "group_series",

@@ -169,10 +169,16 @@ def read_dataset(path: Path, tags: Sequence[Any], *, stop_before_pixels: bool) -
     Raises:
         ReadError: Its header is broken.
     """
+    with path.open("rb") as file:
+        return dataset_of(file, tags, stop_before_pixels=stop_before_pixels)
+
+
+def dataset_of(file: BinaryIO, tags: Sequence[Any], *, stop_before_pixels: bool) -> Any:
+    """The same of an open file."""
     import pydicom
 
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom warns of every odd value
             source = _inflated(file)
             return pydicom.dcmread(source, force=True, stop_before_pixels=stop_before_pixels, specific_tags=list(tags))
@@ -182,6 +188,15 @@ def read_dataset(path: Path, tags: Sequence[Any], *, stop_before_pixels: bool) -
         raise ReadError(f"no readable DICOM header: {type(error).__name__}: {error}") from error
 
 
+def is_deflated(file: BinaryIO) -> bool:
+    """Whether what follows the first group of a file is deflated; the file is at its beginning then as before."""
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    head = file.read(META_LENGTH)
+    file.seek(0)
+    return str(DeflatedExplicitVRLittleEndian).encode() in head
+
+
 def _inflated(file: BinaryIO) -> BinaryIO:
     """The file itself, unless what follows its first group is deflated: that is unpacked here, up to a limit.
 
@@ -189,10 +204,9 @@ def _inflated(file: BinaryIO) -> BinaryIO:
     """
     from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-    head = file.read(META_LENGTH)
-    if (uid := str(DeflatedExplicitVRLittleEndian).encode()) not in head:
-        file.seek(0)
+    if not is_deflated(file):
         return file
+    uid, head = str(DeflatedExplicitVRLittleEndian).encode(), file.read(META_LENGTH)
     at = head.find(GROUP_LENGTH)
     if at < 0:
         raise ReadError("deflated DICOM file must say where its first group ends; got no length")

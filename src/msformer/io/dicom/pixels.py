@@ -63,6 +63,8 @@ def _read(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             stored = _decode(data)
+            if "PixelData" in data:
+                del data.PixelData  # or it would be in memory beside all that is made of it
             shape = (len(stored), instance.rows, instance.columns)
             if stored.shape[:3] != shape:
                 raise ReadError(f"pixels must have the shape of the header, {shape}; got {stored.shape[:3]}")
@@ -254,7 +256,10 @@ def _rescaled(stored: NDArray[Any], slopes: NDArray[np.float64], intercepts: NDA
             (kind for kind in (np.int16, np.int32, np.int64) if reach <= np.iinfo(kind).max), np.int64
         )
         factors, shifts = (values.astype(kind).reshape(-1, 1, 1) for values in (slopes, intercepts))
-        return np.asarray(stored.astype(kind) * factors + shifts)
+        whole = stored.astype(kind)
+        whole *= factors
+        whole += shifts
+        return whole
     wide = np.float64 if stored.dtype == np.float64 else np.float32
     result = np.empty(stored.shape, dtype=wide)
     for index, (slope, intercept) in enumerate(zip(slopes, intercepts, strict=True)):
