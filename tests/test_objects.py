@@ -162,7 +162,8 @@ def test_a_later_run_without_objects_leaves_no_table_of_them(tmp_path: Path) -> 
     assert not (out / "objects.csv").exists()
     assert "instances" not in case["outputs"]
     report = json.loads((out / "report.json").read_text())
-    assert report["left_from_other_runs"] == ["instances/a.png"]
+    assert report["left_from_other_runs"] == []
+    assert not (out / "instances" / "a.png").exists(), "a new result replaces the older one as a whole"
 
 
 def test_more_objects_than_a_map_can_hold_are_in_the_table_only(

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from tests.helpers import FAST
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-COUNT = 60
+COUNT = 24
 
 
 @pytest.fixture

@@ -71,6 +71,8 @@ def _distributions(table: Table, own: str) -> Figure:
 
 def _time(table: Table, own: str) -> Figure:
     """Mean Dice over median seconds, one dot a method."""
+    from matplotlib.ticker import LogLocator
+
     figure, panels = _panels(table, 2, 6.2, 3.6)
     for axes, set_name in panels:
         for row in table.rows(set_name, "automatic"):
@@ -78,6 +80,13 @@ def _time(table: Table, own: str) -> Figure:
             axes.scatter(*place, color=OWN_COLOUR if row.method == own else COLOUR, s=16)
             axes.annotate(row.method, place, fontsize=6, xytext=(3, 2), textcoords="offset points")
         axes.set_xscale("log")
+        seconds = [row.seconds for row in table.rows(set_name, "automatic") if row.seconds > 0]
+        if seconds:  # whole decades, or the labels of a short axis lie on each other
+            axes.set_xlim(10 ** np.floor(np.log10(min(seconds))), 10 ** np.ceil(np.log10(max(seconds)) + 0.1))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
+        axes.set_ylim(-0.02, 1.02)
         axes.set_title(set_name, fontsize=9)
         axes.set_xlabel("seconds a case, one thread (median)", fontsize=8)
         axes.set_ylabel("mean Dice, automatic", fontsize=8)

@@ -79,7 +79,16 @@ def check_stored(stored: Stored, count: int) -> None:
         if not path.exists():
             raise ReadError(f"voxels must be in the file that the header names; there is no {of_header(path.name)}")
         check_regular(path)
-        check_can_hold(stored.packing, path.stat().st_size, count // len(stored.files), stored.dtype.itemsize)
+        there, each = path.stat().st_size, count // len(stored.files)
+        if stored.packing == "raw":
+            _check_raw(there - max(stored.start, 0), each * stored.dtype.itemsize)
+        else:
+            check_can_hold(stored.packing, there, each, stored.dtype.itemsize)
+
+
+def _check_raw(there: int, needed: int) -> None:
+    if there < needed:
+        raise ReadError(f"broken or truncated: there must be {needed} bytes of voxels; got {max(there, 0)}")
 
 
 def _read_part(path: Path, stored: Stored, into: NDArray[Any]) -> None:
@@ -91,10 +100,8 @@ def _read_part(path: Path, stored: Stored, into: NDArray[Any]) -> None:
             file.readline(CHUNK)
         length = path.stat().st_size - file.tell()
         begin = length - needed if stored.start == -1 else max(stored.start, 0)
-        if packing == "raw" and (length - begin < needed or begin < 0):
-            raise ReadError(
-                f"broken or truncated: there must be {needed} bytes of voxels; got {max(length - begin, 0)}"
-            )
+        if packing == "raw":
+            _check_raw(length - begin if begin >= 0 else length, needed)
         file.seek(begin, 1)
         if packing == "text":
             found = _fill_with_text(file, into)
