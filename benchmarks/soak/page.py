@@ -25,7 +25,7 @@ def page(path: Path | None, count: int, seconds: float, kills: Sequence[Kills], 
         f"moments. *Lost*: cases that a journal had before a kill and not after it. *Torn*: files in their places that "
         "are not what an undisturbed run makes. *In the end the same*: the same call, again, ended with every file of "
         f"labels, masks, previews and the table of regions as undisturbed, byte for byte. "
-        f"Made by `make soak` ({machine()}).",
+        f"Made by `make soak` ({machine()['processor']}, {machine()['cores']} cores).",
         "",
         "| killed | times | at | lost | torn | in the end the same |",
         "|---|---|---|---|---|---|",
