@@ -299,7 +299,7 @@ def _beside(soak: Soak, out: Path, bad: str) -> tuple[bool, str]:
 
 
 def hanging(soak: Soak) -> Fault:
-    """An input that never answers: a pipe that takes the place of a file once it was listed."""
+    """A pipe that takes the place of a file once it was listed, and would never answer."""
     images, out = _with_one_more(soak, "hanging"), soak.out / "hanging"
     pipe = images / "zz-pipe.png"
     shutil.copy(images / "000.png", pipe)
@@ -310,7 +310,9 @@ def hanging(soak: Soak) -> Fault:
     os.mkfifo(pipe)
     code = program.wait(LONGEST_S)
     fine, said = _beside(soak, out, "zz-pipe")
-    return Fault("an input that hangs (--case-timeout 20)", f"exit {code}; it fails: {said.rsplit(': ', 1)[-1]}", fine)
+    return Fault(
+        "an input becomes a pipe that never answers", f"exit {code}; it fails: {said.rsplit(': ', 1)[-1]}", fine
+    )
 
 
 def eating(soak: Soak) -> Fault:
@@ -319,7 +321,7 @@ def eating(soak: Soak) -> Fault:
     from PIL import Image as Pillow
 
     Pillow.new("RGB", (11_000, 11_000), (90, 40, 30)).save(images / "zz-large.png")
-    code = soak.start(out, "--case-memory", "0.7", "--set", "prepare.detail_size=4000", inputs=images).wait(LONGEST_S)
+    code = soak.start(out, "--case-memory", "0.7", inputs=images).wait(LONGEST_S)
     fine = code in (0, 1) and len(list((out / "masks").glob("0*.png"))) == soak.count
     return Fault("an input that eats memory (--case-memory 0.7)", f"exit {code}; the others are done: {fine}", fine)
 
