@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,18 @@ def test_grey_stored_as_rgb_has_no_colour_and_a_tinted_picture_has() -> None:
     assert not has_colour(Image.from_array(grey))
     assert not has_colour(Image.from_array(np.dstack([grey] * 3)))
     assert has_colour(Image.from_array(np.dstack([grey, grey // 2, grey // 3])))
+
+
+def test_colour_of_a_strip_is_seen_without_a_copy_of_it() -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (40, 200_000), dtype=np.uint8)
+    tinted = Image(np.dstack([grey, grey // 2, grey // 3]))
+    assert not has_colour(Image(np.dstack([grey] * 3)))
+    tracemalloc.start()
+    try:
+        assert has_colour(tinted)
+        assert tracemalloc.get_traced_memory()[1] < tinted.pixels.nbytes  # in single precision it would be four times
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_ships_knows_every_preset_of_a_kind() -> None:

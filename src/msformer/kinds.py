@@ -38,6 +38,8 @@ TEMPER = 3.0
 COLOURED = 0.07
 """Difference between the channels, in the 95th percentile of the pixels, from which on a picture has colour: grey ones
 with coloured calipers and JPEG noise stay under it."""
+LONGEST_SIDE = 4096
+"""About so many pixels a side are looked at for colour, in pictures of a few rows and millions of columns as well."""
 NAMES = (
     "grey 10 %", "grey 25 %", "grey 50 %", "grey 75 %", "grey 90 %", "black", "white", "frame", "corners",
     "contrast 1 px", "contrast 3 px", "contrast 9 px", "top", "bottom", "mirrored left", "mirrored down",
@@ -51,7 +53,8 @@ def has_colour(image: Image) -> bool:
     if image.n_channels not in (3, 4):
         return False
     step = max(min(image.shape) // 128, 1)
-    small = image.pixels[::step, ::step, :3].astype(np.float32)
+    down, right = (max(step, side // LONGEST_SIDE) for side in image.shape)
+    small = image.pixels[::down, ::right, :3].astype(np.float32)
     span = float(small.max() - small.min())
     spread = small.max(axis=2) - small.min(axis=2)
     return span > 0 and float(np.percentile(spread, 95)) > COLOURED * span

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import colorsys
 import io
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,8 +71,9 @@ def preview(
     shown = display(image, intensity_range, side)
     size = (shown.shape[1], shown.shape[0])
     small_labels = cv2.resize(label_map.astype(np.uint16, copy=False), size, interpolation=cv2.INTER_NEAREST)
-    # Of more than 8 bits as the only whole numbers of more than 16 that OpenCV resizes.
-    numbers = mask.view(np.uint8) if mask.dtype == np.bool_ else np.asarray(mask, dtype=np.int32)
+    numbers: NDArray[Any] = np.ascontiguousarray(mask).view(np.uint8) if mask.dtype == np.bool_ else mask
+    if numbers.dtype.itemsize > 2:
+        numbers = numbers.astype(np.int32)  # the only whole numbers of more than 16 bits that OpenCV resizes
     small_mask = _parted(np.asarray(cv2.resize(numbers, size, interpolation=cv2.INTER_NEAREST), dtype=np.int32))
     clusters = label_colours(int(label_map.max()))[small_labels]
     gap = np.full((shown.shape[0], GAP, 3), 255, dtype=np.uint8)

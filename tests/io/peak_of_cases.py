@@ -1,4 +1,4 @@
-"""Run in a process of its own: the peak memory of cases beside the program, as JSON, bytes by the name of the input."""
+"""Arguments: a preset, inputs. The peak memory of each beside the program, as JSON: bytes by the name of the input."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def run(path: str, out: Path) -> None:
+def run(path: str, preset: str, out: Path) -> None:
     (case,) = plan_cases([path])
-    record = run_case(case, Config.from_preset("auto"), out)
+    record = run_case(case, Config.from_preset(preset), out)
     if record["status"] != "done":
         raise ValueError(record["error"])
 
 
-def peak(path: str, small: str, out: Path) -> int:
+def peak(path: str, preset: str, small: str, out: Path) -> int:
     """What a case takes beside what is there after a small one, in a process that is forked for it."""
     at_end, at_start = os.pipe()
     if (child := os.fork()) == 0:
-        run(small, out)
+        run(small, preset, out)
         before = resident()
-        run(path, out)
+        run(path, preset, out)
         os.write(at_start, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before).encode())
         os._exit(0)
     os.waitpid(child, 0)
@@ -46,7 +46,7 @@ def peak(path: str, small: str, out: Path) -> int:
         return int(told.read())
 
 
-def main(inputs: list[str]) -> None:
+def main(preset: str, inputs: list[str]) -> None:
     """Print the peaks."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -55,9 +55,9 @@ def main(inputs: list[str]) -> None:
         square[20:40, 20:40] = 50
         small, out = f"{name}/small.png", Path(name) / "out"
         write_png(Path(small), square)
-        run(small, out)  # the libraries are loaded once, for all
-        sys.stdout.write(json.dumps({one: peak(one, small, out) for one in inputs}) + "\n")
+        run(small, preset, out)  # the libraries are loaded once, for all
+        sys.stdout.write(json.dumps({one: peak(one, preset, small, out) for one in inputs}) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

@@ -53,6 +53,11 @@ def make_pictures(folder: Path) -> None:
     Pillow.fromarray(disc(40, SIDE * SIDE // 40)).save(folder / "long.png", compress_level=1)
 
 
+def make_objects(folder: Path) -> None:
+    grey = np.tile(disc(SIDE // 40, SIDE // 40), (40, 40))
+    Pillow.fromarray(np.dstack([grey, grey - np.uint8(20), grey])).save(folder / "objects.png", compress_level=1)
+
+
 def make_volumes(folder: Path) -> None:
     voxels = np.stack([disc(2000, 2000, np.int16)] * 4)
     nibabel.save(nibabel.Nifti1Image(voxels.T, np.eye(4)), folder / "packed.nii.gz")
@@ -98,25 +103,27 @@ def nifti_header(shape: tuple[int, ...]) -> bytes:
     return bytes(header.binaryblock) + bytes(4)
 
 
-def needed(path: Path) -> int:
+def needed(path: Path, *, one_by_one: bool = False) -> int:
     (case,) = plan_cases([str(path)])
-    return bytes_needed(case.source, case.page, case.instances)
+    return bytes_needed(case.source, case.page, case.instances, one_by_one=one_by_one)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read as Linux tells them")
-@pytest.mark.parametrize("make", [make_pictures, make_volumes])
-def test_the_estimate_is_more_than_what_is_taken_and_not_much_more(tmp_path: Path, make: Any) -> None:
+@pytest.mark.parametrize(
+    ("make", "preset"), [(make_pictures, "auto"), (make_volumes, "auto"), (make_objects, "nuclei")]
+)
+def test_the_estimate_is_more_than_what_is_taken_and_not_much_more(tmp_path: Path, make: Any, preset: str) -> None:
     make(tmp_path)
     paths = sorted(tmp_path.iterdir())
     ran = subprocess.run(
-        [sys.executable, str(MEASURE), *map(str, paths)],
+        [sys.executable, str(MEASURE), preset, *map(str, paths)],
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     taken = json.loads(ran.stdout.splitlines()[-1])
-    told = {path.name: (needed(path), taken[str(path)]) for path in paths}
+    told = {path.name: (needed(path, one_by_one=preset == "nuclei"), taken[str(path)]) for path in paths}
     assert [name for name, (estimate, peak) in told.items() if estimate < peak] == [], told
     assert [name for name, (estimate, peak) in told.items() if estimate > 3 * peak] == [], told
 

@@ -23,6 +23,8 @@ WORKING_BYTES = 64 * 2**20
 RESULT_BYTES = 8
 """Bytes of a pixel beside the picture: labels 2, mask 1, votes 1, the same again while they are written, a channel in
 8 bits while it is resampled."""
+OBJECT_BYTES = 8
+"""The same where objects are told apart: numbers of 32 bits, the map of 16, OpenCV's own equivalences of labels."""
 WIDE_BYTES = 4
 """Bytes of a pixel while a channel that is neither of 8 or 16 bits nor in single precision is brought to that."""
 LINE_BYTES = 200
@@ -36,7 +38,12 @@ START_OF_ENTRY = 1 << 16
 
 
 def bytes_needed(
-    source: Path, page: int | None = None, instances: Sequence[Path] = (), *, max_pixels: int = MAX_PIXELS
+    source: Path,
+    page: int | None = None,
+    instances: Sequence[Path] = (),
+    *,
+    one_by_one: bool = True,
+    max_pixels: int = MAX_PIXELS,
 ) -> int:
     """An upper estimate of the memory that a case takes at its peak, beside the program and its libraries.
 
@@ -48,10 +55,12 @@ def bytes_needed(
         source: The file of an image; of a volume what errors name.
         page: Of a TIFF, from 0; of a stack the stage position.
         instances: The files of a volume; empty for images.
+        one_by_one: Whether objects of an image may be told apart, as in the presets for many objects, which ``auto``
+            may choose; of a volume they never are.
         max_pixels: What reading is limited to.
 
     Returns:
-        Bytes, at most about three times of what is taken.
+        Bytes, at most about three times of what is taken; 3.5 times where objects could be told apart and are not.
 
     Raises:
         ReadError: What reading would raise of the headers alone: they are broken, claim more than ``max_pixels`` or
@@ -59,8 +68,10 @@ def bytes_needed(
     """
     with named(instances[0] if len(instances) == 1 else source):
         claim = _volume_claim(instances, page or 0, max_pixels) if instances else _claim(source, page or 0, max_pixels)
-    result = max(claim.read_bytes, claim.kept_bytes + _beside(claim, is_volume=bool(instances)))
-    return WORKING_BYTES + int(MARGIN * result)
+    segmenting = claim.kept_bytes + _beside(claim, is_volume=bool(instances))
+    if one_by_one and not instances:
+        segmenting += claim.n_voxels * OBJECT_BYTES
+    return WORKING_BYTES + int(MARGIN * max(claim.read_bytes, segmenting))
 
 
 def _beside(claim: Claim, *, is_volume: bool) -> int:

@@ -50,7 +50,9 @@ def part_instances(mask: Mask, neck: float) -> Instances:
         ``(H, W)``, 0 exactly where the mask is not; in the order of the objects' first pixels, row by row. 16 bit,
         or 32 where there are more than 65,535 objects.
     """
-    found = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    found = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(mask).view(np.uint8), connectivity=4, ltype=cv2.CV_32S
+    )
     count, labels, stats = found[0], np.asarray(found[1], dtype=np.int32), found[2]
     for name in range(1, count) if neck > 0 else ():
         column, row, width, height, area = (int(value) for value in stats[name])
