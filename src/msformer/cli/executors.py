@@ -56,17 +56,20 @@ def executor_of(said: Workers, split: Split) -> Iterator[Executor]:
         raise ConfigError("say either --scheduler or --cluster; got both")
     free = int(free_memory() * SPARE_MEMORY)
     own = None if said.memory is None else int(said.memory * 1e9)
-    limits = Limits(said.seconds or None, own or max(free // max(split.workers, 1), 1), max(own or 0, free))
+    seconds = said.seconds or None
     executor: Executor
     if said.scheduler is not None or said.cluster is not None:
         from msformer.executors.cluster import Cluster
 
         kind = None if said.cluster is None else said.cluster.value
-        executor = Cluster(said.scheduler, kind, workers=said.count, threads=split.threads, limits=limits)
+        executor = Cluster(
+            said.scheduler, kind, workers=said.count, threads=split.threads, limits=Limits(seconds, own, own)
+        )
     elif said.count == 0:
         limit_threads(split.threads)
         executor = Here(split.threads)
     else:
+        limits = Limits(seconds, own or max(free // max(split.workers, 1), 1), max(own or 0, free))
         executor = Processes(split.workers, split.threads, limits)
     try:
         yield executor

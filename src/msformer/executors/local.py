@@ -94,6 +94,7 @@ class Driver:
         process = self._process
         if self._over.is_set():
             process.kill()
+        question = pickle.dumps((None if call is self._call else call, item, memory))  # whole, or nothing is sent
         questions, answers = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         late = threading.Event()
 
@@ -106,7 +107,7 @@ class Driver:
         try:
             if seconds is not None:
                 timer.start()
-            pickle.dump((None if call is self._call else call, item, memory), questions)
+            questions.write(question)
             questions.flush()
             self._call = call
             is_done, answer = pickle.load(answers)
