@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.soak.program import members_of
 from PIL import Image as Pillow
 from tests.helpers import FAST
 
@@ -56,15 +57,15 @@ class Program:
 
     def members(self) -> list[int]:
         """Processes of its group that live."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = path.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == self.process.pid and fields[0] != "Z":
-                found.append(int(path.parent.name))
-        return found
+        return members_of(self.process.pid)
+
+    def is_gone(self) -> bool:
+        """Whether all of them end within ten seconds."""
+        for _ in range(100):
+            if not self.members():
+                return True
+            time.sleep(0.1)
+        return False
 
 
 @pytest.fixture
@@ -140,11 +141,7 @@ def test_a_second_signal_ends_it_at_once_and_the_journal_is_whole(
     assert "Traceback" not in told
     lines = (out / "journal" / "all.jsonl").read_text().splitlines()
     assert all(json.loads(line) for line in lines)
-    for _ in range(100):
-        if not program.members():
-            break
-        time.sleep(0.1)
-    assert program.members() == []
+    assert program.is_gone()
 
 
 def test_workers_of_a_parent_that_is_killed_end_and_the_next_run_goes_on(
@@ -155,11 +152,7 @@ def test_workers_of_a_parent_that_is_killed_end_and_the_next_run_goes_on(
     program.wait_for("clusters in")
     program.process.kill()
     program.process.wait()
-    for _ in range(100):
-        if not program.members():
-            break
-        time.sleep(0.1)
-    assert program.members() == []
+    assert program.is_gone()
     assert not (out / "report.json").exists()
     told = Program("report", out)
     assert told.end()[0] == 0

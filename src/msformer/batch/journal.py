@@ -7,6 +7,7 @@ call; one that is torn, as after a power cut, has no end and is dropped. Numbers
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -95,11 +96,6 @@ class Journal:
         if self._learned_at < max((entry.number for entry in self.entries.values()), default=0):
             self.learned = None
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was ever done here."""
-        return self.run is None
-
     def files(self) -> list[Path]:
         """The files of all parts."""
         return sorted(self.folder.glob("*.jsonl"))
@@ -154,7 +150,7 @@ class Journal:
             os.lseek(file, start, os.SEEK_SET)
             try:
                 if os.write(file, packed) < len(packed):
-                    raise OSError(28, os.strerror(28), str(self.path))
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
                 os.fsync(file)
             except OSError:
                 with contextlib.suppress(OSError):

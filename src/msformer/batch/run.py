@@ -220,7 +220,7 @@ class _Run:
         else:
             agreed = agree(asked, order.config, max_pixels=order.max_pixels, executor=executor)
         self.config = _with_preset(order.config, agreed)
-        self.settings = order.fingerprint(self.config)
+        self.settings = base if agreed is None else order.fingerprint(self.config)
         same = {entry.case_id for entry in self.journal.entries.values() if entry.settings == self.settings}
         self.about = {
             "settings": self.settings,

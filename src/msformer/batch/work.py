@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msformer.batch.files import publish
-from msformer.batch.fingerprint import InputPrint, content_of, stat_of
+from msformer.batch.fingerprint import content_of
 from msformer.batch.image_case import run_image
 from msformer.batch.plan import Case
 from msformer.batch.record import Record, beginning, failure
@@ -75,7 +75,7 @@ def run_case(
     aside = (staging or out) / f".{uuid.uuid4().hex}"
     try:
         check_memory(case, max_pixels)
-        record["input"] = InputPrint(stat_of(case), content_of(case)).record()
+        record["input"]["content"] = content_of(case)
         result = run(
             case,
             config,

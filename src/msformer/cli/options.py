@@ -74,7 +74,7 @@ MaxPixels: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Refuse larger images, which take ten bytes of memory a pixel; 150,000,000 if left out.",
+        help="Refuse larger images; of 8 bits they take about ten bytes of memory a pixel; 150,000,000 if left out.",
         envvar="MSFORMER_MAX_PIXELS",
     ),
 ]

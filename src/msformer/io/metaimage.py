@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,12 +13,21 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.errors import ImageError, ReadError
+from msformer.errors import ReadError
 from msformer.geometry import Geometry
 from msformer.io.claim import Claim
 from msformer.io.photo import check_voxel_count
 from msformer.io.privacy import of_header
-from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, check_stored, read_values
+from msformer.io.values import (
+    MOST_CHANNELS,
+    Packing,
+    Stored,
+    broken,
+    check_frame,
+    check_inside,
+    check_stored,
+    read_values,
+)
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -47,7 +55,7 @@ def read_mha(path: Path, frame: int | None, max_voxels: int) -> Volume:
     found = _layout(path, max_voxels)
     size, channels = found.size, found.channels
     index = check_frame(size[3] if len(size) == 4 else 1, frame)
-    with _broken():
+    with broken("MetaImage"):
         geometry = _geometry(found.header, len(size))
         values = read_values(found.stored, math.prod(size) * channels)
     voxels = values.reshape([*size[::-1], channels] if channels > 1 else size[::-1])
@@ -81,7 +89,7 @@ def _layout(path: Path, max_voxels: int) -> _Layout:
         ReadError: As ``read_mha`` says.
     """
     header, start = read_header(path)
-    with _broken():
+    with broken("MetaImage"):
         size = [int(side) for side in header.get("DimSize", "").split()]
         channels = int(header.get("ElementNumberOfChannels", "1"))
         if channels < 1 or len(size) != int(header.get("NDims", "0")):
@@ -91,17 +99,6 @@ def _layout(path: Path, max_voxels: int) -> _Layout:
             raise ReadError(f"image must have 2 to 4 axes of at least 1 voxel; got {tuple(size)}")
         check_voxel_count(size if channels <= MOST_CHANNELS else [*size, channels], max_voxels)
         return _Layout(header, tuple(size), channels, stored_in(path, header, start))
-
-
-@contextmanager
-def _broken() -> Iterator[None]:
-    """Errors of broken files as ours: numbers that are none, broken compression."""
-    try:
-        yield
-    except (ReadError, ImageError, OSError):
-        raise
-    except (ValueError, OverflowError, zlib.error) as error:
-        raise ReadError(f"broken MetaImage: {error}") from error
 
 
 def mha_claim(path: Path, max_voxels: int) -> Claim:

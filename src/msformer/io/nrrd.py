@@ -22,7 +22,16 @@ from msformer.geometry import Geometry
 from msformer.io.claim import Claim
 from msformer.io.photo import check_voxel_count
 from msformer.io.privacy import of_header
-from msformer.io.values import MOST_CHANNELS, Packing, Stored, check_frame, check_inside, check_stored, read_values
+from msformer.io.values import (
+    MOST_CHANNELS,
+    Packing,
+    Stored,
+    broken,
+    check_frame,
+    check_inside,
+    check_stored,
+    read_values,
+)
 from msformer.volume import Volume
 
 MAX_HEADER = 1 << 20
@@ -82,10 +91,8 @@ def read_nrrd(path: Path, frame: int | None, max_voxels: int) -> Volume:
     found = _layout(path, max_voxels)
     roles = found.roles
     index = check_frame(found.side_of("frame"), frame)
-    try:
+    with broken("NRRD"):
         values = read_values(found.stored, math.prod(found.sizes))
-    except (ValueError, OverflowError) as error:
-        raise ReadError(f"broken NRRD: {error}") from error
     geometry, notes = _geometry(found.header, roles)
     axes = [*reversed(roles)]  # of the array, whose last axis is the first of the header
     array = values.reshape(found.sizes[::-1])
@@ -139,10 +146,8 @@ def _layout(path: Path, max_voxels: int) -> _Layout:
         raise ReadError(f"image must have 2 to 4 axes, 2 or 3 of space; got {tuple(sizes)} with {n_space} of space")
     counted = [side for side, role in zip(sizes, roles, strict=True) if role != "channel" or side > MOST_CHANNELS]
     check_voxel_count(counted, max_voxels)
-    try:
+    with broken("NRRD"):
         stored = stored_in(path, header, start)
-    except (ValueError, OverflowError) as error:
-        raise ReadError(f"broken NRRD: {error}") from error
     return _Layout(header, tuple(sizes), tuple(roles), stored)
 
 

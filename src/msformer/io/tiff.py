@@ -146,16 +146,26 @@ def tiff_claim(path: Path, page: int, max_pixels: int) -> Claim:
         return Claim((1, opened.imagelength, opened.imagewidth), n_channels, kept, stored + max(copied, packed))
 
 
+def _describing(path: Path) -> Path:
+    """The file that describes a stack: of an OME data set over several the first, once all of them are there.
+
+    Raises:
+        ReadError: One is missing.
+    """
+    its_set = ome_set(path)
+    if its_set is None:
+        return path
+    its_set.check()
+    return its_set.files[0]
+
+
 def stack_claim(path: Path, max_voxels: int, picture: int = 0) -> Claim:
     """What a stack claims: all times of it are read, and what is chosen, put in order or converted is a copy.
 
     Raises:
         ReadError: As ``read_stack`` says of directories.
     """
-    its_set = ome_set(path)
-    if its_set is not None:
-        its_set.check()
-        path = its_set.files[0]
+    path = _describing(path)
     with _opened(path) as file:
         _, series, plane = _picture(file, picture)
         sizes = dict(zip(series.axes, series.shape, strict=True))
@@ -225,10 +235,7 @@ def read_stack(path: Path, frame: int | None, max_voxels: int, picture: int = 0)
         ReadError: The file is broken or too large, a part of its data set is missing, or it holds several times and
             ``frame`` names none of them.
     """
-    its_set = ome_set(path)
-    if its_set is not None:
-        its_set.check()
-        path = its_set.files[0]
+    path = _describing(path)
     with _opened(path) as file:
         number, series, plane = _picture(file, picture)
         sizes = dict(zip(series.axes, series.shape, strict=True))

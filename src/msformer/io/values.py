@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
@@ -12,7 +14,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.errors import ReadError
+from msformer.errors import ImageError, ReadError
 from msformer.io.privacy import of_header
 from msformer.io.regular import check_regular
 
@@ -65,6 +67,24 @@ def read_values(stored: Stored, count: int) -> NDArray[Any]:
     for number, path in enumerate(stored.files):
         _read_part(path, stored, values[number * each : (number + 1) * each])
     return as_native(values)
+
+
+@contextmanager
+def broken(kind: str) -> Iterator[None]:
+    """Errors of broken files as ours: numbers that are none, broken compression.
+
+    Args:
+        kind: Of file, for the message.
+
+    Raises:
+        ReadError: In their place.
+    """
+    try:
+        yield
+    except (ReadError, ImageError, OSError):
+        raise
+    except (ValueError, OverflowError, zlib.error) as error:
+        raise ReadError(f"broken {kind}: {error}") from error
 
 
 def check_stored(stored: Stored, count: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from msformer.batch.record import Record
 from msformer.batch.report.overview import Overview
 from msformer.batch.report.page import write_page
-from msformer.batch.report.summary import skipped_before, summarise, summary_file
+from msformer.batch.report.summary import summarise, summary_file
 from msformer.batch.report.tables import OBJECT_COLUMNS, REGION_COLUMNS, tables
 from msformer.config import Config
 from msformer.processes import Split
@@ -29,7 +29,7 @@ def write_report(
     n_planned: int,
     split: Split,
     learned: Mapping[str, Any] | None = None,
-    skipped: Sequence[Mapping[str, str]] | None = None,
+    skipped: Sequence[Mapping[str, str]] = (),
 ) -> None:
     """Write the reports of a run into ``out``; an ``objects.csv`` of an earlier one goes where this one has none.
 
@@ -40,12 +40,11 @@ def write_report(
         n_planned: Number of cases that were to be tried; more than ``records`` after an interruption.
         split: Processes and threads; neither changes a label, which ``fit.threads`` alone decides.
         learned: What the folder taught, None where nothing was asked of it.
-        skipped: What was passed over, records of ``skipped.Skipped``; None: what the report that is there says.
+        skipped: What was passed over, records of ``skipped.Skipped``.
 
     Raises:
         OSError: They cannot be written. A picture that cannot be read or made is left out of the page.
     """
-    skipped = skipped_before(out) if skipped is None else skipped
     overview = Overview(records)
     summary = summarise(
         config,

@@ -80,12 +80,3 @@ def summary_file(
 
         yield add
         file.write("\n ]\n}\n")
-
-
-def skipped_before(out: Path) -> list[Mapping[str, str]]:
-    """What the report in a folder says was passed over."""
-    try:
-        found = json.loads((out / REPORT).read_text(encoding="utf-8"))["skipped"]
-        return [{key: str(one[key]) for key in ("path", "why", "reason")} for one in found]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return []
