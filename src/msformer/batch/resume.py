@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -107,10 +108,10 @@ def _is_changed(case: Case, entry: Entry) -> bool:
         return True
 
 
-def _are_there(entry: Entry, out: Path) -> bool:
+def _are_there(entry: Entry, folder: Path) -> bool:
     try:
         for relative, size in entry.sizes.items():
-            status = (out / relative).stat()
+            status = os.stat(f"{folder}/{relative}")  # noqa: PTH116 - a Path takes as long as to look
             if status.st_size != size or not stat.S_ISREG(status.st_mode):
                 return False
     except OSError:
