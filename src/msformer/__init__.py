@@ -13,6 +13,7 @@ from msformer.threads import shorten_spin
 if TYPE_CHECKING:
     from msformer.api import segment, segment_volume
     from msformer.config import Config, preset_names
+    from msformer.editing import Editor
     from msformer.errors import (
         ConfigError,
         FitDivergedError,
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 shorten_spin()  # here, because nothing of the package can load PyTorch before
 
 _HOME = {
+    "Editor": "editing",
     "Config": "config",
     "preset_names": "config",
     "ConfigError": "errors",
@@ -61,6 +63,7 @@ __all__ = [  # noqa: RUF022 - as a reader would look for them
     "segment_volume",
     "VolumeSegmentation",
     "MSFormer",
+    "Editor",
     "Config",
     "preset_names",
     "Image",

@@ -278,9 +278,7 @@ def _around_place(whole: Looked, place: tuple[float, float], share: float) -> Bo
     """A square part around a place whose side is this share of the picture's mean one; None where that is no less."""
     pixels = whole.valid.shape
     side = share * float(np.sqrt(pixels[0] * pixels[1]))
-    (top, bottom), (left, end) = (
-        _interval(middle, side / length) for middle, length in zip(place, pixels, strict=True)
-    )
+    (top, bottom), (left, end) = (interval(middle, side / length) for middle, length in zip(place, pixels, strict=True))
     return None if (top, left, bottom, end) == (0.0, 0.0, 1.0, 1.0) else (top, left, bottom, end)
 
 
@@ -308,14 +306,13 @@ def _around(looked: Looked, mask: Mask, said: Said) -> Box | None:
     side = max((box[2] - box[0]) * pixels[0], (box[3] - box[1]) * pixels[1]) * (1 + 2 * AROUND)
     side = max(side, LEAST_NEAR * max(pixels))
     rows_seen, columns_seen = (
-        _interval((box[first] + box[first + 2]) / 2, side / length)
-        for first, length in zip((0, 1), pixels, strict=True)
+        interval((box[first] + box[first + 2]) / 2, side / length) for first, length in zip((0, 1), pixels, strict=True)
     )
     window = rows_seen[0], columns_seen[0], rows_seen[1], columns_seen[1]
     return None if window == (0.0, 0.0, 1.0, 1.0) else window
 
 
-def _interval(middle: float, length: float) -> tuple[float, float]:
+def interval(middle: float, length: float) -> tuple[float, float]:
     """An interval within [0, 1] of a length, around its middle or, at the ends, as near to that as it goes."""
     if length >= 1:
         return 0.0, 1.0

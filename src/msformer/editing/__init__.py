@@ -1,0 +1,42 @@
+"""A person and one mask: prompts, strokes, undo, and who made which pixel. No web and no ground truth in it."""
+
+from msformer.editing.actions import (
+    Action,
+    Alternative,
+    Box,
+    Brush,
+    Clear,
+    Fill,
+    Lasso,
+    Merge,
+    Point,
+    Region,
+    Scribble,
+    Smooth,
+    Split,
+    action_of,
+)
+from msformer.editing.editor import MEANINGS, Editor, Offer
+from msformer.editing.history import MAKERS, Step
+
+__all__ = [
+    "MAKERS",
+    "MEANINGS",
+    "Action",
+    "Alternative",
+    "Box",
+    "Brush",
+    "Clear",
+    "Editor",
+    "Fill",
+    "Lasso",
+    "Merge",
+    "Offer",
+    "Point",
+    "Region",
+    "Scribble",
+    "Smooth",
+    "Split",
+    "Step",
+    "action_of",
+]
