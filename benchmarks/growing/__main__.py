@@ -14,7 +14,7 @@ from benchmarks.common import check_measured, read_rows, rows_parser, show, writ
 from benchmarks.growing.page import page
 from benchmarks.growing.run import run
 from benchmarks.growing.variants import TAKEN_OUT, variants
-from benchmarks.prompts.run import Options
+from benchmarks.interaction.run import Options
 from msformer.growing.recipe import RECIPES
 
 ROWS = "growing.json"

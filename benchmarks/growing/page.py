@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.growing.run import SHIPS
 from benchmarks.growing.variants import ALL, TAKEN_OUT
-from benchmarks.prompts.page import Mean, Values, mean_over_sets, paired
-from benchmarks.prompts.protocols import BEST_OF_3, BOX, ONE_CLICK
+from benchmarks.interaction.page import Mean, Values, mean_over_sets, paired
+from benchmarks.interaction.protocols import BEST_OF_3, BOX, ONE_CLICK
 from msformer.growing.recipe import RECIPES
 
 COMMAND = "python -m benchmarks.growing --data ../shared/data --out OUT --markdown docs/growing.md"
@@ -37,7 +37,7 @@ def page(results: Mapping[str, Any]) -> str:
         "",
         f"Each network was grown for {base['updates']} updates (`msformer grow --steps {base['updates']}`, the network",
         f"that ships: {ships['updates']}), one a core, and then asked about pictures: the protocols are those of",
-        f"`docs/prompts.md`, at most {results['limit']} pictures a set of single objects, Dice, means over sets.",
+        f"`docs/interaction.md`, at most {results['limit']} pictures a set of single objects, Dice, means over sets.",
         f"Intervals: 95%, bootstrap over the pictures of each set, seed {SEED}; they do not hold what another seed of",
         "growing does, which stands in a row of its own.",
         "",

@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks.common import one_core_each
 from benchmarks.growing.variants import Variant
-from benchmarks.prompts.methods import GROWN
-from benchmarks.prompts.protocols import BEST_OF_3, BOX, ONE_CLICK
-from benchmarks.prompts.run import Job, Options, measure
-from benchmarks.prompts.sets import GROUP_OF_SET, cases_of
+from benchmarks.interaction.methods import GROWN
+from benchmarks.interaction.protocols import BEST_OF_3, BOX, ONE_CLICK
+from benchmarks.interaction.run import Job, Options, measure
+from benchmarks.interaction.sets import GROUP_OF_SET, cases_of
 from msformer.benchmark.task import machine
 from msformer.growing.loop import grow, network_of, start_state
 from msformer.io import write_text

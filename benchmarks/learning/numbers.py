@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.interaction.page import Mean, Values, mean_over_sets
 from benchmarks.learning.methods import GROUPS
-from benchmarks.prompts.page import Mean, Values, mean_over_sets
 
 Row = Mapping[str, Any]
 

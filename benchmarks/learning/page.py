@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.interaction.page import mean_over_sets, paired, verdict
 from benchmarks.learning.alone import ANYWAY, ELSEWHERE, NO_STUDENT, TAKEN_OUT
 from benchmarks.learning.goals import folder_goals, taught_goals
 from benchmarks.learning.methods import (
@@ -27,7 +28,6 @@ from benchmarks.learning.order import ANY, PROPOSED, STEPS
 from benchmarks.learning.run import PARTS, SHOWN, Options
 from benchmarks.learning.sets import CORRECTED, CURVED, FOLDERS, LOW, PICTURED, ULTRASOUND
 from benchmarks.learning.words import HOW_IT_WORKS
-from benchmarks.prompts.page import mean_over_sets, paired, verdict
 from msformer.evaluation.aggregate import COVERAGE
 
 COMMAND = "python -m benchmarks.learning --data ../shared/data --out OUT --markdown docs/learning.md"

@@ -18,18 +18,17 @@ SHIFT = 4
 
 def stroke(shape: tuple[int, int], path: Places, radius: float) -> Mask:
     """What a round brush covers: pixels whose middle is at most ``radius`` px away from the path."""
-    canvas = np.zeros(shape, dtype=np.uint8)
-    if not path:
-        return canvas.astype(bool)
-    rows, columns = (np.array([place[axis] for place in path], dtype=np.float64) for axis in (0, 1))
-    window = _around(shape, rows, columns, radius + 1)
-    if window is None:
-        return canvas.astype(bool)
-    near = ~_line(path, window)
-    away = cv2.distanceTransform(near.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # The line has a px of its own already: half of it on either side.
-    canvas[window] = away <= max(radius - 0.5, 0.0)
-    return canvas.astype(bool)
+    pad = int(np.ceil(radius)) + 2  # a path may run beside the picture and still reach into it
+    wide = shape[0] + 2 * pad, shape[1] + 2 * pad
+    moved = [(row + pad, column + pad) for row, column in path]
+    covered = np.zeros(wide, dtype=bool)
+    rows, columns = (np.array([place[axis] for place in moved], dtype=np.float64) for axis in (0, 1))
+    window = _around(wide, rows, columns, pad) if moved else None
+    if window is not None:
+        away = cv2.distanceTransform((~_line(moved, window)).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        # The line has a px of its own already: half of it on either side.
+        covered[window] = away <= max(radius - 0.5, 0.0)
+    return covered[pad:-pad, pad:-pad]
 
 
 def line(shape: tuple[int, int], path: Places) -> Mask:

@@ -1,9 +1,9 @@
 """Measure what a person gets who points, write the rows as JSON and the page from them.
 
-    python -m benchmarks.prompts --data ../shared/data --out OUT --markdown docs/prompts.md
+    python -m benchmarks.interaction --data ../shared/data --out OUT --markdown docs/interaction.md
 
 Every method gets the same clicks and boxes, made from the masks. ``--page-only`` makes the page again from
-``OUT/prompts.json``.
+``OUT/interaction.json``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.common import check_measured, read_rows, rows_parser, show, write_rows
-from benchmarks.prompts.methods import METHODS
-from benchmarks.prompts.page import page
-from benchmarks.prompts.run import Options, run
-from benchmarks.prompts.sets import GROUP_OF_SET
+from benchmarks.interaction.methods import METHODS
+from benchmarks.interaction.page import page
+from benchmarks.interaction.run import Options, run
+from benchmarks.interaction.sets import GROUP_OF_SET
 
-ROWS = "prompts.json"
+ROWS = "interaction.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods import FOREST, METHODS
-from benchmarks.prompts.methods.base import LONGEST, Saying
-from benchmarks.prompts.methods.marked import SIDE
-from benchmarks.prompts.protocols import AUTOMATIC, BEST_OF_3, BOX, GOALS, JITTERED, MOST_CLICKS, ONE_CLICK, Row
-from benchmarks.prompts.sets import GROUPS
+from benchmarks.interaction.methods import FOREST, METHODS
+from benchmarks.interaction.methods.base import LONGEST, Saying
+from benchmarks.interaction.methods.marked import SIDE
+from benchmarks.interaction.protocols import AUTOMATIC, BEST_OF_3, BOX, GOALS, JITTERED, MOST_CLICKS, ONE_CLICK, Row
+from benchmarks.interaction.sets import GROUPS
 from msformer.evaluation.aggregate import COVERAGE, summarise
 from msformer.evaluation.prompts import JITTER
 
 N_RESAMPLES = 5_000
-COMMAND = "python -m benchmarks.prompts --data ../shared/data --out OUT --markdown docs/prompts.md"
+COMMAND = "python -m benchmarks.interaction --data ../shared/data --out OUT --markdown docs/interaction.md"
 TITLES = {
     AUTOMATIC: "Without a prompt",
     ONE_CLICK: "One click",
@@ -84,12 +84,12 @@ def paired(first: Values, second: Values) -> Values:
 
 
 def page(results: Mapping[str, Any]) -> str:
-    """The page ``docs/prompts.md``, from what ``run`` gives."""
+    """The page ``docs/interaction.md``, from what ``run`` gives."""
     rows: list[Row] = results["rows"]
     seed = int(results["seed"])
     methods = [name for name in METHODS if any(row["method"] == name for row in rows)]
     parts = [
-        "<!-- written by python -m benchmarks.prompts -->",
+        "<!-- written by python -m benchmarks.interaction -->",
         "",
         "# What a person gets who points",
         "",

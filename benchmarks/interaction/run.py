@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import one_core_each
-from benchmarks.prompts.methods import FOREST, METHODS, Picture, Saying, method_of
-from benchmarks.prompts.methods.forest import Table, fit, table_of
-from benchmarks.prompts.protocols import Row, ask, failed, generator_of, timed
-from benchmarks.prompts.sets import GROUP_OF_SET, cases_of, targets_of
+from benchmarks.interaction.methods import FOREST, METHODS, Picture, Saying, method_of
+from benchmarks.interaction.methods.forest import Table, fit, table_of
+from benchmarks.interaction.protocols import Row, ask, failed, generator_of, timed
+from benchmarks.interaction.sets import GROUP_OF_SET, cases_of, targets_of
 from msformer.benchmark.datasets import BenchmarkCase
 from msformer.benchmark.task import machine
 from msformer.evaluation.prompts import middle_click

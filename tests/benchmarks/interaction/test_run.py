@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks.prompts.__main__ import main
-from benchmarks.prompts.methods import METHODS
-from benchmarks.prompts.run import Job, Options, measure, run
-from benchmarks.prompts.sets import GROUP_OF_SET, cases_of, targets_of
+from benchmarks.interaction.__main__ import main
+from benchmarks.interaction.methods import METHODS
+from benchmarks.interaction.run import Job, Options, measure, run
+from benchmarks.interaction.sets import GROUP_OF_SET, cases_of, targets_of
 
 from msformer.errors import WeightsError
 from msformer.io import write_mask, write_png
@@ -42,17 +42,17 @@ def model(tmp_path: Path) -> Path:
 def test_every_method_is_measured_and_the_page_is_made_from_the_rows_alone(
     data: Path, model: Path, tmp_path: Path
 ) -> None:
-    out, markdown = tmp_path / "out", tmp_path / "docs" / "prompts.md"
+    out, markdown = tmp_path / "out", tmp_path / "docs" / "interaction.md"
     main(["--data", str(data), "--out", str(out), "--markdown", str(markdown), "--model", str(model)])
-    results = json.loads((out / "prompts.json").read_text(encoding="utf-8"))
+    results = json.loads((out / "interaction.json").read_text(encoding="utf-8"))
     assert results["failures"] == []
     assert {(row["set"], row["method"]) for row in results["rows"]} == {
         (name, method) for name in ("dermoscopy_ph2", "polyps_kvasir") for method in METHODS
     }
     counts = [sum(row["method"] == method for row in results["rows"]) for method in METHODS]
-    # Seven protocols of two pictures; the forest and those that guide themselves know two; three are not asked for
-    # further clicks; three have an answer without a prompt.
-    assert counts == [14, 8, 4, 4, 10, 8, 12, 14, 4]
+    # Seven protocols of two pictures, six where nothing must be said; the forest and those that guide themselves
+    # know two; three are not asked for further clicks; three have an answer without a prompt.
+    assert counts == [12, 14, 8, 4, 4, 10, 8, 12, 12, 14, 4]
     text = markdown.read_text(encoding="utf-8")
     assert str(tmp_path) not in text + json.dumps(results)
     again = tmp_path / "again.md"

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.prompts.methods import marked
-from benchmarks.prompts.methods.agreed import ALIKE, Agreed
-from benchmarks.prompts.methods.base import Answer, Method, Picture, Prompter, Saying
-from benchmarks.prompts.methods.forest import Forest
-from benchmarks.prompts.methods.grown import GRID, Engine, Grown, GuidedEngine, LookedEngine
-from benchmarks.prompts.methods.tree import RegionTree
+from benchmarks.interaction.methods import marked
+from benchmarks.interaction.methods.agreed import ALIKE, Agreed
+from benchmarks.interaction.methods.base import Answer, Method, Picture, Prompter, Saying
+from benchmarks.interaction.methods.edited import Edited
+from benchmarks.interaction.methods.forest import Forest
+from benchmarks.interaction.methods.grown import GRID, Engine, Grown, GuidedEngine, LookedEngine
+from benchmarks.interaction.methods.tree import RegionTree
 from msformer.network.prompted import build_prompted
 from msformer.prompting.model import grown_network, read_model
 
-GROWN, FOREST = "grown", "forest on regions"
+EDITED, GROWN, FOREST = "msformer", "grown", "forest on regions"
 AGREED = "grown, border of the region tree"
 GUIDED, FROM_NOISE = "grown, self-guided", "random weights, self-guided"
 UPDATES = 4
@@ -46,8 +47,14 @@ class Entry:
 
 
 METHODS = {
+    EDITED: Entry(
+        "what the program does (`msformer.Editor`): the network grown from random scenes; of each further click the "
+        "piece of the change that holds it is taken",
+        ("click", "box", "clicks"),
+        is_grown=True,
+    ),
     GROWN: Entry(
-        "the network grown from random scenes (`msformer.prompting`); without a prompt it is pointed at "
+        "the same network, whose whole answer is taken after each click; without a prompt it is pointed at "
         f"{GRID} × {GRID} places, and the box of the answer with the most expected Dice times Dice with its map of "
         "objects is asked for",
         ("nothing", "click", "box", "clicks"),
@@ -71,6 +78,10 @@ METHODS = {
         on_request=("clicks",),
     ),
     "random walker": Entry(f"scikit-image, beta {marked.BETA}", ("click", "box"), on_request=("clicks",)),
+    "geodesic": Entry(
+        "the shorter way to a mark, through colours that change little (scikit-image, `MCP_Geometric`)",
+        ("click", "box", "clicks"),
+    ),
     "watershed": Entry("scikit-image, marks flood the gradient", ("click", "box", "clicks")),
     "region tree": Entry(
         "the best region, of those that agree with most clicks, preset `general`: what the program does without a "
@@ -84,7 +95,19 @@ METHODS = {
 }
 """What each is and what it is asked; in the page's order."""
 
-__all__ = ["FOREST", "GROWN", "METHODS", "Answer", "Engine", "Entry", "Method", "Picture", "Prompter", "Saying"]
+__all__ = [
+    "EDITED",
+    "FOREST",
+    "GROWN",
+    "METHODS",
+    "Answer",
+    "Engine",
+    "Entry",
+    "Method",
+    "Picture",
+    "Prompter",
+    "Saying",
+]
 
 
 def method_of(name: str, *, model: Path | None = None, forest: Path | None = None) -> Method:
@@ -95,6 +118,8 @@ def method_of(name: str, *, model: Path | None = None, forest: Path | None = Non
         model: File of the grown network; the one that ships where left out.
         forest: File of the forest; needed by it alone.
     """
+    if name == EDITED:
+        return partial(Edited, model)
     if name == GROWN:
         return partial(Grown, engine_of(model))
     if name == AGREED:
@@ -107,7 +132,12 @@ def method_of(name: str, *, model: Path | None = None, forest: Path | None = Non
         return partial(Forest, forest)
     if name == "region tree":
         return RegionTree
-    cuts = {"GrabCut": marked.grabcut, "random walker": marked.random_walker, "watershed": marked.watershed}
+    cuts = {
+        "GrabCut": marked.grabcut,
+        "random walker": marked.random_walker,
+        "watershed": marked.watershed,
+        "geodesic": marked.geodesic,
+    }
     return partial(marked.Marked, cuts[name])
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks.prompts.methods import FOREST, METHODS, method_of
-from benchmarks.prompts.methods.agreed import Agreed
-from benchmarks.prompts.methods.base import Picture, reduced
-from benchmarks.prompts.methods.forest import Forest, Table, fit, table_of, told
-from benchmarks.prompts.methods.grown import GRID, Grown, LookedEngine, Maps
-from benchmarks.prompts.methods.marked import GROUND, OBJECT, marks_of
-from benchmarks.prompts.methods.tree import find_regions_of
-from benchmarks.prompts.run import _fit_without
+from benchmarks.interaction.methods import FOREST, METHODS, method_of
+from benchmarks.interaction.methods.agreed import Agreed
+from benchmarks.interaction.methods.base import Picture, reduced
+from benchmarks.interaction.methods.forest import Forest, Table, fit, table_of, told
+from benchmarks.interaction.methods.grown import GRID, Grown, LookedEngine, Maps
+from benchmarks.interaction.methods.marked import GROUND, OBJECT, marks_of
+from benchmarks.interaction.methods.tree import find_regions_of
+from benchmarks.interaction.run import _fit_without
 from numpy.typing import NDArray
 
 from msformer.image import Image, Mask
@@ -24,7 +24,7 @@ from msformer.network.prompted import Decoded, Features, PromptedNet, PromptedSi
 from msformer.prompting.looked import Said
 
 SHAPE = 131, 173
-CLASSIC = ("GrabCut", "random walker", "watershed", "region tree")
+CLASSIC = ("GrabCut", "random walker", "geodesic", "watershed", "region tree")
 
 
 def disc_picture() -> tuple[Picture, Mask]:
@@ -291,8 +291,8 @@ def test_a_forest_needs_its_file() -> None:
 
 
 def test_methods_know_nothing_of_the_evaluation() -> None:
-    sources = sorted((Path(__file__).parents[3] / "benchmarks" / "prompts" / "methods").glob("*.py"))
-    assert len(sources) == 7
+    sources = sorted((Path(__file__).parents[3] / "benchmarks" / "interaction" / "methods").glob("*.py"))
+    assert len(sources) == 8
     for source in sources:
         names = [line for line in source.read_text(encoding="utf-8").splitlines() if "import" in line.split()]
         assert not any("evaluation" in line for line in names), source.name

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from benchmarks.prompts.methods.base import Answer, Saying
-from benchmarks.prompts.protocols import PROTOCOLS, ask, click_on, failed, generator_of
+from benchmarks.interaction.methods.base import Answer, Saying
+from benchmarks.interaction.protocols import PROTOCOLS, ask, click_on, failed, generator_of
 
 from msformer.evaluation.prompts import Box, Click
 from msformer.image import Mask

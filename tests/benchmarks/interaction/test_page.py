@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from benchmarks.prompts.page import mean_over_sets, page, paired, values_of
+from benchmarks.interaction.page import mean_over_sets, page, paired, values_of
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -129,7 +129,10 @@ def test_times_are_medians_and_the_command_is_told() -> None:
     text = page(results())
     # grown: looks of 300 ms once and of 100 ms otherwise.
     assert "| grown | 100 | – | 20 | – | – |" in text
-    assert "Made by `python -m benchmarks.prompts --data ../shared/data --out OUT --markdown docs/prompts.md" in text
+    assert (
+        "Made by `python -m benchmarks.interaction --data ../shared/data --out OUT --markdown docs/interaction.md"
+        in text
+    )
     assert "in 2 min: 5 pictures (abacus, 3 cores, Wood; msformer 9.9)" in text
     assert f"the one that ships, digest `{DIGEST[:16]}`" in text
     part = page(results(limit=2, only=["polyps"], model={"digest": DIGEST, "recipe": {}, "ships": False}))
@@ -147,7 +150,7 @@ def test_what_each_is_asked_by_is_told_and_who_was_left_out() -> None:
     asked = page(results(slow, all_clicks=True))
     assert "Not asked" not in asked
     assert "all pieces | nothing, one click, a box, further clicks |" in asked
-    assert "docs/prompts.md --all-clicks --methods" in asked
+    assert "docs/interaction.md --all-clicks --methods" in asked
     assert "Not asked" not in page(results())
 
 

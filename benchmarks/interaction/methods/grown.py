@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
+from benchmarks.interaction.methods.base import Answer, Box, Click, Picture
 from msformer.foreground.asked import LEAST
 from msformer.image import Mask
 from msformer.network.prompted import PromptedNet

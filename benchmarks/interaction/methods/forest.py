@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
-from benchmarks.prompts.methods.tree import Found, alternatives, find_regions_of, holds
+from benchmarks.interaction.methods.base import Answer, Box, Click, Picture
+from benchmarks.interaction.methods.tree import Found, alternatives, find_regions_of, holds
 from msformer.image import Mask
 from msformer.prepare import resample
 from msformer.regions import Region

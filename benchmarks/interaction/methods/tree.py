@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.prompts.methods.base import Answer, Box, Click, Picture
+from benchmarks.interaction.methods.base import Answer, Box, Click, Picture
 from msformer.answer import make_scene
 from msformer.config import Config
 from msformer.focus import Focus, find_focus

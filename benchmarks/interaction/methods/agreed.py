@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.prompts.methods.base import Answer, Box, Click, Picture, on_grid
-from benchmarks.prompts.methods.grown import Engine, Grown
-from benchmarks.prompts.methods.tree import Found, find_regions_of
+from benchmarks.interaction.methods.base import Answer, Box, Click, Picture, on_grid
+from benchmarks.interaction.methods.grown import Engine, Grown
+from benchmarks.interaction.methods.tree import Found, find_regions_of
 from msformer.image import Mask
 from msformer.regions import Region
 

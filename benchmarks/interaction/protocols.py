@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.prompts.methods.base import Answer, Prompter, Saying
+from benchmarks.interaction.methods.base import Answer, Prompter, Saying
 from msformer.evaluation.prompts import (
     Box,
     Click,
