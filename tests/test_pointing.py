@@ -109,15 +109,26 @@ def test_without_the_network_the_regions_answer(monkeypatch: pytest.MonkeyPatch)
         segment(image, settings.replace(grown={"prompts": True}))
 
 
-def test_presets_for_many_objects_answer_by_their_own_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_presets_for_many_objects_answer_by_their_own_rule_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr("msformer.prompting.pointing.grown_network", refuse)
     phantom = make_phantom("cells", seed=0)
     row, column = (int(value) for value in np.argwhere(phantom.mask)[0])
-    result = segment(phantom.image, Config.from_preset("nuclei").replace(hints={"point": (row, column)}))
+    settings = Config.from_preset("nuclei").replace(hints={"point": (row, column)}, grown={"prompts": False})
+    assert segment(phantom.image, settings).mask[row, column]
+
+
+def test_a_point_in_presets_for_many_objects_adds_one_and_keeps_the_others() -> None:
+    phantom = make_phantom("cells", seed=0)
+    settings = Config.from_preset("nuclei")
+    without = segment(phantom.image, settings).mask
+    beside = np.argwhere(~without & ~phantom.mask)
+    row, column = (int(value) for value in beside[len(beside) // 2])
+    result = segment(phantom.image, settings.replace(hints={"point": (row, column)}))
     assert result.mask[row, column]
+    assert np.count_nonzero(without & ~result.mask) <= 0.01 * np.count_nonzero(without)
 
 
 def test_another_network_can_answer(tmp_path: Path) -> None:

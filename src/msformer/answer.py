@@ -95,6 +95,8 @@ def find_answer(
         looked = glance.looked if glance is not None and settings.grown.automatic else None
         chosen = choose_region(Ground.of(view.planes, view.valid), scene, rule, looked)
     else:
+        if is_more := adds_pointed(focus, settings) and glance is not None:
+            pointed, focus = focus, replace(focus, point=None)
         view = _shaken(level_view(prepared, rule), shaken_by)
         clusters = None
         if rule.source == "clusters" and logits is not None:
@@ -102,7 +104,23 @@ def find_answer(
             clusters = channels[names]
         scene = make_scene(view, focus, settings)
         chosen = choose_foreground(clusters, scene, rule)
+        if is_more and glance is not None:
+            return _with_pointed(with_border(chosen, prepared, settings, scene.midline, view.shape), pointed, glance)
     return with_border(chosen, prepared, settings, scene.midline, view.shape)
+
+
+def adds_pointed(focus: Focus, settings: Config) -> bool:
+    """Whether what the user points at is one more of many, which stay."""
+    return focus.point is not None and settings.foreground.objects == "many" and settings.grown.prompts
+
+
+def _with_pointed(found: Answer, focus: Focus, glance: Glance) -> Answer:
+    """Many objects, and the one that the user points at, as the grown network sees it."""
+    from msformer.prompting import point_out_more  # imports torch
+
+    more = point_out_more(glance.looked, focus, found.detail_mask)
+    chosen = replace(found.chosen, mask=found.chosen.mask | enlarge(more, found.chosen.mask.shape))
+    return Answer(chosen, found.detail_mask | more)
 
 
 def with_border(

@@ -426,7 +426,7 @@ class Config(_Settings):
     def asks_network(self) -> bool:
         """Whether the grown network answers: the user points at one object, and the settings do not keep it out.
 
-        Presets for several objects take a point for one of them and keep the others.
+        Presets for many objects take a point for one more of them and keep the others (``answer.adds_pointed``).
         """
         points = self.hints.point is not None or self.hints.box is not None
         return points and self.grown.prompts and self.foreground.objects == "one"

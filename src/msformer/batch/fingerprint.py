@@ -43,8 +43,8 @@ def files_of(case: Case) -> tuple[Path, ...]:
 
 
 def stat_of(case: Case) -> str:
-    """Digest of the sizes and times of the files of a case; empty where one is not there."""
-    digest = hashlib.sha256()
+    """Digest of sizes and times of the files of a case, and of what was said of it; empty where one is not there."""
+    digest = _of_said(case)
     try:
         for path in files_of(case):
             status = path.stat()
@@ -55,16 +55,20 @@ def stat_of(case: Case) -> str:
 
 
 def content_of(case: Case) -> str:
-    """Digest of the bytes of the files of a case.
+    """Digest of the bytes of the files of a case, and of what was said of it.
 
     Raises:
         OSError: One cannot be read.
     """
-    digest = hashlib.sha256()
+    digest = _of_said(case)
     for path in files_of(case):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:DIGITS]
+
+
+def _of_said(case: Case) -> hashlib._Hash:
+    return hashlib.sha256(b"" if case.said is None else case.said.model_dump_json().encode())
 
 
 def settings_print(

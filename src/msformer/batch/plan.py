@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msformer.batch.skipped import Skipped, count, in_words
 from msformer.batch.walk import Entry, Walk
+from msformer.config import HintSettings
 from msformer.errors import ConfigError, ReadError
 from msformer.io import IMAGE_SUFFIXES, count_pages
 from msformer.io.contents import is_meant_as_image, look_at, looks_medical
@@ -42,6 +43,7 @@ class Case:
         instances: The files of a volume; empty for images.
         notes: What there is to tell of it before it is read.
         is_alone: Whether the inputs hold nothing else, so that every setting is meant for it.
+        said: What a person said of it alone, see ``batch.prompts``.
     """
 
     case_id: str
@@ -50,6 +52,7 @@ class Case:
     instances: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     is_alone: bool = False
+    said: HintSettings | None = None
 
 
 @dataclass(frozen=True)

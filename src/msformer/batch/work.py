@@ -14,6 +14,7 @@ from msformer.batch.files import publish
 from msformer.batch.fingerprint import content_of
 from msformer.batch.image_case import run_image
 from msformer.batch.plan import Case
+from msformer.batch.prompts import config_of
 from msformer.batch.record import Record, beginning, failure
 from msformer.batch.thumbnails import thumbnail_of
 from msformer.batch.volume_case import run_volume
@@ -78,7 +79,7 @@ def run_case(
         record["input"]["content"] = content_of(case)
         result = run(
             case,
-            config,
+            config_of(case, config),
             aside,
             spacing_mm=spacing_mm,
             max_pixels=max_pixels,

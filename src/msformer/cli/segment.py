@@ -62,6 +62,10 @@ def segment(
     point: Annotated[
         tuple[int, int] | None, typer.Option(metavar="ROW COL", help="The object holds this pixel.")
     ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help='Points and boxes of many images, as JSON: {"NAME": {"point": [ROW, COL]}}.'),
+    ] = None,
     network: Annotated[
         Path | None,
         typer.Option(help="A network that msformer grow made, in place of the one that ships.", metavar="FILE"),
@@ -207,6 +211,7 @@ def segment(
         raise typer.BadParameter("say either --learn or --model", param_hint="--model")
     from msformer.batch.part import Part
     from msformer.batch.plan import plan_inputs
+    from msformer.batch.prompts import with_prompts
     from msformer.batch.record import IN_LOG
     from msformer.batch.resume import Redo
     from msformer.batch.run import Order, look_ahead, run_order, split_cases
@@ -240,8 +245,17 @@ def segment(
         max_cases=max_cases,
         exclude=[*(out / folder for folder in SEGMENT_FOLDERS), *([] if corrections is None else [corrections])],
     )
+    cases = plan.cases
+    for name, value in (("point", settings.hints.point), ("box", settings.hints.box)):
+        if len(cases) > 1 and value is not None:
+            raise typer.BadParameter(
+                f"it is of one image, and these are {len(cases)}: --prompts takes a file with a {name} for each",
+                param_hint=f"--{name}",
+            )
+    if prompts is not None:
+        cases = tuple(with_prompts(cases, prompts))
     order = Order(
-        plan.cases,
+        cases,
         settings,
         spacing_mm=spacing_mm,
         max_pixels=max_pixels or MAX_PIXELS,
@@ -260,7 +274,7 @@ def segment(
         say(str(ahead), err=True)
         return
     prepare_folder(out)
-    split = split_cases(len(part.of(plan.cases)), settings, workers=workers)
+    split = split_cases(len(part.of(cases)), settings, workers=workers)
     said_of_workers = Workers(workers, case_timeout, case_memory, scheduler, cluster)
     failures: list[str] = []
     try:

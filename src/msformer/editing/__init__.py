@@ -16,8 +16,9 @@ from msformer.editing.actions import (
     Split,
     action_of,
 )
-from msformer.editing.editor import MEANINGS, Editor, Offer
+from msformer.editing.editor import Editor, Offer
 from msformer.editing.history import MAKERS, Step
+from msformer.prompting import MEANINGS
 
 __all__ = [
     "MAKERS",

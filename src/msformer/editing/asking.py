@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from msformer.editing.seen import Seen
 from msformer.image import Mask
 from msformer.morphology import component_at
-from msformer.prompting import Said, answer
+from msformer.prompting import Said, answer, one_of_several
 from msformer.prompting.looked import SURE, Box, Looked, interval
 from msformer.prompting.view import resized
 
@@ -85,6 +85,13 @@ def first_answer(seen: Seen, clicks: Sequence[Click], box: tuple[int, int, int, 
     masks = tuple(_whole(seen, plane, clicks, box) for plane in found.maps)
     told = Told(tuple(clicks), box, found.view.window, np.asarray(found.maps[found.best]))
     return Answers(masks, tuple(float(value) for value in found.expected), found.best, told)
+
+
+def answer_of_several(seen: Seen, click: Click, typical: float) -> Answers:
+    """Answer a click on one of several things, of which the others have so many px in the median."""
+    found = one_of_several(seen.looked, *_share(seen, click), typical / (seen.shape[0] * seen.shape[1]))
+    masks = tuple(_whole(seen, plane, [click], None) for plane in found.maps)
+    return Answers(masks, tuple(float(value) for value in found.expected), found.best, Told())
 
 
 def further_answer(seen: Seen, mask: Mask, told: Told, click: Click) -> Answers:

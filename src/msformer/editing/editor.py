@@ -28,7 +28,7 @@ from msformer.editing.actions import (
     Smooth,
     Split,
 )
-from msformer.editing.asking import Answers, Click, Told, first_answer, further_answer
+from msformer.editing.asking import Answers, Click, Told, answer_of_several, first_answer, further_answer
 from msformer.editing.history import History, Maker, Step
 from msformer.editing.seen import Seen
 from msformer.errors import ConfigError, ImageShapeError
@@ -36,15 +36,12 @@ from msformer.image import Image, Mask
 from msformer.interop import as_image
 from msformer.io import write_mask
 from msformer.morphology import component_at
+from msformer.prompting import OTHERS
 
 ALL_OF_IT = 0.6
 """An answer that covers this share of a piece of the mask means the whole piece."""
 SCRIBBLED = 6
 """Places of a scribble that are told to the network."""
-OTHERS = 3
-"""So many other objects show how large one of several is."""
-MEANINGS = ("part", "object", "whole")
-"""What the three alternatives of a first answer are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,18 +257,7 @@ class Editor:
 
     def _one_more(self, click: Click, before: Mask) -> Mask:
         """One of several, added: what is there stays."""
-        answers = first_answer(self.seen, (click,), None)
-        sizes = _sizes(before)
-        if len(sizes) >= OTHERS:
-            typical = float(np.median(sizes))
-            likely = [
-                expected * min(typical / area, area / typical) ** 0.5 if area else 0.0
-                for expected, area in (
-                    (chance, int(np.count_nonzero(mask)))
-                    for chance, mask in zip(answers.expected, answers.masks, strict=True)
-                )
-            ]
-            answers = Answers(answers.masks, answers.expected, int(np.argmax(likely)), answers.told)
+        answers = self._one(click, before)
         return self._offered(answers, before)
 
     def _one_less(self, click: Click, before: Mask) -> Mask:
@@ -279,10 +265,17 @@ class Editor:
         if not before[click.row, click.column]:
             return before
         piece = component_at(before, click.row, click.column)
-        answers = first_answer(self.seen, (Click(click.row, click.column, is_on=True),), None)
+        answers = self._one(Click(click.row, click.column, is_on=True), before)
         object_ = answers.masks[answers.best] & piece
         whole = int(np.count_nonzero(object_)) >= ALL_OF_IT * int(np.count_nonzero(piece))
         return before & ~(piece if whole else object_)
+
+    def _one(self, click: Click, before: Mask) -> Answers:
+        """What a click on one of several means; where there are others, one of their size."""
+        sizes = _sizes(before)
+        if len(sizes) < OTHERS:
+            return first_answer(self.seen, (click,), None)
+        return answer_of_several(self.seen, click, float(np.median(sizes)))
 
     def _offered(self, answers: Answers, beside: Mask | None) -> Mask:
         """The best of several answers; the others are alternatives."""

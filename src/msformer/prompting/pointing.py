@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from msformer.answer import Answer
@@ -16,10 +17,13 @@ from msformer.network.prompted import PromptedNet
 from msformer.prepare import NoData, intensity_range, resample, to_unit_range, working_shape
 from msformer.prompting.looked import Looked, Said, answer, look
 from msformer.prompting.model import grown_network, read_model
+from msformer.prompting.several import one_of_several
 from msformer.prompting.view import resized
 
 SEEN = 641
 """Side in px of the square with as many pixels that is kept of a picture, to look at parts of it from nearer."""
+OTHERS = 3
+"""So many other objects show how large one of several is."""
 MEANINGS = ("part", "object", "whole")
 """Names of the three alternatives."""
 
@@ -47,6 +51,30 @@ def said_of(focus: Focus) -> Said:
     """What the user said, in the words of the network."""
     clicks = () if focus.point is None else ((focus.point[0], focus.point[1], True),)
     return Said(clicks, focus.box)
+
+
+def point_out_more(looked: Looked, focus: Focus, others: Mask) -> Mask:
+    """The object that the user points at beside others, on their grid ``(h, w)``.
+
+    Args:
+        looked: The image.
+        focus: With a point.
+        others: ``(h, w)``, what is there without it.
+    """
+    down, right = focus.point or (0.5, 0.5)
+    areas = cv2.connectedComponentsWithStats(others.astype(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    said = Said(((down, right, True),))
+    found = (
+        answer(looked, said)
+        if len(areas) < OTHERS
+        else one_of_several(looked, down, right, float(np.median(areas)) / others.size)
+    )
+    outline = found.maps[found.best] > 0
+    row, column = (int(place * side) for place, side in zip((down, right), outline.shape, strict=True))
+    outline[row, column] = True
+    piece = component_at(outline, row, column)
+    shape = others.shape[0], others.shape[1]
+    return np.asarray(resized(piece.astype(np.float32), shape) >= 0.5)
 
 
 def point_out(looked: Looked, focus: Focus, shape: tuple[int, int]) -> Answer:
