@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.interaction.many import many_table
 from benchmarks.interaction.methods import FOREST, METHODS
 from benchmarks.interaction.methods.base import LONGEST, Saying
 from benchmarks.interaction.methods.marked import SIDE
@@ -122,6 +123,7 @@ def page(results: Mapping[str, Any]) -> str:
             parts += ["", f"## {words[0].upper()}{words[1:]}"]
             for protocol in (ONE_CLICK, BEST_OF_3):
                 parts += _table(rows, group, methods, protocol, TITLES[protocol], seed)
+    parts += many_table(results["many"])
     parts += _times(rows, methods)
     parts += _failures(results["failures"])
     return "\n".join(parts) + "\n"

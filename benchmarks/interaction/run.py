@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import one_core_each
-from benchmarks.interaction.methods import FOREST, METHODS, Picture, Saying, method_of
+from benchmarks.interaction.many import click_on_many, many_cases
+from benchmarks.interaction.methods import EDITED, FOREST, METHODS, Picture, Saying, method_of
 from benchmarks.interaction.methods.forest import Table, fit, table_of
 from benchmarks.interaction.protocols import Row, ask, failed, generator_of, timed
 from benchmarks.interaction.sets import GROUP_OF_SET, cases_of, targets_of
@@ -104,6 +105,15 @@ def run(options: Options) -> dict[str, Any]:
             failures += outcome.failures
             if count % 20 == 0:
                 _say(f"{count} of {len(cases)} pictures", start)
+        many = (
+            [
+                row
+                for some in pool.map(click_on_many, many_cases(options.data, options.only, options.limit))
+                for row in some
+            ]
+            if EDITED in options.methods
+            else []
+        )
     return {
         "machine": machine(),
         "versions": versions() | {name: version(name) for name in COMPARED},
@@ -118,6 +128,7 @@ def run(options: Options) -> dict[str, Any]:
         if network is None
         else {"digest": network.digest, "recipe": dict(network.recipe), "ships": options.model is None},
         "rows": rows,
+        "many": many,
         "failures": failures,
     }
 

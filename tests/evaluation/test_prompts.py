@@ -13,6 +13,7 @@ from msformer.evaluation.prompts import (
     largest_component,
     middle_click,
     next_click,
+    next_object,
 )
 from msformer.image import Mask
 
@@ -115,3 +116,24 @@ def test_a_jittered_box_stays_in_the_picture_and_keeps_a_pixel() -> None:
 def test_what_two_masks_share() -> None:
     assert intersection_over_union(drawn((0, 0, 2, 4)), drawn((0, 2, 2, 6))) == pytest.approx(4 / 12)
     assert intersection_over_union(drawn(), drawn()) == 1
+
+
+def test_of_many_the_largest_that_is_wrong_as_a_whole_is_clicked_at() -> None:
+    objects = np.zeros((40, 60), dtype=np.int32)
+    objects[5:15, 5:15] = 1  # found, but for a border
+    objects[5:15, 30:36] = 2  # missed: 60 px
+    objects[25:30, 5:10] = 3  # missed: 25 px
+    answer = np.zeros((40, 60), dtype=bool)
+    answer[6:15, 5:15] = True
+    click = next_object(objects, answer)
+    assert click is not None
+    assert (objects[click[:2]], click[2]) == (2, 1)
+    answer[25:35, 40:50] = True  # 100 px of nothing
+    click = next_object(objects, answer)
+    assert click is not None
+    assert (25 <= click[0] < 35, 40 <= click[1] < 50, click[2]) == (True, True, -1)
+    answer = objects > 0
+    answer[5, 5:15] = False
+    assert next_object(objects, answer) is None
+    with pytest.raises(ImageShapeError, match=r"\(40, 60\)"):
+        next_object(objects, answer[1:])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ImageShapeError
 from msformer.image import Mask
@@ -71,6 +72,35 @@ def next_click(truth: Mask, answer: Mask) -> Click | None:
         return None
     sign = 1 if missed >= extra else -1
     return (*middle_click(pieces[0] if sign > 0 else pieces[1]), sign)
+
+
+def next_object(objects: NDArray[np.integer], answer: Mask) -> Click | None:
+    """The click on the largest of many objects that is wrong as a whole; None where there is none.
+
+    A person adds an object of which less than half is there, and takes away a piece of which less than half is of any
+    object; borders that are not quite right are not clicked at.
+
+    Args:
+        objects: ``(H, W)``, 0 on the ground, a number for each object.
+        answer: ``(H, W)``.
+
+    Raises:
+        ImageShapeError: The shapes differ.
+    """
+    if objects.shape != answer.shape:
+        raise ImageShapeError(f"answer must have the shape of the objects, {objects.shape}; got {answer.shape}")
+    areas = np.bincount(objects.ravel())
+    areas[0] = 0
+    missed = areas * (2 * np.bincount(objects.ravel(), weights=answer.ravel()) < areas)
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(answer.astype(np.uint8), connectivity=4)
+    extra = stats[:, cv2.CC_STAT_AREA].copy()
+    extra[0] = 0
+    extra *= 2 * np.bincount(pieces.ravel(), weights=(objects > 0).ravel(), minlength=len(extra)) < extra
+    if missed.max(initial=0) == extra.max(initial=0) == 0:
+        return None
+    if missed.max(initial=0) >= extra.max(initial=0):
+        return (*middle_click((objects == int(missed.argmax())) & ~answer), 1)
+    return (*middle_click((pieces == int(extra.argmax())) & (objects == 0)), -1)
 
 
 def box_of(mask: Mask) -> Box:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from benchmarks.interaction.many import many_table
 from benchmarks.interaction.page import mean_over_sets, page, paired, values_of
 
 DIGEST = "0123456789abcdef" * 4
@@ -48,6 +49,7 @@ def results(rows: list[dict[str, Any]] = ROWS, **more: Any) -> dict[str, Any]:
         "pictures": 5,
         "model": {"digest": DIGEST, "recipe": {}, "ships": True},
         "rows": rows,
+        "many": [],
         "failures": [],
     } | more
 
@@ -158,3 +160,15 @@ def test_what_broke_is_told() -> None:
     assert "No method broke" in page(results())
     broken = page(results(failures=[{"set": "polyps", "case": "a", "method": "", "error": "ReadError: a | b"}]))
     assert "| polyps | a | reading | ReadError: a / b |" in broken
+
+
+def test_clicks_on_many_are_counted_by_what_they_did() -> None:
+    rows = [
+        {"set": "s", "case": "a", "click": 0, "sign": 0, "value": 0.5, "pointed": 0.4},
+        {"set": "s", "case": "a", "click": 1, "sign": 1, "value": 0.7},
+        {"set": "s", "case": "a", "click": 2, "sign": -1, "value": 0.6},
+        {"set": "s", "case": "b", "click": 0, "sign": 0, "value": 0.9, "pointed": 0.9},
+    ]
+    text = "\n".join(many_table(rows))
+    assert "| s | 2 | 0.700 | 0.650 | 0.800 | 0.750 | 1, 0, +0.200 | 1, 1, -0.100 |" in text
+    assert many_table([]) == []
