@@ -67,8 +67,8 @@ def many_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "## Clicks on many",
         "",
         "From the automatic mask of the set's preset, `Editor` adds the largest object of which less than half is",
-        f"there, or takes away the largest piece of which less than half is true, {CLICKS} times at most. *--point*: the",
-        "mask of the same preset that is told one pixel of the largest object.",
+        f"there, or takes away the largest piece of which less than half is true, {CLICKS} times at most. *--point*:",
+        "the mask of the same preset that is told one pixel of the largest object.",
         "",
         f"| set (Dice) | pictures | automatic | --point | after 1 | after {CLICKS} | adding: clicks, lower, worst "
         "| taking away: clicks, lower, worst |",
