@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.common import PRESET_OF_SET
 from benchmarks.interaction.protocols import Row
@@ -37,10 +38,11 @@ def many_cases(data: Path, only: Sequence[str], limit: int | None) -> list[Bench
 def click_on_many(case: BenchmarkCase) -> list[Row]:
     """Correct the automatic mask of a picture, object by object: a row a click, and one for the first mask."""
     image, truth = read_image(case.image), read_truth(case.truth)[0]
+    objects: NDArray[np.integer]
     if case.instances is not None:
         objects = read_instances(case.instances)
     else:
-        objects = cv2.connectedComponents(truth.astype(np.uint8), connectivity=4)[1]
+        objects = np.asarray(cv2.connectedComponents(truth.astype(np.uint8), connectivity=4)[1], dtype=np.int32)
     preset = PRESET_OF_SET[case.set_name]
     first = segment(image, preset)
     about = {"set": case.set_name, "case": case.name}
