@@ -20,6 +20,25 @@ Path: TypeAlias = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(max
 """Row and column of places, in their order."""
 
 
+NAMES = {
+    "point": ("point at the object", "point beside it"),
+    "point more": ("add one", "take one away"),
+    "box": ("box around the object",),
+    "box more": ("box around one more",),
+    "scribble": ("scribble on the object", "scribble beside it"),
+    "region": ("add a region", "take a region away"),
+    "alternative": ("take the part", "take the object", "take the whole"),
+    "brush": ("brush", "erase"),
+    "lasso": ("lasso", "lasso away"),
+    "fill": ("fill holes",),
+    "smooth": ("smooth",),
+    "split": ("split",),
+    "merge": ("merge",),
+    "clear": ("clear",),
+}
+"""What each is called, on and off; of alternatives each."""
+
+
 class Action(BaseModel):
     """One thing that a person does."""
 
@@ -28,7 +47,9 @@ class Action(BaseModel):
     @property
     def words(self) -> str:
         """What it is called where it can be undone."""
-        raise NotImplementedError
+        said = self.model_dump()
+        names = NAMES[said["kind"] + (" more" if said.get("mode") == "more" else "")]
+        return names[said.get("index", 0) if said["kind"] == "alternative" else 0 if said.get("is_on", True) else 1]
 
 
 class Point(Action):
@@ -39,13 +60,6 @@ class Point(Action):
     column: Row
     is_on: bool = True
     mode: Mode = "here"
-
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        if self.mode == "more":
-            return "add one" if self.is_on else "take one away"
-        return "point at the object" if self.is_on else "point beside it"
 
 
 class Box(Action):
@@ -64,11 +78,6 @@ class Box(Action):
             raise ValueError("a box must be first row, first column, end row, end column")
         return self
 
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "box around the object" if self.mode == "here" else "box around one more"
-
 
 class Scribble(Action):
     """A line drawn on the object, or beside it: every pixel of it is, and more of its kind around."""
@@ -76,11 +85,6 @@ class Scribble(Action):
     kind: Literal["scribble"] = "scribble"
     path: Annotated[Path, Field(min_length=1)]
     is_on: bool = True
-
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "scribble on the object" if self.is_on else "scribble beside it"
 
 
 class Region(Action):
@@ -90,22 +94,12 @@ class Region(Action):
     index: Row
     is_on: bool = True
 
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "add a region" if self.is_on else "take a region away"
-
 
 class Alternative(Action):
     """Another answer to the last prompt: 0 is a part, 1 the object, 2 the whole."""
 
     kind: Literal["alternative"] = "alternative"
     index: Annotated[int, Field(ge=0, le=2)]
-
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return ("take the part", "take the object", "take the whole")[self.index]
 
 
 class Brush(Action):
@@ -116,11 +110,6 @@ class Brush(Action):
     radius: Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
     is_on: bool = True
 
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "brush" if self.is_on else "erase"
-
 
 class Lasso(Action):
     """A closed line; what is inside is added or taken away."""
@@ -129,21 +118,11 @@ class Lasso(Action):
     path: Annotated[Path, Field(min_length=3)]
     is_on: bool = True
 
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "lasso" if self.is_on else "lasso away"
-
 
 class Fill(Action):
     """Fill the holes of the mask."""
 
     kind: Literal["fill"] = "fill"
-
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "fill holes"
 
 
 class Smooth(Action):
@@ -152,22 +131,12 @@ class Smooth(Action):
     kind: Literal["smooth"] = "smooth"
     width: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 2.0
 
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "smooth"
-
 
 class Split(Action):
     """Part what a line crosses."""
 
     kind: Literal["split"] = "split"
     path: Annotated[Path, Field(min_length=2)]
-
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "split"
 
 
 class Merge(Action):
@@ -176,21 +145,11 @@ class Merge(Action):
     kind: Literal["merge"] = "merge"
     path: Annotated[Path, Field(min_length=2)]
 
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "merge"
-
 
 class Clear(Action):
     """Take all away."""
 
     kind: Literal["clear"] = "clear"
-
-    @property
-    def words(self) -> str:
-        """See ``Action``."""
-        return "clear"
 
 
 AnyAction: TypeAlias = Annotated[
