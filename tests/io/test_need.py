@@ -6,6 +6,8 @@ import bz2
 import gzip
 import json
 import os
+import re
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -26,6 +28,7 @@ from pydicom.data import get_testdata_file
 
 from msformer.batch.plan import plan_cases
 from msformer.errors import ReadError
+from msformer.io import read_image
 from msformer.io.need import WORKING_BYTES, bytes_needed
 
 SIDE = 4000
@@ -153,6 +156,31 @@ def test_headers_that_claim_more_than_their_file_can_hold(tmp_path: Path, name: 
         assert tracemalloc.get_traced_memory()[1] < 4_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "words"),
+    [
+        (256, 0, "at least one pixel a side; got 0 × 40"),
+        (257, 0, "at least one pixel a side; got 60 × 0"),
+        (277, 30_000_000, "at most 4 × max_pixels=10000000 samples"),
+    ],
+)
+def test_a_tiff_of_no_pixels_or_of_too_many_channels_is_told_by_its_header(
+    tmp_path: Path, tag: int, value: int, words: str
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((40, 60, 3), dtype=np.uint8), photometric="rgb")
+    content = bytearray(path.read_bytes())
+    start = int.from_bytes(content[4:8], "little")
+    for index in range(int.from_bytes(content[start : start + 2], "little")):
+        entry = start + 2 + 12 * index
+        if int.from_bytes(content[entry : entry + 2], "little") == tag:
+            content[entry + 2 : entry + 12] = struct.pack("<HII", 4, 1, value)
+    path.write_bytes(content)
+    for look in (lambda: bytes_needed(path, max_pixels=10**7), lambda: read_image(path, max_pixels=10**7)):
+        with pytest.raises(ReadError, match=re.escape(words)):
+            look()
 
 
 def test_bombs_are_told_by_their_headers(tmp_path: Path) -> None:

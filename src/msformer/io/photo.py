@@ -115,11 +115,13 @@ def _own_limit() -> Iterator[None]:
 
 
 def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
-    """Refuse sizes that would exhaust memory.
+    """Refuse sizes that are none, or would exhaust memory.
 
     Raises:
-        ReadError: More than ``max_pixels`` pixels.
+        ReadError: No pixels, or more than ``max_pixels``.
     """
+    if min(size) < 1:
+        raise ReadError(f"image must have at least one pixel a side; got {size[0]} × {size[1]}")
     if size[0] * size[1] > max_pixels:
         raise ReadError(
             f"image must have at most max_pixels={max_pixels} pixels; got {size[0]} × {size[1]} = {size[0] * size[1]}. "
@@ -128,11 +130,13 @@ def check_pixel_count(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def check_voxel_count(size: Sequence[int], max_voxels: int) -> None:
-    """Refuse volumes that would exhaust memory.
+    """Refuse volumes that are none, or would exhaust memory.
 
     Raises:
-        ReadError: More than ``max_voxels`` voxels.
+        ReadError: No voxels, or more than ``max_voxels``.
     """
+    if min(size) < 1:
+        raise ReadError(f"volume must have at least one voxel a side; got {' × '.join(map(str, size))}")
     if (count := math.prod(size)) > max_voxels:
         raise ReadError(
             f"volume must have at most max_pixels={max_voxels} voxels; got {' × '.join(map(str, size))} = {count}. "

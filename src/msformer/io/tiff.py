@@ -40,6 +40,8 @@ SAME_FORM = 1.5
 """Pixels by which the sides of a smaller copy may miss the form of the larger one, for rounding."""
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its complaints arrive as our ReadError
+MOST_SAMPLES = 4
+"""Samples of a page, for each pixel that it may have: colours with alpha, or more channels of fewer pixels."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,11 @@ def _chosen(
     base = pages[page]
     opened = next((one for one in _levels(file, base) if one.imagewidth * one.imagelength <= max_pixels), base)
     check_pixel_count((opened.imagewidth, opened.imagelength), max_pixels)
+    if (samples := opened.imagewidth * opened.imagelength * opened.samplesperpixel) > MOST_SAMPLES * max_pixels:
+        raise ReadError(
+            f"image must have at most {MOST_SAMPLES} × max_pixels={max_pixels} samples; got {opened.imagewidth} × "
+            f"{opened.imagelength} pixels of {opened.samplesperpixel} = {samples}"
+        )
     return pages, base, opened
 
 
