@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -17,6 +18,9 @@ from PIL import Image as Pillow
 from tests.cli.test_volumes import AFFINE, DEPTH, HEIGHT, QUICK, WIDTH, report_of, voxels
 from tests.helpers import run_program
 from tests.io.outlines.filling import filled
+
+from msformer.batch.learn.corrections import find_corrections
+from msformer.errors import ConfigError
 
 ALL = [word for name in ("geojson", "coco", "imagej-roi", "same") for word in ("--format", name)]
 
@@ -158,3 +162,12 @@ def test_a_structure_set_is_beside_the_segmentation_of_a_series(
     assert "rtstruct" not in (tmp_path / "sizes.csv").read_text()
     private = next(iter(headers.values())).StudyDate
     assert private not in (out / "report.json").read_text()
+
+
+def test_outlines_are_no_corrections(tmp_path: Path) -> None:
+    jobs: list[Any] = [SimpleNamespace(case=SimpleNamespace(case_id="a"))]
+    (tmp_path / "a.png").touch()
+    assert find_corrections(jobs, tmp_path, is_named=True) == {"a": tmp_path / "a.png"}
+    (tmp_path / "a.geojson").touch()
+    with pytest.raises(ConfigError, match=r"a\.geojson' is of no image of this folder, which has a"):
+        find_corrections(jobs, tmp_path, is_named=True)

@@ -47,6 +47,9 @@ def test_runs_of_pixels_only_where_there_are_holes(tmp_path: Path) -> None:
     assert one["segmentation"] == [[0, 0, 1, 0, 1, 1, 0, 1], [1, 1, 2, 1, 2, 2, 1, 2], [2, 2, 3, 2, 3, 3, 2, 3]]
     (one,) = write(tmp_path / "b.json", with_hole[None].astype(np.uint8), [object_segment()]).dataset["annotations"]
     assert one["segmentation"] == {"size": [3, 4], "counts": [0, 4, 1, 2, 1, 4]}
+    framed = np.pad(with_hole, ((1, 2), (2, 1)))
+    (one,) = write(tmp_path / "c.json", framed[None].astype(np.uint8), [object_segment()]).dataset["annotations"]
+    assert one["segmentation"] == {"size": [6, 7], "counts": [13, 3, 3, 1, 1, 1, 3, 1, 1, 1, 3, 3, 8]}
 
 
 def test_objects_have_one_category(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,22 @@ def write_coco(
 
 def _segmentation(outline: Outline, numbers: NDArray[Any]) -> Any:
     if any(polygon.holes for polygon in outline.polygons):
-        return {"size": list(numbers.shape), "counts": _runs(numbers == outline.label)}
+        return {"size": list(numbers.shape), "counts": _runs(outline, numbers)}
     return [polygon.shell.ravel().tolist() for polygon in outline.polygons]
 
 
-def _runs(mask: NDArray[np.bool_]) -> list[int]:
+def _runs(outline: Outline, numbers: NDArray[Any]) -> list[int]:
     """Lengths of runs of pixels down the columns, in turn outside and inside, outside first."""
-    pixels = np.concatenate([[False], mask.ravel(order="F")])
-    ends = np.flatnonzero(pixels[1:] != pixels[:-1])
-    return [int(one) for one in np.diff(ends, prepend=0, append=mask.size)]
+    x, y, width, height = outline.box
+    inside = np.pad(numbers[y : y + height, x : x + width] == outline.label, ((1, 1), (0, 0)))
+    columns, rows = np.nonzero((inside[1:] != inside[:-1]).T)
+    turns = ((x + columns) * len(numbers) + y + rows).tolist()
+    ends = [0]
+    for turn in turns:
+        if len(ends) > 1 and ends[-1] == turn:  # from the foot of a column on to the head of the next one
+            ends.pop()
+        else:
+            ends.append(turn)
+    if ends[-1] < numbers.size:
+        ends.append(numbers.size)
+    return [end - start for start, end in pairwise(ends)]
