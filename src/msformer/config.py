@@ -36,7 +36,9 @@ Box: TypeAlias = Annotated[tuple[int, int, int, int], BeforeValidator(_as_tuple)
 """First row, first column, end row, end column, in px."""
 Point: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
 """Row, column, in px."""
-Format: TypeAlias = Literal["same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg"]
+Format: TypeAlias = Literal[
+    "same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg", "rtstruct", "geojson", "coco", "imagej-roi"
+]
 """What labels and masks can be written as; ``same`` stands for the kind of the input."""
 FORMATS: tuple[str, ...] = get_args(Format)
 Formats: TypeAlias = Annotated[tuple[Format, ...], BeforeValidator(_as_tuple)]
@@ -74,7 +76,8 @@ class WriteSettings(_Settings):
     formats: Formats = Field(
         ("same",),
         min_length=1,
-        description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same: the kind of the input.",
+        description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same: the kind of the input; outlines of "
+        "masks and objects only: rtstruct, geojson, coco, imagej-roi.",
     )
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from msformer.batch.plan import Case
 from msformer.config import Config
+from msformer.errors import ConfigError
 from msformer.geometry import Geometry
 from msformer.io import write_mask, write_png
-from msformer.io.export import SUFFIXES, write_labels
+from msformer.io.export import OUTLINES, SUFFIXES, write_labels
 from msformer.io.segments import Segment, instance_segments, object_segment, segments_of
 from msformer.volume import Kind
 
@@ -38,6 +39,19 @@ def formats_of(config: Config, kind: Kind) -> list[str]:
     return list(dict.fromkeys(SAME[kind] if name == "same" else name for name in config.write.formats))
 
 
+def check_readable(config: Config) -> None:
+    """Make sure that masks can be read again, by what learns from them.
+
+    Raises:
+        ConfigError: Only outlines are asked for.
+    """
+    if set(config.write.formats) <= set(OUTLINES):
+        raise ConfigError(
+            f"write.formats must name at least 1 format of pixels where a folder teaches, such as same; got only "
+            f"outlines: {', '.join(config.write.formats)}"
+        )
+
+
 def write_results(
     out: Path,
     case: Case,
@@ -53,12 +67,14 @@ def write_results(
 ) -> dict[str, str]:
     """Write labels, mask and, where there are some, objects one by one, all ``(D, H, W)``, in each format.
 
+    Formats of outlines are of mask and objects only.
+
     ``stored`` are the numbers of the slices in a DICOM file of several frames, and how many it has: a DICOM
     segmentation refers to all of them. Without numbers they are all, in order.
 
     Returns:
-        Paths below ``out``: ``labels``, ``masks`` and ``instances`` for the first format, ``labels.FORMAT`` … for the
-        others.
+        Paths below ``out``: ``labels``, ``masks`` and ``instances`` for the first format of pixels, ``labels.FORMAT`` …
+        for the others.
     """
     paths: dict[str, str] = {}
     drawn: list[tuple[str, NDArray[np.uint8 | np.uint16], list[Segment], str]] = [
@@ -67,8 +83,11 @@ def write_results(
     ]
     if objects is not None:
         drawn.append(("instances", objects, instance_segments(int(objects.max(initial=0))), "msformer objects"))
+    of_pixels = [name for name in formats if name not in OUTLINES]
     for name in formats:
         for kind, array, segments, description in drawn:
+            if kind == "labels" and name in OUTLINES:
+                continue
             relative = f"{kind}/{case.case_id}{SUFFIXES[name]}"
             path = out / relative
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,9 +107,9 @@ def write_results(
                     instances=instances,
                     description=description,
                     seed=f"{seed} {kind}",
+                    source_name=case.source.name,
                 )
-            first = name == formats[0]
-            paths[kind if first else f"{kind}.{name}"] = relative
+            paths[kind if name in of_pixels[:1] else f"{kind}.{name}"] = relative
             if len(written) > 1:
                 paths[f"{kind}.names"] = written[1].relative_to(out).as_posix()
     return paths

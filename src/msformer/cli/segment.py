@@ -115,8 +115,8 @@ def segment(
         typer.Option(
             "--format",
             metavar="KIND",
-            help="Files of labels and masks: png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same as the input. "
-            "Repeatable.",
+            help="Files of labels and masks: png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same as the input; "
+            "of masks and objects as outlines: rtstruct, geojson, coco, imagej-roi. Repeatable.",
         ),
     ] = None,
     weights: Annotated[
@@ -225,6 +225,10 @@ def segment(
     if learn and num_parts > 1:
         raise typer.BadParameter("goes with one part; run msformer learn --again OUT at the end", param_hint="--learn")
     check_spacing(spacing_mm)
+    if learn or model is not None:
+        from msformer.batch.files import check_readable
+
+        check_readable(settings)
     if settings.fit.device != "cpu":  # which is always there, and torch takes a second to load
         from msformer.fit import find_device
 

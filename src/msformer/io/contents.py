@@ -111,7 +111,8 @@ def is_meant_as_image(path: Path, contents: Contents) -> bool:
 def images_below(folder: Path) -> Iterator[Path]:
     """The files below a folder that are images, or were meant to be, sorted; hidden ones are passed over.
 
-    So is what nothing reads, and zips, which hold no label map: contents decide, as for ``segment``.
+    So is what nothing reads, DICOM without an image, and zips, which hold no label map: contents decide, as for
+    ``segment``.
     """
     for path in sorted(folder.rglob("*")):
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -124,7 +125,20 @@ def _is_image(path: Path) -> bool:
         contents = look_at(path)
     except (OSError, ReadError):  # whoever reads it will tell
         return True
+    if contents.kind == "dicom" and _is_without_image(path):
+        return False
     return contents.kind not in (None, "archive") or is_meant_as_image(path, contents)
+
+
+def _is_without_image(path: Path) -> bool:
+    """Whether a DICOM file is a plan, a set of contours or the like."""
+    try:
+        dicom.read_instance(path)
+    except dicom.NoImageError:
+        return True
+    except ReadError:  # broken; whoever reads it will tell
+        return False
+    return False
 
 
 def without_suffixes(relative: Path) -> str:

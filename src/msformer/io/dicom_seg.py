@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
@@ -13,36 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import WriteError
-from msformer.io.dicom.texts import to_utf8
+from msformer.io.dicom.sources import complete, entropy_of, one_line, read_source
 from msformer.io.segments import Segment
 
-MAY_BE_EMPTY = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
-    "AccessionNumber", "ReferringPhysicianName",
-)  # fmt: skip
-"""What the standard wants present, if only as an empty value (type 2). Many old files leave it out."""
-READ = (
-    *MAY_BE_EMPTY,
-    # To whom an identifier of the patient belongs, and whether names have been removed and how.
-    "IssuerOfPatientID", "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
-    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
-    "FrameOfReferenceUID", "PositionReferenceIndicator", "ImagePositionPatient", "ImageOrientationPatient",
-    "PatientOrientation", "Rows", "Columns", "NumberOfFrames", "PixelSpacing", "SliceThickness",
-    "SpacingBetweenSlices", "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DimensionOrganizationSequence",
-    "DimensionIndexSequence",
-)  # fmt: skip
-"""All that is read of a source. highdicom copies whatever it finds on patient, study and institution, such as age,
-weight, pregnancy, physicians and the hospital's address, of which the standard requires nothing."""
-DATED = {"PatientBirthDate": ".", "StudyDate": ".", "StudyTime": ":"}
-"""Dates and times, and what parted their numbers before DICOM 3: 1998.02.27, 14:04:38."""
-SEXES = ("M", "F", "O", "")
 # sRGB to the colours of a light like daylight at noon, D50, which DICOM's Lab is of (the matrix of B. Lindbloom).
 XYZ_OF_RGB = np.array(
     [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
 )
-LONG_STRING = 64
-"""Most characters of a text of the value representation LO."""
 
 logging.getLogger("highdicom").setLevel(logging.CRITICAL)  # it tells of odd values in the sources, which we cannot mend
 
@@ -65,8 +41,9 @@ def write_dicom_seg(
 
     Identifiers of the new object follow from those of its sources, ``seed``, ``version`` and the labels: the same
     result has the same identifier, another one never. Dates are those of writing. Of patient and study is copied
-    what the standard requires, and no more (``READ``). Where anonymisation has emptied the identifiers of study,
-    series or frame of reference, which a segmentation must have, they are made from those of the instances.
+    what the standard requires, and no more (``io/dicom/sources.py``). Where anonymisation has emptied the
+    identifiers of study, series or frame of reference, which a segmentation must have, they are made from those of
+    the instances.
 
     Args:
         path: The file.
@@ -85,13 +62,13 @@ def write_dicom_seg(
         raise WriteError("a DICOM segmentation must have at least 1 segment; got 0")
     if not instances:
         raise WriteError("a DICOM segmentation must refer to at least 1 DICOM image; got 0 (the input is no DICOM)")
-    sources = [_header(instance) for instance in instances]
+    sources = [read_source(instance) for instance in instances]
     try:
-        _complete(sources)
+        complete(sources)
         _check_fit(labels, sources, instances)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd values in the sources
-            made = _segmentation(labels, segments, sources, _text(description), version, seed)
+            made = _segmentation(labels, segments, sources, one_line(description), version, seed)
             made.save_as(path)
     except WriteError:
         raise
@@ -113,9 +90,7 @@ def _segmentation(
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    named = [f"{segment.label} {segment.name} {segment.colour}" for segment in segments]
-    content = hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest()
-    entropy = [*(str(source.SOPInstanceUID) for source in sources), *named, content, version, seed]
+    entropy = entropy_of(sources, labels, segments, version, seed)
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="msformer", version=version, family=codes.cid7162.ArtificialIntelligence
     )
@@ -162,56 +137,6 @@ def _segmentation(
     return made
 
 
-def _header(instance: Path) -> Any:
-    """The header of a source, with what may be empty present.
-
-    Raises:
-        WriteError: It is no DICOM or lacks its own identifier.
-    """
-    import pydicom
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = pydicom.dcmread(instance, force=True, stop_before_pixels=True, specific_tags=list(READ))
-            to_utf8(data)
-            data.SOPClassUID = data.get("SOPClassUID") or data.file_meta.get("MediaStorageSOPClassUID", "")
-            data.SOPInstanceUID = data.get("SOPInstanceUID") or data.file_meta.get("MediaStorageSOPInstanceUID", "")
-            for keyword in MAY_BE_EMPTY:
-                if keyword not in data:
-                    setattr(data, keyword, None)
-            if (data.PatientSex or "") not in SEXES:
-                data.PatientSex = None
-            for keyword, separator in DATED.items():
-                setattr(data, keyword, str(data.get(keyword) or "").replace(separator, ""))
-    except Exception as error:  # pydicom raises anything on broken headers
-        raise WriteError(f"{instance}: no readable DICOM header: {type(error).__name__}: {error}") from error
-    if not data.SOPClassUID or not data.SOPInstanceUID:
-        raise WriteError(
-            f"{instance}: a segmentation must name its source's SOPClassUID and SOPInstanceUID; none there"
-        )
-    return data
-
-
-def _complete(sources: Sequence[Any]) -> None:
-    """Give the sources, in memory, what they lack and a segmentation must have."""
-    from pydicom.uid import generate_uid
-
-    instances = sorted(str(source.SOPInstanceUID) for source in sources)  # in whatever order they come
-    placed = all(source.get("ImagePositionPatient") for source in sources)
-    for source in sources:
-        for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
-            if not source.get(keyword):
-                setattr(source, keyword, generate_uid(entropy_srcs=[*instances, keyword]))
-        if not source.get("FrameOfReferenceUID"):
-            if placed:  # all images of a series have the same, by definition
-                source.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(source.SeriesInstanceUID), "frame"])
-            elif "FrameOfReferenceUID" in source:
-                del source.FrameOfReferenceUID
-        if placed and not source.get("SliceThickness"):
-            source.SliceThickness = source.get("SpacingBetweenSlices") or 1  # as our reader takes it
-
-
 def _check_fit(labels: NDArray[np.uint8 | np.uint16], sources: Sequence[Any], instances: Sequence[Path]) -> None:
     """Refuse what highdicom would write wrongly, or refuse in words that do not say what is wrong.
 
@@ -256,8 +181,3 @@ def _lab(colour: tuple[int, int, int]) -> tuple[float, float, float]:
     relative = XYZ_OF_RGB @ linear / XYZ_OF_RGB.sum(axis=1)
     x, y, z = np.where(relative > (6 / 29) ** 3, np.cbrt(relative), relative * (29 / 6) ** 2 / 3 + 4 / 29)
     return float(116 * y - 16), float(500 * (x - y)), float(200 * (y - z))
-
-
-def _text(description: str) -> str:
-    """A text that every character set of DICOM holds, and without the sign that parts values."""
-    return description.encode("ascii", "replace").decode("ascii").replace("\\", "/")[:LONG_STRING]

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,57 @@ from msformer.io.atomic import atomic_path
 from msformer.io.dicom_seg import write_dicom_seg
 from msformer.io.metaimage import write_mha
 from msformer.io.nrrd import write_nrrd
+from msformer.io.outlines.coco import write_coco
+from msformer.io.outlines.geojson import write_geojson
+from msformer.io.outlines.imagej import write_rois
+from msformer.io.outlines.rtstruct import write_rtstruct
 from msformer.io.segments import Segment
 from msformer.io.write import write_label_map, write_text
 
-SUFFIXES = {
-    "png": ".png",
-    "tif": ".tif",
-    "nii.gz": ".nii.gz",
-    "nrrd": ".nrrd",
-    "seg.nrrd": ".seg.nrrd",
-    "mha": ".mha",
-    "dicom-seg": ".dcm",
-}
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A kind of file that masks and objects one by one can be written as.
+
+    Attributes:
+        name: What ``--format`` calls it.
+        suffix: How the names of its files end.
+        purpose: What opens it, for people.
+        is_outline: Whether it holds outlines of masks and objects; the others hold pixels, and label maps as well.
+        needs_dicom: Whether the input must be DICOM, which it refers to.
+        has_slices: Whether it can hold several slices.
+    """
+
+    name: str
+    suffix: str
+    purpose: str
+    is_outline: bool = False
+    needs_dicom: bool = False
+    has_slices: bool = True
+
+
+def list_formats() -> tuple[FileFormat, ...]:
+    """All formats, those of pixels first."""
+    return (
+        FileFormat("png", ".png", "every viewer of pictures", has_slices=False),
+        FileFormat("tif", ".tif", "programs for microscopy (OME-TIFF)"),
+        FileFormat("nii.gz", ".nii.gz", "NIfTI: programs for research on CT and MR"),
+        FileFormat("nrrd", ".nrrd", "3D Slicer and ITK"),
+        FileFormat("seg.nrrd", ".seg.nrrd", "3D Slicer, with names and colours"),
+        FileFormat("mha", ".mha", "MetaImage: ITK"),
+        FileFormat("dicom-seg", ".dcm", "DICOM segmentation: PACS and viewers of DICOM", needs_dicom=True),
+        FileFormat("rtstruct", ".rtstruct.dcm", "DICOM RT Structure Set: planning of radiotherapy", True, True),
+        FileFormat("geojson", ".geojson", "QuPath", True),
+        FileFormat("coco", ".coco.json", "COCO: training of networks", True),
+        FileFormat("imagej-roi", ".roi.zip", "ROI Manager of ImageJ and Fiji", True),
+    )
+
+
+SUFFIXES = {one.name: one.suffix for one in list_formats()}
 """How the name of a file of each format ends."""
 FORMATS = tuple(SUFFIXES)
+OUTLINES = tuple(one.name for one in list_formats() if one.is_outline)
+"""Formats that hold outlines, of masks and objects only."""
 UNNAMED = ("nii.gz", "nrrd", "mha")
 """Formats that hold no names of labels; a label description file is written beside them."""
 MAX_NIFTI_SIDE = 32767
@@ -76,23 +113,28 @@ def write_labels(
     instances: Sequence[Path] = (),
     description: str,
     seed: str,
+    source_name: str = "",
 ) -> list[Path]:
     """Write labels ``(D, H, W)`` in one format; each file appears whole or not at all.
 
     The same labels give the same bytes, but for the dates in a DICOM segmentation. Numbers are stored in 8 bits where
     those hold the largest label, else in 16.
 
-    =========  ========================================================================================
-    png        The numbers in grey; one slice only; no geometry.
-    tif        OME-TIFF, a page a slice, axes ZYX. The spacing in OME's own decimal numbers, which keep all
-               its digits and its unit, and again in the resolution tags; neither has origin or direction.
-    nii.gz     Geometry rounded to 32-bit floating point, which is all the format has; sheared volumes too. Of NIfTI
-               both forms and their codes, word for word.
-    nrrd       Directions times spacing, as double; sheared volumes too.
-    mha        Spacing, origin and direction as double; sheared volumes too.
-    seg.nrrd   As nrrd, with names and colours for 3D Slicer.
-    dicom-seg  Places are those of the instances, slice by slice, and ``geometry`` is not looked at.
-    =========  ========================================================================================
+    ==========  =======================================================================================
+    png         The numbers in grey; one slice only; no geometry.
+    tif         OME-TIFF, a page a slice, axes ZYX. The spacing in OME's own decimal numbers, which keep all
+                its digits and its unit, and again in the resolution tags; neither has origin or direction.
+    nii.gz      Geometry rounded to 32-bit floating point, which is all the format has; sheared volumes too. Of NIfTI
+                both forms and their codes, word for word.
+    nrrd        Directions times spacing, as double; sheared volumes too.
+    mha         Spacing, origin and direction as double; sheared volumes too.
+    seg.nrrd    As nrrd, with names and colours for 3D Slicer.
+    dicom-seg   Places are those of the instances, slice by slice, and ``geometry`` is not looked at.
+    rtstruct    The same; closed contours in mm.
+    geojson     Outlines in px, for QuPath; of several slices with their numbers, from 0.
+    coco        Outlines in px, runs of pixels where there are holes; an image a slice.
+    imagej-roi  Outlines in px, in a zip; of several slices with their numbers, from 1.
+    ==========  =======================================================================================
 
     Args:
         path: The file; see ``SUFFIXES`` for how it should end.
@@ -104,6 +146,7 @@ def write_labels(
         instances: DICOM: the files of the slices, in the order of ``labels``, or the one file of all frames.
         description: Of a DICOM series.
         seed: What tells a DICOM segmentation from others of the same sources.
+        source_name: What the file of the image is called, for coco.
 
     Returns:
         The files that were written: ``path``, and ``NAME_labels.txt`` for ITK-SNAP beside nii.gz, nrrd and mha.
@@ -114,7 +157,11 @@ def write_labels(
     if format not in FORMATS:
         raise WriteError(f"format must be one of {', '.join(FORMATS)}; got {format}")
     try:
-        _write(path, _checked(labels, segments), format, segments, geometry, instances, description, seed)
+        checked = _checked(labels, segments)
+        if format in OUTLINES:
+            _write_outlines(path, checked, format, segments, instances, description, seed, source_name)
+        else:
+            _write(path, checked, format, segments, geometry, instances, description, seed)
     except WriteError as error:
         raise WriteError(f"{path}: {error}") from error
     if format not in UNNAMED:
@@ -172,6 +219,27 @@ def _write(
                 write_dicom_seg(
                     temporary, labels, segments, instances, description=description, version=program, seed=seed
                 )
+
+
+def _write_outlines(
+    path: Path,
+    labels: NDArray[np.uint8 | np.uint16],
+    format: str,  # noqa: A002
+    segments: Sequence[Segment],
+    instances: Sequence[Path],
+    description: str,
+    seed: str,
+    source_name: str,
+) -> None:
+    if format == "geojson":
+        write_geojson(path, labels, segments, seed=seed)
+    elif format == "coco":
+        write_coco(path, labels, segments, source_name=source_name, description=description)
+    elif format == "imagej-roi":
+        write_rois(path, labels, segments)
+    else:
+        program = version("msformer")
+        write_rtstruct(path, labels, segments, instances, description=description, version=program, seed=seed)
 
 
 def _checked(labels: NDArray[Any], segments: Sequence[Segment]) -> NDArray[np.uint8 | np.uint16]:

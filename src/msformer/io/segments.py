@@ -15,11 +15,18 @@ class Segment:
         label: Its number in the label map, from 1.
         name: Shown beside it.
         colour: RGB, 0 to 255.
+        category: What it is one of several of; empty where it is the only one of its name.
     """
 
     label: int
     name: str
     colour: tuple[int, int, int]
+    category: str = ""
+
+    @property
+    def class_name(self) -> str:
+        """What programs that sort things into classes call its class."""
+        return self.category or self.name
 
 
 def segments_of(n_labels: int) -> list[Segment]:
@@ -30,7 +37,7 @@ def segments_of(n_labels: int) -> list[Segment]:
 
 def instance_segments(count: int) -> list[Segment]:
     """The objects 1 to ``count`` of an instance map; at least one, as no format takes none."""
-    return [Segment(one.label, f"object {one.label}", one.colour) for one in segments_of(max(count, 1))]
+    return [Segment(one.label, f"object {one.label}", one.colour, "object") for one in segments_of(max(count, 1))]
 
 
 def object_segment() -> Segment:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from msformer import prompting
+from msformer.batch.files import check_readable
 from msformer.batch.learn.corrections import CORRECTIONS, find_corrections
 from msformer.batch.learn.decided import Deciders, Outcome, decide_case
 from msformer.batch.learn.jobs import Job, Places, can_be_learned, case_of, look_at_case, settings_of
@@ -107,10 +108,11 @@ def learn(
         The records with what was decided, and what is to be known of the whole.
 
     Raises:
-        ConfigError: The folder of corrections is not there, or a correction is of no image.
+        ConfigError: The folder of corrections is not there, a correction is of no image, or masks are outlines only.
         ImageError: A correction has not the size of its image.
         WeightsError: The model cannot be used.
     """
+    check_readable(config)
     jobs = [Job(case_of(one), one, settings_of(one, config)) for one in records if can_be_learned(one)]
     taken = None if model is None else read_model_folder(model)
     named = corrections or out / CORRECTIONS

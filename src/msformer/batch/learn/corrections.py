@@ -10,7 +10,7 @@ import numpy as np
 from msformer.batch.learn.jobs import Job, Part, read_voxels
 from msformer.errors import ConfigError
 from msformer.image import Mask
-from msformer.io.export import SUFFIXES
+from msformer.io.export import list_formats
 
 CORRECTIONS = "corrections"
 """Folder of the masks that a person gave, inside of the results, where no other is named."""
@@ -27,12 +27,14 @@ def find_corrections(jobs: Sequence[Job], folder: Path, *, is_named: bool) -> di
             raise ConfigError(f"--corrections must be a folder; there is no {str(folder)!r}")
         return {}
     names = {job.case.case_id for job in jobs}
+    of_pixels = (one.suffix for one in list_formats() if not one.is_outline)
+    suffixes = sorted(of_pixels, key=len, reverse=True)
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith("."):
             continue
         relative = path.relative_to(folder).as_posix()
-        suffix = next((one for one in sorted(SUFFIXES.values(), key=len, reverse=True) if relative.endswith(one)), "")
+        suffix = next((one for one in suffixes if relative.endswith(one)), "")
         name = relative.removesuffix(suffix)
         if not suffix or name not in names:
             raise ConfigError(f"--corrections: {str(path)!r} is of no image of this folder, which has {_some(names)}")

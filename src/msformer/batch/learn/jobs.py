@@ -104,8 +104,9 @@ class Places:
 
 
 def can_be_learned(record: Record) -> bool:
-    """Whether it was segmented, and by a version that keeps what it takes to look at it again."""
-    return record["status"] == "done" and ("slices" not in record or "instances" in record)
+    """Whether it was segmented, by a version that keeps what it takes to look at it again, and written as pixels."""
+    is_kept = record["status"] == "done" and ("slices" not in record or "instances" in record)
+    return is_kept and {"labels", "masks"} <= record["outputs"].keys()
 
 
 def case_of(record: Record) -> Case:
