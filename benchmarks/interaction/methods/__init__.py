@@ -74,8 +74,7 @@ METHODS = {
     "GrabCut": Entry(
         f"OpenCV, {marked.ROUNDS} rounds from a disc around the click, the box or the answer before; pieces that were "
         "clicked on; without a prompt from the centred ellipse of `msformer.baselines`, all pieces",
-        ("nothing", "click", "box"),
-        on_request=("clicks",),
+        ("nothing", "click", "box", "clicks"),
     ),
     "random walker": Entry(f"scikit-image, beta {marked.BETA}", ("click", "box"), on_request=("clicks",)),
     "geodesic": Entry(

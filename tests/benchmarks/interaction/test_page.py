@@ -145,13 +145,13 @@ def test_what_each_is_asked_by_is_told_and_who_was_left_out() -> None:
     slow = [*ROWS, row("GrabCut", "polyps", "a", 0.5), row("random walker", "polyps", "a", 0.5)]
     text = page(results(slow))
     assert "| watershed | scikit-image, marks flood the gradient | one click, a box, further clicks |" in text
-    assert "all pieces | nothing, one click, a box |" in text
-    left_out = "Not asked for further clicks, to save time: GrabCut, random walker (`--all-clicks` asks)."
+    assert "| random walker | scikit-image, beta 130 | one click, a box |" in text
+    left_out = "Not asked for further clicks, to save time: random walker (`--all-clicks` asks)."
     assert left_out in text.splitlines()
-    assert "GrabCut" not in text[text.index("### Clicks to IoU .85") :].split("###")[1]
+    assert "random walker" not in text[text.index("### Clicks to IoU .85") :].split("###")[1]
     asked = page(results(slow, all_clicks=True))
     assert "Not asked" not in asked
-    assert "all pieces | nothing, one click, a box, further clicks |" in asked
+    assert "beta 130 | one click, a box, further clicks |" in asked
     assert "docs/interaction.md --all-clicks --methods" in asked
     assert "Not asked" not in page(results())
 
