@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msformer.batch.learn.jobs import POINTED
 from msformer.learning.course import CLEARLY, FOLDS, LEAST, LEAST_CHECKED, LEAST_CONFIDENT
 from msformer.learning.decide import ALIKE, ALONE, TAUGHT
 from msformer.learning.student import BAND, TOLERANCE, Lessons
@@ -22,9 +23,11 @@ no label is needed; a person who corrects some masks helps most.
 - **Corrections are taken as they are**, all of them alike. Own masks, where they teach, are taught as *trimaps*, a
   band of {BAND:.1%} of the side on either side of their border left out, by a *loss that tolerates* wrong masks
   (generalised cross-entropy, q = {TOLERANCE}), and by their confidence.
+- **What was pointed at** (`--prompts`, `--point`, `--box`) is weak truth: the image keeps what it was answered, and
+  where own masks teach, that one teaches at a confidence of {POINTED:g} or more.
 - **The rule.** Of each image's regions the one is taken that the forest expects most of, plus {TAUGHT.student:g} times
   its agreement with the student's map (without corrections {ALONE.student:g} times, and it must be ahead by
-  {ALONE.margin:g}). Where that is the own mask in another outline (Dice {ALIKE} or more), the own mask stays. From
+  {ALONE.margin:g}). Where that is the own mask in another outline (Dice {ALIKE} or more), the own mask stays.
   A student that sees its object nowhere in an image has no say there. From {LEAST_CHECKED} corrections on, halves of
   them teach while the other half is tried: where own masks or taught regions alone are better by more than
   {CLEARLY:g} standard errors they are used, and, where several objects are meant, the student's outline instead of own

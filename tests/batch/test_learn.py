@@ -28,11 +28,11 @@ from msformer.batch.learn.corrections import find_corrections, read_correction
 from msformer.batch.learn.jobs import Job, can_be_learned, case_of, look_at_case
 from msformer.batch.plan import plan_cases
 from msformer.batch.run import run_cases
-from msformer.config import Config, merge
+from msformer.config import Config, HintSettings, merge
 from msformer.errors import ConfigError, ImageError, MSFormerError, ReadError, WeightsError
 from msformer.executors import Here, Processes
 from msformer.io import read_image
-from msformer.learning import Decision, Lesson, Lessons, Member, Rule, course, forest, read_member
+from msformer.learning import Decision, Lesson, Lessons, Member, Rule, course, forest, read_lesson, read_member
 from msformer.learning.student import objects_in
 from msformer.phantoms import make_phantom
 from msformer.prompting.model import Grown
@@ -313,6 +313,29 @@ def test_segmented_again_the_first_mask_is_that_of_then(first_pass: Path, folder
     mask = folder.bytes_of("masks")["a.png"]
     folder.learn()
     assert folder.bytes_of("masks-alone")["a.png"] == mask != before["a.png"]
+
+
+def test_what_a_person_pointed_at_stays_and_teaches_more(
+    folder: Folder, first_pass: Path, fast: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarter = np.zeros((16, 18), dtype=bool)
+    quarter[4:12, 4:14] = True
+    cases = plan_cases([str(first_pass.parent / "in" / f"{name}.png") for name in NAMES])
+    said = [replace(one, said=HintSettings(point=(32, 36)) if one.case_id == "a" else None) for one in cases]
+    run_cases(said, fast, folder.out, spacing_mm=(0.5, 0.25))
+    shutil.rmtree(folder.out / "learned")
+    pointed = folder.mask("a")
+    assert pointed[32, 36]
+    decide_by(monkeypatch, {name: Decision("region", quarter, 0.2, 0.9, "another") for name in ("a", "c")})
+    folder.correct("b", rectangle())
+    decided_on = folder.learn()
+    np.testing.assert_array_equal(folder.mask("a"), pointed)
+    assert decided_on["a"]["learned"]["reason"] == "a person pointed at it"
+    assert decided_on["c"]["learned"]["source"] == "region"
+    job = Job(case_of(decided_on["a"]), decided_on["a"], Config.from_mapping(decided_on["a"]["config"]))
+    assert job.is_pointed
+    lesson = read_lesson(folder.out / "learned" / "a.npz", job.key)
+    assert lesson.confidence >= 0.75
 
 
 def test_objects_of_a_correction_are_told_apart_again(tmp_path: Path, fast: Config) -> None:

@@ -77,7 +77,7 @@ def run_image(
         **result["timings_s"],
         "write": time.perf_counter() - was_segmented,
     }
-    if config.preset != AUTO_PRESET:
+    if config.preset != AUTO_PRESET and case.said is None:
         del result["config"]  # the same for all cases: the report says it once
     return {
         "shape": list(image.shape),

@@ -76,6 +76,9 @@ def decide_case(item: tuple[Job, Path | None], places: Places, deciders: Decider
         members = _members(deciders.members, deciders.keys)
         for part in job.parts:
             lesson = replace(read_lesson(places.lesson(part), job.key), name=part.name)
+            if job.is_pointed and part.name not in corrected:
+                decisions[part.name] = Decision("own", None, 1.0, 0.0, "a person pointed at it")
+                continue
             decisions[part.name] = _decision(lesson.with_correction(corrected.get(part.name)), members, deciders)
         if _stands(job, decisions, places.out):
             return Outcome(_without_masks(decisions), _outputs(job, places.out))

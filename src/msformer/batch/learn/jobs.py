@@ -32,6 +32,9 @@ from msformer.volume import Volume
 from msformer.volumes import plane_of
 
 LESSONS = "learned"
+POINTED = 0.75
+"""Confidence, at least, of a mask that answers what a person pointed at: weak truth, about the Dice of one click
+(``docs/interaction.md``)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ class Job:
     def is_volume(self) -> bool:
         """Whether it has slices."""
         return "slices" in self.record
+
+    @property
+    def is_pointed(self) -> bool:
+        """Whether a person pointed at the object: then the folder teaches nothing else of it."""
+        hints = self.settings.hints
+        return not self.is_volume and (hints.point is not None or hints.box is not None)
 
     @property
     def key(self) -> str:
@@ -133,7 +142,7 @@ def look_at_case(job: Job, places: Places, max_pixels: int) -> str:
                 find_focus(image.shape, job.settings.hints),
                 job.settings,
                 own,
-                part.confidence,
+                max(part.confidence, POINTED) if job.is_pointed else part.confidence,
             )
             write_lesson(places.lesson(part), lesson, job.key)
     except (MSFormerError, OSError, MemoryError) as error:
