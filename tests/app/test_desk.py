@@ -82,6 +82,13 @@ def test_what_is_accepted_is_a_correction_though_nothing_was_drawn(desk: Desk, o
     assert not correction(out).exists()
 
 
+def test_who_made_which_pixel_is_kept_of_what_is_accepted(desk: Desk, out: Path) -> None:
+    act(desk, brush(4, 4), {"verdict": "accepted"})
+    makers = np.asarray(Pillow.open(out / "editing" / f"{NAME}.makers.png"))
+    assert makers[4, 4] == 3
+    assert makers[100, 4] == 0
+
+
 def test_what_is_rejected_teaches_nothing_and_whoever_draws_has_not_given_up(desk: Desk, out: Path) -> None:
     act(desk, brush(4, 4), {"verdict": "rejected"})
     assert not correction(out).exists()

@@ -211,6 +211,16 @@ def test_with_several_objects_a_right_click_takes_one_away(page: Any) -> None:
     assert mask_of(page)[row, column]
 
 
+def test_an_object_of_the_table_is_brought_to_the_middle(page: Any) -> None:
+    page.locator("#objects summary").click()
+    page.get_by_role("button", name="Show object 1", exact=True).click()
+    rows, columns = np.nonzero(mask_of(page))
+    x, y = place(page, float(rows.mean()), float(columns.mean()))
+    box = page.locator("#stage").bounding_box()
+    assert abs(x - box["x"] - box["width"] / 2) < box["width"] / 8
+    assert abs(y - box["y"] - box["height"] / 2) < box["height"] / 8
+
+
 def test_the_keyboard_alone_is_enough(page: Any) -> None:
     page.locator("#live").focus()
     page.keyboard.press("Delete")

@@ -105,7 +105,9 @@ class Desk:
                 name for name, digest in self.listing.digests().items()
                 if before.get(name) != digest and name not in given
             ]  # fmt: skip
-            job.summary = f"{_count(len(changed), 'mask')} changed" + (f": {_some(changed)}" if changed else "")
+            job.summary = (
+                f"{_count(len(changed), 'mask')} changed: {_some(changed)}" if changed else "no other mask changed"
+            )
 
         return self.jobs.command("learn", ["learn", "--again", str(self.task.out), *self.task.learning], then)
 

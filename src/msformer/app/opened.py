@@ -17,7 +17,7 @@ from msformer.batch.learn.jobs import Job, read_image_of, read_volume_of, read_v
 from msformer.editing.change import Change
 from msformer.errors import ConfigError, MSFormerError
 from msformer.image import Image, Mask
-from msformer.io import MAX_PIXELS
+from msformer.io import MAX_PIXELS, write_png
 from msformer.volume import Volume
 from msformer.volumes import plane_of
 
@@ -139,6 +139,8 @@ class OpenCase:
             self.folder.remove_correction(self.name)
         else:
             self.folder.write_correction(self.name, mask, self.volume)
+        if self.verdict().verdict == "accepted":
+            self._keep_makers()
 
     def corrected(self) -> Mask | None:
         """``(D, H, W)``, what a person gave, or None.
@@ -177,6 +179,12 @@ class OpenCase:
     def touched(self) -> list[int]:
         """Numbers of the slices that a person changed."""
         return [number for number in self.numbers if self._notebook(number).is_given]
+
+    def _keep_makers(self) -> None:
+        """Write who made which pixel of what was accepted: an image, or the slices that a person touched."""
+        for number in self.touched() if self.job.is_volume else [None]:
+            notebook = self._notebook(number)
+            write_png(notebook.path.with_suffix(".makers.png"), notebook.history().makers)
 
     @property
     def _axis_or_first(self) -> int:

@@ -2,6 +2,7 @@
 
 import { address } from "./api.js";
 
+const at = (id) => document.getElementById(id);
 const FEW = 300; // rows that are made at a time
 const STATES = {
   untouched: "not looked at",
@@ -28,12 +29,12 @@ export class List {
     this.most = FEW;
     this.rows = new Map();
     for (const id of ["filter", "sort"]) {
-      document.getElementById(id).addEventListener("change", () => {
+      at(id).addEventListener("change", () => {
         this.most = FEW;
         this.draw();
       });
     }
-    document.getElementById("more").addEventListener("click", () => {
+    at("more").addEventListener("click", () => {
       this.most += FEW;
       this.draw();
     });
@@ -50,8 +51,8 @@ export class List {
 
   /** The cases that are shown, in their order. The open one keeps its place though its state may have changed. */
   get shown() {
-    const filter = document.getElementById("filter").value;
-    const sort = document.getElementById("sort").value;
+    const filter = at("filter").value;
+    const sort = at("sort").value;
     const fits = (one) =>
       filter === "all" || one.state === filter || (filter === "changed" && one.changed) || one.name === this.current;
     const order = {
@@ -77,20 +78,20 @@ export class List {
     const shown = this.shown;
     const few = shown.slice(0, this.most);
     const items = few.map((one) => this.row(one));
-    const list = document.getElementById("cases");
+    const list = at("cases");
     const isSame = items.length === list.children.length && items.every((item, index) => list.children[index] === item);
     if (!isSame) {
       const focused = document.activeElement;
       list.replaceChildren(...items);
       if (list.contains(focused)) focused.focus();
     }
-    document.getElementById("more").hidden = shown.length <= this.most;
+    at("more").hidden = shown.length <= this.most;
     const count = (state) => this.cases.filter((one) => one.state === state).length;
-    const open = count("untouched");
-    document.getElementById("counts").textContent = this.cases.length
-      ? `${this.cases.length} images: ${count("accepted")} accepted, ${count("corrected")} corrected, ` +
-        `${count("rejected")} rejected, ${open} to look at` + (count("failed") ? `, ${count("failed")} failed` : "")
-      : "No images yet.";
+    const words = [["accepted", "accepted"], ["corrected", "corrected"], ["rejected", "rejected"], ["untouched", "to look at"], ["failed", "failed"]]
+      .filter(([state]) => count(state))
+      .map(([state, text]) => `${count(state)} ${text}`);
+    const total = `${this.cases.length} ${this.cases.length === 1 ? "image" : "images"}`;
+    at("counts").textContent = this.cases.length ? `${total}: ${words.join(", ")}` : "No images yet.";
   }
 
   row(one) {

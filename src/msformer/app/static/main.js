@@ -172,6 +172,7 @@ function toSlice(index) {
 function act(what) {
   if (!now) return queue;
   const target = now;
+  if (what.do) at("hint").textContent = "";
   waiting++;
   tellSaved("saving …");
   queue = queue.then(() => send(target, what)).finally(() => {
@@ -280,6 +281,7 @@ function update(state) {
 
 function setTool(id) {
   settings.tool = id;
+  at("hint").textContent = TOOLS.find((tool) => tool.id === id).help;
   pointer.giveUp();
   for (const tool of TOOLS) at(`tool-${tool.id}`).setAttribute("aria-pressed", String(tool.id === id));
   at("size-box").hidden = id !== "brush" && id !== "eraser";
@@ -386,6 +388,8 @@ async function look() {
 }
 
 function prepare() {
+  document.querySelector("h1").title = `Results: ${desk.out}`;
+  if (desk.sample) toast("These pictures are made, to try things out. For yours: msformer app FOLDER");
   at("format").replaceChildren(...desk.formats.map(({ name, words }) => new Option(words, name)));
 }
 
@@ -512,7 +516,10 @@ addButtons(rail, HISTORY, command);
 fillKeys();
 setTool("point");
 update(null);
-view.decorate = () => pointer.paint();
+view.decorate = () => {
+  pointer.paint();
+  if (pointer.cursor) tellPlace(pointer.cursor);
+};
 
 at("one").addEventListener("click", () => setMode("here"));
 at("several").addEventListener("click", () => setMode("more"));

@@ -174,9 +174,15 @@ export class Panel {
     at("object-rows").replaceChildren(
       ...found.map((one) => {
         const row = document.createElement("tr");
-        for (const text of [one.number, one.px, one.mm2, `${Math.round(one.row)}, ${Math.round(one.column)}`]) {
+        const show = document.createElement("button");
+        show.type = "button";
+        show.textContent = one.number;
+        show.setAttribute("aria-label", `Show object ${one.number}`);
+        const { factor } = this.view.picture;
+        show.addEventListener("click", () => this.view.centre(one.row / factor, one.column / factor));
+        for (const text of [show, one.px, one.mm2, `${Math.round(one.row)}, ${Math.round(one.column)}`]) {
           const cell = document.createElement("td");
-          cell.textContent = text;
+          cell.append(text);
           row.append(cell);
         }
         return row;

@@ -79,6 +79,15 @@ export class View {
     this.draw();
   }
 
+  /** Bring a place of the picture to the middle of the stage, nearer if the whole picture was shown. */
+  centre(row, column) {
+    if (!this.isMoved) this.scale *= 2;
+    this.left = this.stage.clientWidth / 2 - column * this.scale;
+    this.top = this.stage.clientHeight / 2 - row * this.scale;
+    this.isMoved = true;
+    this.draw();
+  }
+
   pan(across, down) {
     this.left += across;
     this.top += down;
