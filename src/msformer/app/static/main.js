@@ -276,7 +276,7 @@ function update(state) {
   }
   at("accept").textContent = state?.verdict === "accepted" ? "✓ Accepted" : "✓ Accept";
   at("reject").textContent = state?.verdict === "rejected" ? "✗ Rejected" : "✗ Reject";
-  panel.update(state ?? { offer: null });
+  panel.update(state ?? { offer: null, verdict: "open", steps: 0 });
 }
 
 function setTool(id) {

@@ -6,6 +6,8 @@ import { certainty } from "./list.js";
 const at = (id) => document.getElementById(id);
 const MEANINGS = { part: "Part", object: "Object", whole: "Whole" };
 
+const capital = (words) => `${words[0].toUpperCase()}${words.slice(1)}`;
+
 export class Panel {
   /** chosen: called with the number of another answer; part: gives what is open. */
   constructor(view, { chosen, part }) {
@@ -126,23 +128,29 @@ export class Panel {
   }
 
   tellSure(shown, row) {
-    const [words, kind] = certainty(row?.confidence ?? 1);
+    const [words, kind] = (this.certain = certainty(row?.confidence ?? 1));
     const strong = document.createElement("strong");
     strong.className = kind;
-    strong.textContent = `${words[0].toUpperCase()}${words.slice(1)}`;
+    strong.textContent = capital(words);
     const why = document.createElement("p");
     why.textContent = row?.reason ? `Because ${row.reason}.` : "";
     const facts = document.createElement("p");
     const [height, width] = shown.size;
     const spacing = shown.spacing ? `, ${shown.spacing[1].toPrecision(3)} mm a pixel` : "";
     const taught = row?.changed ? " The folder taught another mask here." : "";
-    facts.textContent = `The program is ${Math.round((row?.confidence ?? 0) * 100)} % sure of its mask.${taught} ${width} × ${height} px${spacing}.`;
+    facts.textContent = `The program was ${Math.round((row?.confidence ?? 0) * 100)} % sure of its mask.${taught} ${width} × ${height} px${spacing}.`;
     at("sure").replaceChildren(strong, ...(row?.reason ? [why] : []), facts);
   }
 
   /** What an act came to. */
   update(state) {
     const { offer } = state;
+    const heading = at("sure").querySelector("strong");
+    if (heading && this.certain) {
+      const own = state.verdict !== "open" ? `${state.verdict} by you` : state.steps ? "corrected by you" : null;
+      heading.textContent = capital(own ?? this.certain[0]);
+      heading.className = own ? "" : this.certain[1];
+    }
     at("answers").hidden = !offer || offer.words.length < 2;
     at("answer-buttons").replaceChildren(
       ...(offer?.words ?? []).map((word, index) => {
