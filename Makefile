@@ -22,6 +22,9 @@ format: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@# The tests of the page drive Debian's browser; where it cannot be installed they are skipped, and say so.
+	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq chromium; } || echo "no chromium: the tests of the page are skipped"
 	touch $@
 
 # Kills and faults for an hour or so; as root, since small disks are mounted.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, phantoms, report, segment
+from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, page, phantoms, report, segment
 from msformer.cli.many import ManyValues, NumberPairs
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("benchmark", cls=ManyValues)(benchmark.benchmark)
 app.command("phantoms", cls=ManyValues)(phantoms.phantoms)
 app.command("learn")(learn.learn)
 app.command("grow")(grow.grow)
+app.command("app")(page.app)
 app.command("report")(report.report)
 app.command("info")(info.info)
 

@@ -17,9 +17,9 @@ MARKER = ".msformer"
 PROGRAM = "msformer"
 SEGMENT_FOLDERS = (
     "labels", "masks", "preview", "instances", "stability", "masks-alone", "learned", "model", "corrections",
-    "journal", ".staging", "thumbnails", "report",
+    "editing", "exports", "journal", ".staging", "thumbnails", "report",
 )  # fmt: skip
-"""Folders of ``segment`` and ``learn``; what else lies beside them is not theirs: OUT may be the folder of images."""
+"""Folders of ``segment``, ``learn`` and ``app``; what else lies beside them is not theirs: OUT may have the images."""
 SEGMENT_FILES = ("report.json", "records.jsonl", "regions.csv", "objects.csv", "index.html")
 MAX_MARKER, MAX_HEAD = 1 << 16, 1 << 14
 OF_REPORT = (b'"planned"', b'"failed"', b'"interrupted"')
