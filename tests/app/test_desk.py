@@ -222,6 +222,8 @@ def test_teaching_needs_something_to_learn_from(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("name", "file"),
     [("png", "png/lesion-01.png"), ("nii.gz", "nii.gz/lesion-01.nii.gz"), ("pictures", "pictures/lesion-01.png"),
+     ("geojson", "geojson/lesion-01.geojson"), ("imagej-roi", "imagej-roi/lesion-01.roi.zip"),
+     ("coco", "coco/lesion-01.coco.json"),
      ("csv", "objects.csv")],
 )  # fmt: skip
 def test_masks_are_saved_in_other_formats(desk: Desk, out: Path, name: str, file: str) -> None:

@@ -15,7 +15,7 @@ from msformer.geometry import Geometry, flat_geometry
 from msformer.image import Mask
 from msformer.io import write_mask, write_png
 from msformer.io.atomic import atomic_path
-from msformer.io.export import SUFFIXES, write_labels
+from msformer.io.export import FileFormat, list_formats, write_labels
 from msformer.io.segments import object_segment
 from msformer.plain import cell
 from msformer.render import display, draw_outline
@@ -111,19 +111,14 @@ def _is_dicom(case: OpenCase) -> bool:
     return case.volume is not None and case.volume.kind == "dicom" and not case.volume.frames
 
 
-FORMATS: tuple[Format, ...] = (
-    Format("png", "PNG: black and white masks", ".png", labels_in("png"), _is_flat),
-    Format("tif", "TIFF, for ImageJ and microscopy", ".tif", labels_in("tif")),
-    Format("nii.gz", "NIfTI, for ITK-SNAP and research tools", ".nii.gz", labels_in("nii.gz")),
-    Format("seg.nrrd", "NRRD segmentation, for 3D Slicer", ".seg.nrrd", labels_in("seg.nrrd")),
-    Format("nrrd", "NRRD", ".nrrd", labels_in("nrrd")),
-    Format("mha", "MetaImage", ".mha", labels_in("mha")),
-    Format(
-        "dicom-seg", "DICOM segmentation, for the archive", SUFFIXES["dicom-seg"], labels_in("dicom-seg"), _is_dicom
-    ),
-    Format("pictures", "Pictures with the outline", ".png", save_picture),
-)
-"""A format more is a line more."""
+def _of_files(one: FileFormat) -> Format:
+    def fits(case: OpenCase) -> bool:
+        return (one.has_slices or _is_flat(case)) and (not one.needs_dicom or _is_dicom(case))
+
+    return Format(one.name, f"{one.name}: {one.purpose}", one.suffix, labels_in(one.name), fits)
+
+
+FORMATS = (*map(_of_files, list_formats()), Format("pictures", "pictures with the outline", ".png", save_picture))
 TABLE = "csv"
 
 

@@ -16,7 +16,7 @@ from msformer.batch.learn.jobs import Job, read_voxels
 from msformer.errors import ReadError
 from msformer.image import Mask
 from msformer.io import write_mask
-from msformer.io.export import SUFFIXES, write_labels
+from msformer.io.export import PIXEL_SUFFIXES, write_labels
 from msformer.io.segments import object_segment
 from msformer.volume import Volume
 
@@ -51,7 +51,7 @@ class Folder:
 
     def correction(self, name: str) -> Path | None:
         """The file of a mask that a person gave; None where there is none."""
-        for suffix in SUFFIXES.values():
+        for suffix in PIXEL_SUFFIXES:
             path = self.inside(f"{CORRECTIONS}/{name}{suffix}")
             if path.is_file():
                 return path
@@ -59,7 +59,7 @@ class Folder:
 
     def remove_correction(self, name: str, but: Path | None = None) -> None:
         """Remove the masks that a person gave, in every format, but for one file."""
-        for suffix in SUFFIXES.values():
+        for suffix in PIXEL_SUFFIXES:
             path = self.inside(f"{CORRECTIONS}/{name}{suffix}")
             if path != but:
                 path.unlink(missing_ok=True)

@@ -73,6 +73,8 @@ SUFFIXES = {one.name: one.suffix for one in list_formats()}
 FORMATS = tuple(SUFFIXES)
 OUTLINES = tuple(one.name for one in list_formats() if one.is_outline)
 """Formats that hold outlines, of masks and objects only."""
+PIXEL_SUFFIXES = tuple(one.suffix for one in list_formats() if not one.is_outline)
+"""How the names of files end that hold pixels, and can be read again as masks."""
 UNNAMED = ("nii.gz", "nrrd", "mha")
 """Formats that hold no names of labels; a label description file is written beside them."""
 MAX_NIFTI_SIDE = 32767

@@ -10,7 +10,7 @@ import numpy as np
 from msformer.batch.learn.jobs import Job, Part, read_voxels
 from msformer.errors import ConfigError
 from msformer.image import Mask
-from msformer.io.export import list_formats
+from msformer.io.export import PIXEL_SUFFIXES
 
 CORRECTIONS = "corrections"
 """Folder of the masks that a person gave, inside of the results, where no other is named."""
@@ -27,8 +27,7 @@ def find_corrections(jobs: Sequence[Job], folder: Path, *, is_named: bool) -> di
             raise ConfigError(f"--corrections must be a folder; there is no {str(folder)!r}")
         return {}
     names = {job.case.case_id for job in jobs}
-    of_pixels = (one.suffix for one in list_formats() if not one.is_outline)
-    suffixes = sorted(of_pixels, key=len, reverse=True)
+    suffixes = sorted(PIXEL_SUFFIXES, key=len, reverse=True)
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith("."):
