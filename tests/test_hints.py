@@ -171,13 +171,26 @@ def test_a_region_without_contrast_is_blank() -> None:
     assert (result.label_map > 0).sum() == 54 * 66
 
 
-@pytest.mark.parametrize("objects", ["one", "many", "any"])
-@pytest.mark.parametrize(("point", "expected"), [((40, 50), BIG), ((70, 105), SMALL), ((25, 110), LIGHT)])
+POINTS = [((40, 50), BIG), ((70, 105), SMALL), ((25, 110), LIGHT)]
+
+
+@pytest.mark.parametrize("objects", ["one", "any"])
+@pytest.mark.parametrize(("point", "expected"), POINTS)
 def test_the_object_holds_the_point(objects: str, point: tuple[int, int], expected: Mask) -> None:
     image = scene(dark=[BIG, SMALL], light=[LIGHT])
     result = run(image, foreground={"objects": objects}, hints={"point": point})
     assert result.mask[point]
     assert is_about(result.mask, expected)
+
+
+@pytest.mark.parametrize(("point", "expected"), POINTS)
+def test_of_many_the_point_adds_one_and_keeps_the_others(point: tuple[int, int], expected: Mask) -> None:
+    image = scene(dark=[BIG, SMALL], light=[LIGHT])
+    without = run(image, foreground={"objects": "many"}).mask
+    result = run(image, foreground={"objects": "many"}, hints={"point": point})
+    assert result.mask[point]
+    assert np.count_nonzero(result.mask & expected) > 0.7 * np.count_nonzero(expected)
+    assert np.count_nonzero(without & ~result.mask) <= 0.01 * np.count_nonzero(without)
 
 
 @pytest.mark.parametrize(("point", "expected"), [((35, 40), BIG), ((70, 105), SMALL)])

@@ -2,8 +2,9 @@
 
 Clicks after the first act locally. Of what the network would change only the piece that holds the click is taken, since
 it forgets what earlier clicks have settled; it is asked from nearer where it would change nothing there, and where it
-still would not, a disc of the person's own size is. On 72 pictures of twelve sets, six each, this takes 5.4 clicks to
-an IoU of .85; the network's whole answer each time 6.4, a flood from the clicks alone 11.6 (``docs/interaction.md``).
+still would not, a disc of the person's own size is. Of seven pictures of each of
+twelve sets this takes 5.4 clicks to an IoU of .85, the network's whole answer each time 6.1, a watershed from the
+clicks 7.6 (``docs/interaction.md``).
 """
 
 from __future__ import annotations
