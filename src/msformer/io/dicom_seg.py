@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import WriteError
-from msformer.io.dicom.sources import complete, entropy_of, one_line, read_source
+from msformer.io.dicom.sources import entropy_of, make_from, one_line
 from msformer.io.segments import Segment
 
 # sRGB to the colours of a light like daylight at noon, D50, which DICOM's Lab is of (the matrix of B. Lindbloom).
@@ -60,22 +59,12 @@ def write_dicom_seg(
     """
     if not segments:
         raise WriteError("a DICOM segmentation must have at least 1 segment; got 0")
-    if not instances:
-        raise WriteError("a DICOM segmentation must refer to at least 1 DICOM image; got 0 (the input is no DICOM)")
-    sources = [read_source(instance) for instance in instances]
-    try:
-        complete(sources)
+
+    def make(sources: Sequence[Any]) -> None:
         _check_fit(labels, sources, instances)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd values in the sources
-            made = _segmentation(labels, segments, sources, one_line(description), version, seed)
-            made.save_as(path)
-    except WriteError:
-        raise
-    except Exception as error:  # pydicom and highdicom raise many kinds where a source is incomplete or broken
-        raise WriteError(
-            f"no DICOM segmentation can be made of {instances[0]}: {type(error).__name__}: {error}"
-        ) from error
+        _segmentation(labels, segments, sources, one_line(description), version, seed).save_as(path)
+
+    make_from(instances, "DICOM segmentation", make)
 
 
 def _segmentation(

@@ -239,7 +239,9 @@ def test_what_a_source_lacks_is_named(tmp_path: Path, changes: dict[str, Any], m
 
 def test_sources_that_are_no_series(tmp_path: Path) -> None:
     series = make_series(tmp_path / "ct")
-    with pytest.raises(WriteError, match=r"a\.dcm: rtstruct .*series of DICOM images; got 0 \(the input is no DICOM\)"):
+    with pytest.raises(
+        WriteError, match=r"a\.dcm: .*rtstruct.* at least 1 DICOM image; got 0 \(the input is no DICOM\)"
+    ):
         write(tmp_path / "a.dcm", LABELS, [])
     with pytest.raises(WriteError, match="at least 1 segment; got 0"):
         write(tmp_path / "a.dcm", np.zeros_like(LABELS), series, segments=[])

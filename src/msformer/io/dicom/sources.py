@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,31 @@ DATED = {"PatientBirthDate": ".", "StudyDate": ".", "StudyTime": ":"}
 SEXES = ("M", "F", "O", "")
 LONG_STRING = 64
 """Most characters of a text of the value representation LO."""
+
+
+def make_from(instances: Sequence[Path], what: str, make: Callable[[Sequence[Any]], None]) -> None:
+    """Make a result that refers to its sources, and write it.
+
+    Args:
+        instances: The files of the sources.
+        what: What it is called in errors.
+        make: Called with what is read of the sources, complete.
+
+    Raises:
+        WriteError: There is none, or nothing can be made of it.
+    """
+    if not instances:
+        raise WriteError(f"{what} must refer to at least 1 DICOM image; got 0 (the input is no DICOM)")
+    sources = [read_source(instance) for instance in instances]
+    try:
+        complete(sources)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd values in the sources
+            make(sources)
+    except WriteError:
+        raise
+    except Exception as error:  # pydicom and highdicom raise many kinds where a source is incomplete or broken
+        raise WriteError(f"no {what} can be made of {instances[0]}: {type(error).__name__}: {error}") from error
 
 
 def read_source(instance: Path) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from msformer.errors import WriteError
 from msformer.io.atomic import atomic_path
-from msformer.io.dicom.sources import OF_PATIENT_AND_STUDY, complete, entropy_of, one_line, read_source
+from msformer.io.dicom.sources import OF_PATIENT_AND_STUDY, entropy_of, make_from, one_line
 from msformer.io.outlines.keyhole import without_holes
 from msformer.io.outlines.polygons import Outline, Ring, outlines_of
 from msformer.io.segments import Segment
@@ -58,23 +57,14 @@ def write_rtstruct(
     """
     if not segments:
         raise WriteError("an RT Structure Set must have at least 1 segment; got 0")
-    if not instances:
-        raise WriteError("rtstruct must refer to a series of DICOM images; got 0 (the input is no DICOM)")
-    sources = [read_source(instance) for instance in instances]
-    try:
-        complete(sources)
+
+    def make(sources: Sequence[Any]) -> None:
         _check_fit(labels, sources, instances)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd values in the sources
-            made = _structure_set(labels, segments, sources, one_line(description), version, seed)
-            with atomic_path(path) as temporary:
-                made.save_as(temporary, enforce_file_format=True)
-    except WriteError:
-        raise
-    except Exception as error:  # pydicom raises many kinds where a source is incomplete or broken
-        raise WriteError(
-            f"no RT Structure Set can be made of {instances[0]}: {type(error).__name__}: {error}"
-        ) from error
+        made = _structure_set(labels, segments, sources, one_line(description), version, seed)
+        with atomic_path(path) as temporary:
+            made.save_as(temporary, enforce_file_format=True)
+
+    make_from(instances, "RT Structure Set (rtstruct)", make)
 
 
 def _check_fit(labels: NDArray[Any], sources: Sequence[Any], instances: Sequence[Path]) -> None:
