@@ -126,6 +126,7 @@ def test_a_structure_set_of_what_is_no_dicom_is_refused(
     out = tmp_path / "out"
     assert run_program(monkeypatch, "segment", picture, "-o", out, "--format", "rtstruct", *QUICK) == 1
     error = report_of(out)["cases"][0]["error"]
+    assert ".staging" not in error
     assert "(rtstruct) must refer to at least 1 DICOM image; got 0 (the input is no DICOM)" in error
     assert not list(out.rglob("*.dcm"))
 

@@ -19,7 +19,7 @@ from msformer.batch.record import Record, beginning, failure
 from msformer.batch.thumbnails import thumbnail_of
 from msformer.batch.volume_case import run_volume
 from msformer.config import Config
-from msformer.errors import MSFormerError
+from msformer.errors import MSFormerError, WriteError
 from msformer.io import MAX_PIXELS
 from msformer.io.need import bytes_needed
 from msformer.plain import printable
@@ -95,6 +95,8 @@ def run_case(
             raise MemoryError(said if str(case.source) in said else f"{case.source}: not enough memory") from error
         if not isinstance(error, MSFormerError | OSError):
             logger.exception("%s: unexpected error", printable(str(case.source)))
+        if isinstance(error, WriteError):  # as the file would have been called
+            error = WriteError(str(error).replace(str(aside), str(out)))
         record |= failure(case, error)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
