@@ -88,9 +88,9 @@ def first_answer(seen: Seen, clicks: Sequence[Click], box: tuple[int, int, int, 
     return Answers(masks, tuple(float(value) for value in found.expected), found.best, told)
 
 
-def answer_of_several(seen: Seen, click: Click, typical: float) -> Answers:
-    """Answer a click on one of several things, of which the others have so many px in the median."""
-    found = one_of_several(seen.looked, *_share(seen, click), typical / (seen.shape[0] * seen.shape[1]))
+def answer_of_several(seen: Seen, click: Click, others: Mask) -> Answers:
+    """Answer a click on one of several things, beside the others ``(H, W)`` that are there already."""
+    found = one_of_several(seen.looked, *_share(seen, click), others)
     masks = tuple(_whole(seen, plane, [click], None) for plane in found.maps)
     return Answers(masks, tuple(float(value) for value in found.expected), found.best, Told())
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.image import Mask
-from msformer.morphology import filled
 
 Places = Sequence[tuple[float, float]]
 SHIFT = 4
@@ -63,7 +62,7 @@ def smoothed(mask: Mask, width: float) -> Mask:
 
 
 def split(mask: Mask, path: Places) -> Mask:
-    """The mask without the pixels of a line, and without crumbs that the line leaves of what it parts."""
+    """The mask without the pixels of a line."""
     cut = mask & ~line((mask.shape[0], mask.shape[1]), path)
     return np.asarray(cut)
 
@@ -94,11 +93,6 @@ def merged(mask: Mask, path: Places) -> Mask:
         radius = max(radius + 1, round(1.5 * radius))
     bridge = stroke((mask.shape[0], mask.shape[1]), path, 1.5)
     return np.asarray(mask | bridge)
-
-
-def without_holes(mask: Mask) -> Mask:
-    """The mask with its holes filled."""
-    return filled(mask)
 
 
 def _is_one(closed: NDArray[np.uint8], part: NDArray[np.uint8]) -> bool:

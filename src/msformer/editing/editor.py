@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -35,8 +34,7 @@ from msformer.errors import ConfigError, ImageShapeError
 from msformer.image import Image, Mask
 from msformer.interop import as_image
 from msformer.io import write_mask
-from msformer.morphology import component_at
-from msformer.prompting import OTHERS
+from msformer.morphology import component_at, filled
 
 ALL_OF_IT = 0.6
 """An answer that covers this share of a piece of the mask means the whole piece."""
@@ -191,14 +189,14 @@ class Editor:
 
     def _do(self, action: Action) -> None:
         before = self._history.mask
-        offer, told = self.offer, self._told
-        self.offer = None
+        offer, self.offer = self.offer, None
         maker: Maker = "prompted"
         if isinstance(action, Alternative):
             if offer is None or action.index >= len(offer.masks):
                 raise ConfigError(f"alternative {action.index} must be one of the last prompt's; there is no such one")
             after = offer.masks[action.index]
             self.offer = Offer(offer.masks, offer.expected, action.index)
+            self._told = Told() if self._told is None else replace(self._told, soft=None)
         elif isinstance(action, Point | Box | Scribble):
             after = self._asked(action, before)
         elif isinstance(action, Region):
@@ -208,8 +206,6 @@ class Editor:
             if isinstance(action, Clear):
                 self._told = Told()
         step = self._history.do(action, after, maker)
-        if self._told is told and isinstance(action, Alternative):
-            self._told = Told() if told is None else Told(told.clicks, told.box, told.window)
         if self._on_step is not None:
             self._on_step(step.to_json())
 
@@ -257,7 +253,7 @@ class Editor:
 
     def _one_more(self, click: Click, before: Mask) -> Mask:
         """One of several, added: what is there stays."""
-        answers = self._one(click, before)
+        answers = answer_of_several(self.seen, click, before)
         return self._offered(answers, before)
 
     def _one_less(self, click: Click, before: Mask) -> Mask:
@@ -265,17 +261,10 @@ class Editor:
         if not before[click.row, click.column]:
             return before
         piece = component_at(before, click.row, click.column)
-        answers = self._one(Click(click.row, click.column, is_on=True), before)
+        answers = answer_of_several(self.seen, Click(click.row, click.column, is_on=True), before)
         object_ = answers.masks[answers.best] & piece
         whole = int(np.count_nonzero(object_)) >= ALL_OF_IT * int(np.count_nonzero(piece))
         return before & ~(piece if whole else object_)
-
-    def _one(self, click: Click, before: Mask) -> Answers:
-        """What a click on one of several means; where there are others, one of their size."""
-        sizes = _sizes(before)
-        if len(sizes) < OTHERS:
-            return first_answer(self.seen, (click,), None)
-        return answer_of_several(self.seen, click, float(np.median(sizes)))
 
     def _offered(self, answers: Answers, beside: Mask | None) -> Mask:
         """The best of several answers; the others are alternatives."""
@@ -301,7 +290,7 @@ class Editor:
             area = drawing.enclosed(shape, action.path)
             return before | area if action.is_on else before & ~area
         if isinstance(action, Fill):
-            return drawing.without_holes(before)
+            return filled(before)
         if isinstance(action, Smooth):
             return drawing.smoothed(before, action.width)
         if isinstance(action, Split):
@@ -348,12 +337,6 @@ def _told_of(steps: Sequence[Step]) -> Told:
             row, column = action.path[len(action.path) // 2]
             clicks.append(Click(max(int(row), 0), max(int(column), 0), action.is_on))
     return Told(tuple(clicks), box)
-
-
-def _sizes(mask: Mask) -> NDArray[np.int32]:
-    """Px of each piece of a mask."""
-    stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)[2]
-    return np.asarray(stats[1:, cv2.CC_STAT_AREA], dtype=np.int32)
 
 
 def _mask(name: str, given: ArrayLike, shape: tuple[int, int]) -> Mask:

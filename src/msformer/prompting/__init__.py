@@ -2,12 +2,11 @@
 
 from msformer.prompting.looked import Alternatives, Answered, Looked, Said, answer, further, look, on_picture
 from msformer.prompting.model import Grown, grown_network, read_model, write_model
-from msformer.prompting.pointing import MEANINGS, OTHERS, look_at, network_for, point_out, point_out_more
+from msformer.prompting.pointing import MEANINGS, look_at, network_for, point_out, point_out_more
 from msformer.prompting.several import one_of_several
 
 __all__ = [
     "MEANINGS",
-    "OTHERS",
     "Alternatives",
     "Answered",
     "Grown",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from msformer.answer import Answer
@@ -22,8 +21,6 @@ from msformer.prompting.view import resized
 
 SEEN = 641
 """Side in px of the square with as many pixels that is kept of a picture, to look at parts of it from nearer."""
-OTHERS = 3
-"""So many other objects show how large one of several is."""
 MEANINGS = ("part", "object", "whole")
 """Names of the three alternatives."""
 
@@ -62,13 +59,7 @@ def point_out_more(looked: Looked, focus: Focus, others: Mask) -> Mask:
         others: ``(h, w)``, what is there without it.
     """
     down, right = focus.point or (0.5, 0.5)
-    areas = cv2.connectedComponentsWithStats(others.astype(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
-    said = Said(((down, right, True),))
-    found = (
-        answer(looked, said)
-        if len(areas) < OTHERS
-        else one_of_several(looked, down, right, float(np.median(areas)) / others.size)
-    )
+    found = one_of_several(looked, down, right, others)
     outline = found.maps[found.best] > 0
     row, column = (int(place * side) for place, side in zip((down, right), outline.shape, strict=True))
     outline[row, column] = True

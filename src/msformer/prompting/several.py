@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
+from msformer.image import Mask
 from msformer.prompting.looked import SURE, Answered, Looked, Said, answer, interval
 
+OTHERS = 3
+"""So many others show how large one of several is."""
 DIAMETERS = 6.0
 """Side of what is looked at around a click, in diameters of the others: it and some of its neighbours."""
 MOST = 4.0
@@ -18,21 +22,25 @@ LARGER, SMALLER = 0.5, 0.1
 another thing."""
 
 
-def one_of_several(looked: Looked, down: float, right: float, typical: float) -> Answered:
+def one_of_several(looked: Looked, down: float, right: float, others: Mask) -> Answered:
     """Answer a click on one of several things.
 
     It is looked at from as near as they are large as well, since what is a few px wide in the whole picture is not seen
-    there. Of all answers the one counts that expects most and is about as large as the others.
+    there. Of all answers the one counts that expects most and is about as large as the others. Where these are fewer
+    than ``OTHERS``, it is answered as if it were alone.
 
     Args:
         looked: The picture.
         down: Place of the click, as a share of the height.
         right: The same of the width.
-        typical: Area of the others in the median, as a share of the picture's.
+        others: ``(H, W)``, what is there already, on any grid over the whole picture.
     """
     said = Said(((down, right, True),))
+    sizes = cv2.connectedComponentsWithStats(others.astype(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    if len(sizes) < OTHERS:
+        return answer(looked, said)
     height, width = looked.valid.shape
-    area = typical * height * width
+    area = float(np.median(sizes)) / others.size * height * width
     side = DIAMETERS * 2 * float(np.sqrt(area / np.pi))
     (top, bottom), (left, end) = interval(down, side / height), interval(right, side / width)
     found = [answer(looked, said)]
