@@ -439,7 +439,7 @@ class Config(_Settings):
         try:
             return cls.model_validate(settings)
         except ValidationError as error:
-            raise ConfigError(_describe(error)) from error
+            raise ConfigError(describe(error)) from error
 
     @property
     def digest(self) -> str:
@@ -513,7 +513,8 @@ def _difference(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, 
     return changed
 
 
-def _describe(error: ValidationError) -> str:
+def describe(error: ValidationError) -> str:
+    """What is wrong, setting by setting, with the values that were given."""
     lines = []
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"]) or "settings"

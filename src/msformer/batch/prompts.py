@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from msformer.batch.plan import Case
-from msformer.config import Config, HintSettings
+from msformer.config import Config, HintSettings, describe
 from msformer.errors import ConfigError
 
 MAX_BYTES = 64 * 2**20
@@ -63,6 +63,4 @@ def _hints(name: str, said: Any) -> HintSettings:
     try:
         return HintSettings.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"--prompts: {name!r}: {where or 'prompts'}: {first['msg']}") from error
+        raise ConfigError(f"--prompts: {name!r}: {describe(error)}") from error
