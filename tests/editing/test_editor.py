@@ -94,6 +94,20 @@ def test_a_further_click_changes_one_piece_that_holds_it() -> None:
     assert dice(editor.mask, ONE | disc(100, 140, 9)) > dice(wrong, ONE | disc(100, 140, 9))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_click_never_takes_back_what_one_before_it_said(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    editor = Editor.open(picture(ONE)).point(60, 80)
+    said = {(60, 80): True}
+    for _ in range(8):
+        row, column = (int(generator.integers(side)) for side in SHAPE)
+        if any(np.hypot(row - one[0], column - one[1]) < 3 for one in said):  # less than what a border is drawn with
+            continue
+        said[row, column] = bool(generator.random() < 0.5)
+        editor.point(row, column, is_on=said[row, column])
+        assert {place: bool(editor.mask[place]) for place in said} == said
+
+
 def test_one_more_never_takes_another_object_away_and_one_less_takes_one() -> None:
     have = THREE[0] | THREE[1]
     editor = Editor.open(picture(*THREE), have)
