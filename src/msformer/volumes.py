@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer import presenting
 from msformer.cluster import chosen_clusterer, following_clusterer
 from msformer.config import AUTO_PRESET, MIN_SIDE, Config
 from msformer.errors import ConfigError, ImageShapeError, MSFormerError
@@ -26,14 +28,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from msformer.fit import CancelToken
+    from msformer.interop import GiveBack
 
 WORTH_NAMING = 0.01
 """Clusters under this share of a slice are not followed into the next one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class VolumeSegmentation:
-    """The result of one volume.
+    """The result of one volume. ``np.asarray(segmentation)`` gives the label map.
+
+    Two are equal where settings and all that was found are.
 
     Attributes:
         label_map: ``(D, H, W)`` on the volume's own grid; 1 to K from the darkest cluster to the brightest in the
@@ -62,7 +67,50 @@ class VolumeSegmentation:
     preset_reason: str
     config: Config
     middle: Segmentation
-    give_back: Callable[[NDArray[Any]], Any] | None = field(default=None, repr=False, compare=False)
+    give_back: GiveBack | None = None
+
+    def __repr__(self) -> str:
+        depth, height, width = self.label_map.shape
+        return (
+            f"<VolumeSegmentation {depth} × {height} × {width} voxels, preset {self.config.preset}, "
+            f"{len(self.slices)} slices, {self.n_labels} clusters, object {100 * float(self.mask.mean()):.1f} %, "
+            f"confidence {float(np.mean(self.confidences)):.2f} on average>"
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The label map, so that array functions take a segmentation as they take labels."""
+        return np.array(self.label_map, dtype=dtype, copy=copy)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VolumeSegmentation):
+            return NotImplemented
+        return (
+            (self.config, self.slices, self.confidences, self.limits)
+            == (other.config, other.slices, other.confidences, other.limits)
+            and np.array_equal(self.label_map, other.label_map)
+            and np.array_equal(self.mask, other.mask)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.config.digest, self.slices, self.confidences))
+
+    def save(self, path: str | Path, what: presenting.What = "mask") -> Path:
+        """Write the mask, or ``labels`` for the clusters, in the format that the name ends in; see ``Segmentation``.
+
+        Raises:
+            ConfigError: ``what`` is neither.
+            WriteError: No format ends so, or it cannot hold this.
+        """
+        return presenting.save(
+            path, self._planes, what, self.give_back, f"{self.middle.input_digest} {self.config.digest}"
+        )
+
+    def _planes(self, what: presenting.What) -> NDArray[Any]:
+        if what == "objects":
+            raise ConfigError(
+                "what must be mask or labels for volumes, whose objects are not told apart; got 'objects'"
+            )
+        return self.mask if what == "mask" else self.label_map
 
     @property
     def mask_image(self) -> Any:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from msformer.cli.bars import bar_columns
+from msformer.bars import bar_columns
 from msformer.cli.say import say
 
 

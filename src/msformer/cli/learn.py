@@ -150,7 +150,7 @@ def _steps(make: type[Teller], *, shown: bool) -> Iterator[Teller]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from msformer.cli.bars import bar_columns
+    from msformer.bars import bar_columns
     from msformer.plain import printable
 
     console = Console(stderr=True)

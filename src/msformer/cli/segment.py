@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer.bars import bar_columns
 from msformer.cli import options
-from msformer.cli.bars import bar_columns
 from msformer.cli.executors import CASE_TIMEOUT_S, Workers, executor_of
 from msformer.cli.say import say, start_log
 from msformer.plain import printable
