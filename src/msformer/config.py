@@ -71,13 +71,16 @@ class ReadSettings(_Settings):
 
 
 class WriteSettings(_Settings):
-    """Kinds of files that labels and masks are written as (``io/export.py``)."""
+    """Kinds of files that are written: of labels and masks (``io/export.py``), of pictures (``batch/pictures.py``)."""
 
     formats: Formats = Field(
         ("same",),
         min_length=1,
         description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same: the kind of the input; outlines of "
         "masks and objects only: rtstruct, geojson, coco, imagej-roi.",
+    )
+    pictures: bool = Field(
+        True, description="Write pictures at full size: overlays, the image with the outline, and clusters in colours."
     )
 
 

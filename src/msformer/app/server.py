@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from msformer import look
 from msformer.app.desk import Desk
 from msformer.app.guard import Guard
 from msformer.app.sheet import StaleError
@@ -92,6 +93,7 @@ def make_app(desk: Desk, token: str, port: int) -> ASGIApp:
 
     routes = [
         Route("/", page),
+        Mount("/look", StaticFiles(directory=str(look.FILES))),
         Mount("/static", StaticFiles(directory=str(STATIC))),
         Route("/api/desk", get(lambda _: desk.overview())),
         Route("/api/case", get(lambda request: desk.show(*_part(request)))),

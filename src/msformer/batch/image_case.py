@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from msformer.batch.files import formats_of, write_results
+from msformer.batch.pictures import write_pictures
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.errors import ReadError
@@ -21,7 +22,7 @@ from msformer.io.values import no_such_frame, one_volume_taken
 from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
 from msformer.refine import Instances
-from msformer.render import preview
+from msformer.render import preview, shown_limits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,7 +116,7 @@ def write_image(
     config: Config,
     intensity_range: tuple[float, float],
 ) -> dict[str, str]:
-    """Write labels, mask, objects and preview of an image.
+    """Write labels, mask, objects and pictures of an image.
 
     Args:
         out: Folder of the results.
@@ -126,7 +127,7 @@ def write_image(
         objects: The map of the objects one by one and how many there are; None where they are not told apart. Of more
             than a file holds there is no map.
         config: Settings that it was segmented with.
-        intensity_range: Values that are shown black and white.
+        intensity_range: Values that were black and white to the method.
 
     Returns:
         Paths below ``out``.
@@ -144,6 +145,9 @@ def write_image(
         written,
     )
     paths["preview"] = f"preview/{case.case_id}.png"
-    picture = preview(image, label_map, mask if objects is None else objects[0], intensity_range)
-    write_png(out / paths["preview"], picture)
+    limits = shown_limits(image.pixels, intensity_range)
+    outlined = mask if objects is None else objects[0]
+    write_png(out / paths["preview"], preview(image, label_map, outlined, limits))
+    if config.write.pictures:
+        paths |= write_pictures(out, case.case_id, image, label_map, outlined, limits)
     return paths

@@ -119,6 +119,12 @@ def segment(
             "of masks and objects as outlines: rtstruct, geojson, coco, imagej-roi. Repeatable.",
         ),
     ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures/--no-pictures", help="Pictures at full size: the image with the outline, clusters in colours."
+        ),
+    ] = True,
     weights: Annotated[
         Path | None, typer.Option(help="Start from a state dict saved from the released MS-Former classes.")
     ] = None,
@@ -157,9 +163,10 @@ def segment(
 ) -> None:
     """Segment images and volumes without labels.
 
-    Writes labels/NAME (1 to K), masks/NAME (the object), preview/NAME.png, regions.csv, report.json and index.html
-    into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts); of images with
-    --objects many, or a preset that says so, also instances/NAME (1 to n, touching objects parted) and objects.csv.
+    Writes labels/NAME (1 to K), masks/NAME (the object), overlays/NAME.jpg, colours/NAME.png, preview/NAME.png,
+    regions.csv, report.json and index.html into the output folder, with --restarts also stability/NAME.png (0 to 255:
+    share of the restarts); of images with --objects many, or a preset that says so, also instances/NAME (1 to n,
+    touching objects parted) and objects.csv.
     Labels, masks and instances are of the input's kind, with its geometry, or of those that --format names.
     Contents decide what a file is; what is passed over is counted on standard error and named in report.json.
     The same call again does what is missing, failed for a passing reason, or changed in input, settings or version.
@@ -192,7 +199,7 @@ def segment(
             },
             prepare={"window": _window(window)},
             read={"slices": slices, "axis": axis, "frame": frame, "series": series},
-            write={"formats": tuple(formats) if formats else None},
+            write={"formats": tuple(formats) if formats else None, "pictures": None if pictures else False},
         ),
     )
     settings = resolve(preset, seed, config, assignments or [], said)
