@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +27,12 @@ from msformer.io import prepare_folder
 from msformer.io.results import SEGMENT_FILES, SEGMENT_FOLDERS, mark_results
 from msformer.plain import printable
 from msformer.render import GAP, jpeg, label_colours
+from msformer.watching import KINDS, read_picture, read_steps, read_watched
 
 OPEN = 4
 """Cases that stay open; each has its image in memory."""
+WATCHED = ".watch"
+"""Folder of the results in which what is under way is told, while it is."""
 TOLD = 5
 """Names in a sentence."""
 THUMBNAIL = 96
@@ -84,8 +88,10 @@ class Desk:
         """
         if not self.task.inputs:
             raise ConfigError("this folder was opened without its images: give them to msformer app to segment more")
-        words = ["segment", "-o", str(self.task.out), *self.task.options, "--", *self.task.inputs]
-        return self.jobs.command("segment", words, self._segmented)
+        words = ["segment", "-o", str(self.task.out), *self.task.options, *self._watched(), "--", *self.task.inputs]
+        job = self.jobs.command("segment", words, self._segmented)
+        job.before, _ = self.listing.progress()
+        return job
 
     def learn(self) -> Job:
         """Teach the folder by what was corrected.
@@ -105,11 +111,13 @@ class Desk:
                 name for name, digest in self.listing.digests().items()
                 if before.get(name) != digest and name not in given
             ]  # fmt: skip
+            self.forget_watched()
             job.summary = (
                 f"{_count(len(changed), 'mask')} changed: {_some(changed)}" if changed else "no other mask changed"
             )
 
-        return self.jobs.command("learn", ["learn", "--again", str(self.task.out), *self.task.learning], then)
+        words = ["learn", "--again", str(self.task.out), *self.task.learning, *self._watched()]
+        return self.jobs.command("learn", words, then)
 
     def export(self, name: str, which: str) -> Job:
         """Save masks in a format.
@@ -142,7 +150,31 @@ class Desk:
             return None
         if job.kind == "segment":
             job.done, job.total = self.listing.progress()
+            job.share = sum(one["share"] for one in self.watched())
+        elif job.kind == "learn":
+            steps = read_steps(self._watch)
+            job.done, job.total, job.left = steps.get("done", 0), steps.get("total", 0), steps.get("left")
+            job.doing = printable(steps.get("what", ""))
         return job.to_json()
+
+    def watched(self) -> list[dict[str, Any]]:
+        """The images under way, the one that began first at the head; see ``watching.Watch``."""
+        job = self.jobs.last
+        return read_watched(self._watch) if job is not None and job.status == "running" else []
+
+    def watched_picture(self, name: str, kind: str) -> bytes:
+        """The label map of an image under way as a PNG, or with ``image`` the image itself; empty where it is done.
+
+        Raises:
+            ConfigError: There is no such picture.
+        """
+        if kind not in KINDS:
+            raise ConfigError(f"kind must be one of {', '.join(KINDS)}; got {printable(kind)!r}")
+        return read_picture(self._watch, name, kind)
+
+    def forget_watched(self) -> None:
+        """Remove what was written for whoever watches."""
+        shutil.rmtree(self._watch, ignore_errors=True)
 
     def settle(self) -> None:
         """Bring every correction to what its notebook says, as after a program that was killed between the two."""
@@ -157,6 +189,18 @@ class Desk:
     def close(self) -> None:
         """Stop what runs."""
         self.jobs.close()
+
+    @property
+    def _watch(self) -> Path:
+        return self.folder.inside(WATCHED)
+
+    def _watched(self) -> list[str]:
+        """Words that let a command be watched."""
+        if self.jobs.is_busy:  # it is refused, and what runs goes on being watched
+            return []
+        self.forget_watched()
+        self._watch.mkdir(mode=0o700)
+        return ["--watch", str(self._watch)]
 
     # What the page shows
 
@@ -314,6 +358,7 @@ class Desk:
         return case.numbers[int(np.argmax(sizes))]
 
     def _segmented(self, job: Job) -> None:
+        self.forget_watched()
         rows = self.listing.rows()
         failed = sum(row["failed"] for row in rows)
         job.summary = f"{_count(len(rows) - failed, 'image')} segmented" + (

@@ -87,6 +87,11 @@ def make_app(desk: Desk, token: str, port: int) -> ASGIApp:
         desk.warm(*_part(request))
         return Response(status_code=204)
 
+    def watched_picture(request: Request) -> Response:
+        asked = request.query_params
+        data = desk.watched_picture(asked.get("name", ""), asked.get("kind", ""))
+        return Response(data, media_type="image/png") if data else Response(status_code=404)
+
     async def page(_: Request) -> Response:
         return Response((STATIC / "index.html").read_bytes(), media_type="text/html; charset=utf-8")
 
@@ -94,6 +99,8 @@ def make_app(desk: Desk, token: str, port: int) -> ASGIApp:
         Route("/", page),
         Mount("/static", StaticFiles(directory=str(STATIC))),
         Route("/api/desk", get(lambda _: desk.overview())),
+        Route("/api/watch", get(lambda _: {"job": desk.told(), "images": desk.watched()})),
+        Route("/api/watch-picture", get(watched_picture)),
         Route("/api/case", get(lambda request: desk.show(*_part(request)))),
         Route("/api/picture", get(packed)),
         Route(

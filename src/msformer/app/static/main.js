@@ -9,6 +9,7 @@ import { Pointer } from "./pointer.js";
 import { Regions } from "./regions.js";
 import { addButtons, COMMANDS, HISTORY, KEYS, TOOLS } from "./toolbox.js";
 import { View } from "./view.js";
+import { duration, Watch } from "./watch.js";
 
 const at = (id) => document.getElementById(id);
 const BUSY_MS = 800;
@@ -27,6 +28,7 @@ const panel = new Panel(view, {
   part: () => partOf(now),
 });
 const pointer = new Pointer(view, settings, { act: (action) => act({ do: action }), moved: tellPlace, taken: tell });
+const watch = new Watch({ stop: () => begin("stop"), changed: () => now || list.current || emptyNotice() });
 
 let now = null; // what is open: name, slice, revision, …
 let desk = null;
@@ -341,13 +343,16 @@ function showJob() {
   at("teach").disabled = isRunning;
   at("segment").disabled = isRunning;
   if (isRunning) {
-    const left = job.left === null ? "" : job.left > 90 ? `, about ${Math.round(job.left / 60)} min left` : `, about ${job.left} s left`;
-    const count = job.total ? `: ${job.done} of ${job.total}${left}` : job.kind === "learn" && job.line ? `: ${job.line}` : " …";
-    at("job-words").textContent = RUNNING[job.kind] + count;
+    const left = job.left === null ? "" : `, about ${duration(job.left)} left`;
+    const doing = job.doing ? `${job.doing} ` : "";
+    const count = job.total ? `: ${doing}${job.done} of ${job.total}${left}` : job.kind === "learn" && job.line ? `: ${job.line}` : " …";
+    at("job-words").textContent = job.stopping ? "Stopping …" : RUNNING[job.kind] + count;
     at("job-words").title = at("job-words").textContent;
-    if (job.total) at("job-bar").value = job.done / job.total;
+    at("job-stop").disabled = job.stopping;
+    if (job.total) at("job-bar").value = (job.done + job.share) / job.total;
     else at("job-bar").removeAttribute("value");
   }
+  watch.update(job, Boolean(now || list.current));
   const key = job ? `${job.kind} ${job.status} ${job.summary}` : "";
   if (key !== lastJob && job && !isRunning && lastJob.includes("running")) ended(job);
   lastJob = key;
@@ -413,8 +418,10 @@ async function follow(isFirst) {
 
 function emptyNotice() {
   const job = desk.job;
-  if (job?.status === "running") notice("Finding the objects …", "The first image appears as soon as it is done.", "busy");
+  if (watch.isOpen) notice("");
+  else if (job?.status === "running") notice("Finding the objects …", "The first image appears as soon as it is done.", "busy");
   else if (job?.status === "failed") notice("No image could be segmented", job.line, "error");
+  else if (job?.status === "stopped") notice("Stopped before the first image was done", "Segment the rest goes on.");
   else notice("There is nothing here yet", "Start msformer app with a folder of images.");
 }
 
