@@ -260,7 +260,7 @@ def coloured(label_map: NDArray[np.integer]) -> Picture:
     if (longest := max(height, width)) > SIDE:
         size = max(width * SIDE // longest, 1), max(height * SIDE // longest, 1)
         label_map = np.asarray(cv2.resize(label_map.astype(np.int32), size, interpolation=cv2.INTER_NEAREST))
-    return label_colours(int(label_map.max()) + 1)[label_map + 1]
+    return np.asarray(label_colours(int(label_map.max()) + 1)[label_map + 1])
 
 
 def read_watched(folder: Path) -> list[dict[str, Any]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import logging
 import shutil
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +21,10 @@ from msformer.app import exports
 from msformer.app.folder import Folder
 from msformer.app.jobs import Job, Jobs, Status
 from msformer.app.listing import Listing
+from msformer.app.notebook import Start
 from msformer.app.opened import OpenCase
 from msformer.app.pictures import Shown, indices_png, shown_mask
+from msformer.batch.learn.jobs import read_voxels
 from msformer.editing.change import Change
 from msformer.errors import ConfigError, MSFormerError
 from msformer.io import prepare_folder
@@ -28,6 +32,8 @@ from msformer.io.results import SEGMENT_FILES, SEGMENT_FOLDERS, mark_results
 from msformer.plain import printable
 from msformer.render import GAP, jpeg, label_colours
 from msformer.watching import KINDS, read_picture, read_steps, read_watched
+
+logger = logging.getLogger(__name__)
 
 OPEN = 4
 """Cases that stay open; each has its image in memory."""
@@ -150,7 +156,9 @@ class Desk:
             return None
         if job.kind == "segment":
             job.done, job.total = self.listing.progress()
-            job.share = sum(one["share"] for one in self.watched())
+            watched = self.watched()
+            job.share = sum(one["share"] for one in watched)
+            job.left = None if job.done > job.before else _left(watched, job.total - job.done)
         elif job.kind == "learn":
             steps = read_steps(self._watch)
             job.done, job.total, job.left = steps.get("done", 0), steps.get("total", 0), steps.get("left")
@@ -206,6 +214,7 @@ class Desk:
 
     def overview(self) -> dict[str, Any]:
         """The cases and what runs."""
+        self._look_again()
         rows = self.listing.rows()
         return {
             "out": printable(str(self.task.out)),
@@ -322,6 +331,7 @@ class Desk:
             case = self._opened(name)
             with case.lock:
                 if self._open.get(name) is case:  # else it was closed while this thread waited
+                    case.look_again()
                     yield case
                     return
 
@@ -346,6 +356,7 @@ class Desk:
         return {
             **case.sheet(number).about(),
             "revision": case.revision(number),
+            "given": case.given,
             "verdict": case.verdict().verdict,
             "pixels": int(np.count_nonzero(mask)),
         }
@@ -364,6 +375,36 @@ class Desk:
         job.summary = f"{_count(len(rows) - failed, 'image')} segmented" + (
             f", {failed} could not be" if failed else ""
         )
+
+    def _look_again(self) -> None:
+        """Take over what other programs corrected: of the cases that are open, and of those with a notebook."""
+        with self._lock:
+            opened = list(self._open.values())
+        for case in opened:
+            if case.lock.acquire(blocking=False):  # else somebody works on it, and looks as well
+                try:
+                    case.look_again()
+                finally:
+                    case.lock.release()
+        names = {case.name for case in opened}
+        while self.listing.elsewhere:
+            name = self.listing.elsewhere.pop()
+            if name not in names:
+                self._take_over(name)
+
+    def _take_over(self, name: str) -> None:
+        """Begin the notebook of an image anew by its correction, where that is another mask than the notebook has."""
+        notebook, path = self.folder.notebook(name), self.folder.correction(name)
+        if notebook.begin is None or path is None:
+            return
+        try:
+            before = notebook.history().mask
+            mask = read_voxels(path, (1, *before.shape))[0] != 0
+        except MSFormerError as error:  # half written or of another image; looking at the case says more
+            logger.info("%s: the correction is not taken over: %s", printable(name), printable(str(error)))
+            return
+        if not np.array_equal(mask, before):
+            notebook.write({"begin": Start(mask, "given", str(notebook.begin["image"])).to_json()})
 
     def _is_older(self, path: Path, name: str) -> bool:
         own = self.folder.notebook(name).path
@@ -405,6 +446,16 @@ class Desk:
             f"; {left} cannot be held by this format" if left else ""
         )
         return "done"
+
+
+def _left(watched: Sequence[Mapping[str, Any]], missing: int) -> float | None:
+    """Seconds that a run takes before its first image is done, by what those under way know; None where they do not."""
+    known = {one["name"]: float(one["left"]) for one in watched if one["left"] is not None}
+    if not known:
+        return None
+    gone = [time.time() - float(one["began"]) for one in watched if one["name"] in known]
+    whole = (sum(gone) + sum(known.values())) / len(known)
+    return max(known.values()) + whole * max(missing - len(watched), 0) / len(watched)
 
 
 def _things_of(item: exports.Item) -> Iterator[exports.Thing]:

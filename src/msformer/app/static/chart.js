@@ -1,7 +1,8 @@
 // A small chart of lines that go on growing, and what it says in words.
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [340, 150, 34, 20, 8, 8];
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [340, 150, 40, 20, 8, 8];
+const DECADES = 5; // below the largest value; what is smaller lies on the ground
 
 function shape(name, attributes, text = "") {
   const one = document.createElementNS(SVG, name);
@@ -12,25 +13,25 @@ function shape(name, attributes, text = "") {
 
 const rounded = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-/** A round number that is not less. */
-function roundUp(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 3, 4, 5, 6, 8, 10].map((digit) => digit * power).find((one) => one >= value * 0.999999);
-}
-
-/** Draw lines (key, words, colour, dash) of values over steps into an svg, and their last values into a list. */
+/**
+ * Draw lines (key, words, colour, dash) of values over steps into an svg, and their last values into a list.
+ *
+ * Values are drawn by their logarithms: the first steps change them a hundredfold, and the later ones count as well.
+ */
 export function chart(svg, legend, lines, values, steps, step) {
-  const all = lines.flatMap(({ key }) => values[key]);
-  const most = roundUp(Math.max(...all, 1e-9));
-  const least = Math.min(...all, 0) < 0 ? -roundUp(-Math.min(...all)) : 0;
+  const all = lines.flatMap(({ key }) => values[key]).filter((value) => value > 0);
+  const top = Math.ceil(Math.log10(Math.max(...all, 1e-9)));
+  const bottom = Math.max(Math.min(Math.floor(Math.log10(Math.min(...all, 1e9))), top - 1), top - DECADES);
   const count = values[lines[0].key].length;
   const every = count > 1 ? (step - 1) / (count - 1) : 1; // of a long loop not every step is here
   const x = (index) => LEFT + ((WIDTH - LEFT - RIGHT) * index * every) / Math.max(steps - 1, 1);
-  const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * (value - least)) / (most - least);
+  const y = (value) =>
+    TOP + ((HEIGHT - BOTTOM - TOP) * (top - Math.max(Math.log10(Math.max(value, 1e-30)), bottom))) / (top - bottom);
   const shapes = [];
-  for (const value of [least, (least + most) / 2, most]) {
-    shapes.push(shape("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: "grid" }));
-    shapes.push(shape("text", { x: LEFT - 4, y: y(value) + 3.5, "text-anchor": "end" }, Number(value.toPrecision(3))));
+  for (let power = bottom; power <= top; power++) {
+    const height = y(10 ** power);
+    shapes.push(shape("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: height, y2: height, class: "grid" }));
+    shapes.push(shape("text", { x: LEFT - 4, y: height + 3.5, "text-anchor": "end" }, Number((10 ** power).toPrecision(1))));
   }
   shapes.push(shape("text", { x: LEFT, y: HEIGHT - 5 }, "1"));
   shapes.push(shape("text", { x: WIDTH - RIGHT, y: HEIGHT - 5, "text-anchor": "end" }, steps));

@@ -408,9 +408,10 @@ async function follow(isFirst) {
     else emptyNotice();
   } else if (row && waiting === 0 && !pointer.path) {
     if (now.number !== undefined && row.number !== now.number) await open(now.name, now.slice, { keepsView: true });
-    else if (!now.slices.length && row.revision !== now.revision) {
+    else if ((!now.slices.length && row.revision !== now.revision) || row.given !== now.given) {
+      const { revision } = now;
       await reload();
-      if (row.revision === now.revision) tell("This mask was changed in another window");
+      if (now && now.revision !== revision) toast("This mask was changed in another window or by another program. It is shown as it is now.");
     }
     if (now) now.number = row.number;
   }
