@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from msformer.app import exports
-from msformer.app.folder import Folder
+from msformer.app.folder import Folder, shape_of
 from msformer.app.jobs import Job, Jobs, Status
 from msformer.app.listing import Listing
 from msformer.app.notebook import Start
 from msformer.app.opened import OpenCase
 from msformer.app.pictures import Shown, indices_png, shown_mask
+from msformer.app.stability import TRIES, StoppedError, find_stability
 from msformer.batch.learn.jobs import read_voxels
 from msformer.editing.change import Change
 from msformer.errors import ConfigError, MSFormerError
@@ -41,6 +43,8 @@ WATCHED = ".watch"
 """Folder of the results in which what is under way is told, while it is."""
 TOLD = 5
 """Names in a sentence."""
+STABLE = 8
+"""Pictures whose stability stays known; a byte a pixel each."""
 THUMBNAIL = 96
 """Longest side in px of the pictures in the list."""
 MOST_THINGS = 200
@@ -81,6 +85,7 @@ class Desk:
         self.listing = Listing(self.folder)
         self.jobs = Jobs()
         self._open: OrderedDict[str, OpenCase] = OrderedDict()
+        self._stable: dict[tuple[str, int | None, int], NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
 
     # What runs in the background
@@ -148,6 +153,29 @@ class Desk:
             raise ConfigError(f"which must be one of {', '.join(choices)}; got {which!r}")
         rows = [row for row in self.listing.rows() if row["state"] in choices[which]]
         return self.jobs.call("export", lambda job: self._export(job, name, rows))
+
+    def find_stability(self, name: str, number: int | None) -> Job:
+        """Find out how far several tries agree on the object of a picture, of which that was not kept.
+
+        Raises:
+            ConfigError: There is no such case or slice.
+            FolderInUseError: Something runs already.
+        """
+        with self.case(name) as case:
+            number = self._part(case, number)
+            image, settings, key = case.picture(number), case.job.settings, (name, number, case.number)
+
+        def work(job: Job) -> Status:
+            try:
+                self._stable[key] = find_stability(image, settings, job)
+            except StoppedError:
+                return "stopped"
+            if len(self._stable) > STABLE:
+                self._stable.pop(next(iter(self._stable)))
+            job.summary = f"{TRIES} tries of {printable(name)} were compared"
+            return "done"
+
+        return self.jobs.call("stability", work)
 
     def told(self) -> dict[str, Any] | None:
         """What runs, or ran last, ready for JSON."""
@@ -244,6 +272,7 @@ class Desk:
                 "colours": label_colours(int(record["n_labels"])).tolist(),
                 "mask": Change.between(np.zeros_like(mask), mask).to_json(),
                 "preset": record["preset"],
+                "tries": self._tries(case, number),
                 **self._about(case, number),
             }
 
@@ -265,6 +294,24 @@ class Desk:
         with self.case(name) as case:
             number = self._part(case, number)
             return indices_png(case.labels(number), Shown(case.picture(number)).factor)
+
+    def stability(self, name: str, number: int | None) -> bytes:
+        """The share of the tries that take a pixel, 0 to 255, as a grey PNG; empty where it is unknown."""
+        with self.case(name) as case:
+            number = self._part(case, number)
+            found = self._stability(case, number)
+            return b"" if found is None else indices_png(found, Shown(case.picture(number)).factor)
+
+    def _stability(self, case: OpenCase, number: int | None) -> NDArray[np.uint8] | None:
+        if (path := case.job.record["outputs"].get("stability")) is None:
+            return self._stable.get((case.name, number, case.number))
+        return read_voxels(self.folder.inside(path), shape_of(case.job.record))[0].astype(np.uint8)
+
+    def _tries(self, case: OpenCase, number: int | None) -> int | None:
+        """How many tries the stability of a picture is of; None where it is unknown."""
+        if "stability" in case.job.record["outputs"]:
+            return case.job.settings.restarts
+        return TRIES if (case.name, number, case.number) in self._stable else None
 
     def regions(self, name: str, number: int | None) -> dict[str, Any]:
         """The regions of a picture on their own grid, for what lies under the cursor."""

@@ -26,6 +26,7 @@ const list = new List((name) => open(name));
 const panel = new Panel(view, {
   chosen: (index) => act({ do: { kind: "alternative", index } }),
   part: () => partOf(now),
+  find: () => now && begin("stability", partOf(now)),
 });
 const pointer = new Pointer(view, settings, { act: (action) => act({ do: action }), moved: tellPlace, taken: tell });
 const watch = new Watch({ stop: () => begin("stop"), changed: () => now || list.current || emptyNotice() });
@@ -119,6 +120,7 @@ async function open(name, slice = null, { keepsView = false } = {}) {
       panel.open(shown, row);
       getReady(mine, part, picture);
     }
+    panel.know(shown.tries);
     showSlices();
     update(shown);
     at("case-name").textContent = name;
@@ -232,6 +234,7 @@ async function reload() {
   view.mask.fill(0);
   apply(await changeOf(shown.mask), view.mask, view.picture.width);
   view.drawMask();
+  panel.know(shown.tries);
   update(shown);
 }
 
@@ -334,7 +337,7 @@ async function begin(what, body = {}) {
   look();
 }
 
-const RUNNING = { segment: "Finding the objects", learn: "Teaching the folder", export: "Saving" };
+const RUNNING = { segment: "Finding the objects", learn: "Teaching the folder", export: "Saving", stability: "Comparing tries" };
 
 function showJob() {
   const job = desk.job;
@@ -363,6 +366,9 @@ function ended(job) {
     toast(`${RUNNING[job.kind]} failed: ${job.line}`);
   } else if (job.status === "stopped") {
     toast("Stopped. What was finished is kept.", job.kind === "segment" ? "Go on" : null, () => begin("segment"));
+  } else if (job.kind === "stability") {
+    tell(`${job.summary}.`);
+    if (now) reload();
   } else if (job.kind === "learn") {
     const some = desk.cases.some((one) => one.changed);
     toast(`The folder has learned: ${job.summary}.`, some ? "Show them" : null, () => {
@@ -468,6 +474,7 @@ function key(event) {
     "0": () => view.fit(),
     v: () => turnLook(),
     c: () => at("show-clusters").click(),
+    s: () => at("show-stability").click(),
     Escape: () => pointer.giveUp(),
     "?": () => at("keys").showModal(),
     f: () => command("fill"),
