@@ -88,7 +88,7 @@ class Watch(Watcher):
         self._drawn: dict[str, Callable[[], Picture]] = {}
         self._looped_from = self._sliced_from = clock()
         self._padding = 0
-        self._fresh = threading.Event()
+        self._fresh, self._is_over = threading.Event(), threading.Event()
 
     def stage(self, name: str) -> None:
         """See ``Watcher``."""
@@ -155,10 +155,10 @@ class Watch(Watcher):
             told = self._told | {"pictures": dict(self._told["pictures"])}
             every = -(-len(told["losses"]["total"]) // MOST_STEPS) or 1
             told["losses"] = {loss: values[::every] for loss, values in told["losses"].items()}
-            ends = [began for _, began in self._stages[1:]] + [now]
             told["at"] = time.time()
+            ends = [*self._stages[1:], ("", now)]
             told["stages"] = [
-                [name, round(end - began, 2)] for (name, began), end in zip(self._stages, ends, strict=True)
+                [name, round(end - began, 2)] for (name, began), (_, end) in zip(self._stages, ends, strict=False)
             ]
         told["share"], told["left"] = self._progress(told, now)
         return told
@@ -173,14 +173,19 @@ class Watch(Watcher):
                 self._told["pictures"][kind] = self._told["pictures"].get(kind, 0) + 1
         write_text(_with_end(self._top, ".json"), json.dumps(self.told()))
 
-    def write_until(self, is_over: threading.Event) -> None:
-        """Write now and then, until it is over."""
-        while not is_over.is_set():
-            if self._fresh.wait(PERIOD_S):
-                self._fresh.clear()
-                with contextlib.suppress(OSError):  # a full disk is for the case to meet, not for whoever looks on
-                    self.write()
-            is_over.wait(PERIOD_S)
+    def write_until_end(self) -> None:
+        """Write now and then, until ``end`` is called."""
+        while self._fresh.wait() and not self._is_over.is_set():
+            self._fresh.clear()
+            with contextlib.suppress(OSError):  # a full disk is for the case to meet, not for whoever looks on
+                self.write()
+            if self._is_over.wait(PERIOD_S):
+                return
+
+    def end(self) -> None:
+        """Nothing more is written."""
+        self._is_over.set()
+        self._fresh.set()
 
     def _draw(self, kind: str, draw: Callable[[], Picture]) -> None:
         with self._lock:
@@ -212,13 +217,13 @@ def watching(folder: Path | None, name: str) -> Iterator[Watcher]:
     if folder is None:
         yield NOBODY
         return
-    watch, is_over = Watch(folder, name), threading.Event()
-    thread = threading.Thread(target=watch.write_until, args=(is_over,), daemon=True, name="msformer-watch")
+    watch = Watch(folder, name)
+    thread = threading.Thread(target=watch.write_until_end, daemon=True, name="msformer-watch")
     thread.start()
     try:
         yield watch
     finally:
-        is_over.set()
+        watch.end()
         thread.join()
 
 

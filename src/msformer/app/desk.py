@@ -305,7 +305,7 @@ class Desk:
     def _stability(self, case: OpenCase, number: int | None) -> NDArray[np.uint8] | None:
         if (path := case.job.record["outputs"].get("stability")) is None:
             return self._stable.get((case.name, number, case.number))
-        return read_voxels(self.folder.inside(path), shape_of(case.job.record))[0].astype(np.uint8)
+        return np.asarray(read_voxels(self.folder.inside(path), shape_of(case.job.record))[0], dtype=np.uint8)
 
     def _tries(self, case: OpenCase, number: int | None) -> int | None:
         """How many tries the stability of a picture is of; None where it is unknown."""
@@ -440,11 +440,15 @@ class Desk:
                 self._take_over(name)
 
     def _take_over(self, name: str) -> None:
-        """Begin the notebook of an image anew by its correction, where that is another mask than the notebook has."""
+        """Do so for a case that is not open, without its image where the file says all."""
         notebook, path = self.folder.notebook(name), self.folder.correction(name)
-        if notebook.begin is None or path is None:
+        if notebook.begin is None:
             return
         try:
+            if path is None:
+                with self.case(name) as case:
+                    case.look_again(is_sure=True)
+                return
             before = notebook.history().mask
             mask = read_voxels(path, (1, *before.shape))[0] != 0
         except MSFormerError as error:  # half written or of another image; looking at the case says more

@@ -139,24 +139,33 @@ class OpenCase:
         self.keep()
         return change
 
-    def look_again(self) -> None:
-        """Take over a correction that another program wrote, or took away, since this was opened.
+    def look_again(self, *, is_sure: bool = False) -> None:
+        """Take over a correction that another program wrote, or took away.
 
         It is noted in the notebook, so that whoever goes by the mask as it was is told.
+
+        Args:
+            is_sure: It did so, be it before this was opened.
         """
         now = self.folder.given(self.name)
-        if now == self._given or not self._can_be_read(now):
+        if (now == self._given and not is_sure) or not self._can_be_read(now):
             return
         self._given = now
-        for number, sheet in list(self._sheets.items()):
+        for number in list(self._sheets) if self.job.is_volume else [None]:
+            notebook, sheet = self._notebook(number), self._sheets.get(number)
+            try:
+                mask = sheet.mask if sheet is not None else notebook.history().mask
+            except MSFormerError:  # nothing was begun, or it is damaged: then the file is what there is
+                continue
+            origin = sheet.start.origin if sheet is not None else (notebook.begin or {}).get("origin")
             start = self._start(number)
             if start.origin == "given":
-                is_other = not np.array_equal(start.mask, sheet.mask)
+                is_other = not np.array_equal(start.mask, mask)
             else:  # nobody's any more; what was drawn here stays, as it is no file of others that has it
-                is_other = now == NO_FILE and sheet.start.origin == "given" and sheet.notebook.n_done == 0
+                is_other = now == NO_FILE and origin == "given" and notebook.n_done == 0
             if is_other:
-                sheet.notebook.write({"begin": start.to_json()})
-                del self._sheets[number]
+                notebook.write({"begin": start.to_json()})
+                self._sheets.pop(number, None)
 
     def keep(self) -> None:
         """Bring the file of the correction to what the notebooks say."""
