@@ -181,7 +181,7 @@ def test_the_slices_of_a_volume_are_told_with_their_updates() -> None:
     plane = make_phantom("dermoscopy", seed=0, shape=(61, 67)).image.mean(axis=2)
     noted = Noted()
     config = NETWORK.replace(restarts=1)
-    segment_volume(Volume(np.stack([plane, plane, plane]), None, "nifti", "made"), config, watcher=noted)
+    segment_volume(Volume(np.stack([plane, plane, plane]), None, "nifti", Path("made")), config, watcher=noted)
     assert noted.done == [(0, 3), (1, 3), (2, 3)]
     assert noted.steps == [0, 1, 2, 3, 4, 0, 1, 2, 0, 1, 2]
 

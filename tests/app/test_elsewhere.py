@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.app.helpers import SHAPE, needs_chromium, read_mask, served
-from tests.app.test_desk import NAME, act, brush, correction, mask_of, state
+from tests.app.test_desk import NAME, act, brush, correction, mask_of
 
 from msformer.app.desk import Desk, Task
 from msformer.app.sheet import StaleError

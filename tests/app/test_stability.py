@@ -89,7 +89,8 @@ def test_on_the_page_it_is_found_out_drawn_and_told(tmp_path: Path, new_page: Ca
         assert share == np.count_nonzero(tries == TRIES) * 100 // np.count_nonzero(tries)
         painted = """() => {
           const { canvas } = window.msformer.view.marks;
-          return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.reduce((a, b) => a + b, 0);
+          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          return data.reduce((a, b) => a + b, 0);
         }"""
         page.wait_for_timeout(200)
         shown = page.evaluate(painted)
