@@ -23,6 +23,7 @@ from msformer.pipeline import NO_PRESET, segment_with
 from msformer.prepare import intensity_range, shared_basis, window_limits
 from msformer.segmentation import Segmentation
 from msformer.volume import Volume
+from msformer.watching import NOBODY, Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,6 +132,7 @@ def segment_volume(
     initial_weights: Mapping[str, Tensor] | None = None,
     cancel: CancelToken | None = None,
     on_slice: Callable[[int, Segmentation], None] | None = None,
+    watcher: Watcher = NOBODY,
 ) -> VolumeSegmentation:
     """Segment the slices of a volume that ``config.read`` names.
 
@@ -144,6 +146,7 @@ def segment_volume(
         initial_weights: Of the first slice; see ``pipeline.segment``.
         cancel: Ends after the slice at hand.
         on_slice: Called after each slice with its number.
+        watcher: Told the stages of each slice, and the updates of the network.
 
     Raises:
         ConfigError: ``read.slices`` names none, or there are to be several restarts.
@@ -170,7 +173,7 @@ def segment_volume(
     parts = (focus.cut(plane_of(volume, axis, number, limits)) for number in numbers)
     basis = shared_basis(parts, settings.prepare, len(numbers))
     make = following_clusterer if follow else chosen_clusterer
-    cluster = make(initial_weights=initial_weights, cancel=cancel)
+    cluster = make(initial_weights=initial_weights, on_event=watcher.step, cancel=cancel)
     channels = np.full(volume.shape, -1, dtype=np.int16)
     mask = np.zeros(volume.shape, dtype=bool)
     confidences: list[float] = []
@@ -179,9 +182,10 @@ def segment_volume(
     for number in numbers:
         if cancel is not None and cancel.is_set():
             break
+        watcher.slices(len(done), len(numbers))
         with _named(number):
             plane = plane_of(volume, axis, number, limits)
-            found = segment_with(cluster, plane, settings, one_by_one=False, basis=basis)
+            found = segment_with(cluster, plane, settings, one_by_one=False, basis=basis, watcher=watcher)
         if found.stop_reason != "blank":
             names = np.array([-1, *found.cluster_channels], dtype=np.int16)
             _across(channels, axis, number)[...] = names[found.label_map]

@@ -23,6 +23,7 @@ from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
 from msformer.refine import Instances
 from msformer.render import preview, shown_limits
+from msformer.watching import Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,20 +40,23 @@ def run_image(
     max_pixels: int,
     initial_weights: Mapping[str, Tensor] | None,
     cancel: CancelToken | None,
+    watcher: Watcher,
 ) -> dict[str, Any]:
     """Read, segment and write one image; what there is to record of it.
 
     Raises:
         MSFormerError: It cannot be read, segmented or written.
     """
+    watcher.stage("read")
     start = time.perf_counter()
     frame_notes = _on_frame(case, config.read.frame)
     image = read_image(case.source, page=case.page or 0, max_pixels=max_pixels)
     if spacing_mm is not None:
         image = replace(image, spacing_mm=spacing_mm)
     was_read = time.perf_counter()
-    segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
+    segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel, watcher=watcher)
     was_segmented = time.perf_counter()
+    watcher.stage("write")
     notes = [*case.notes, *image.notes, *frame_notes]
     if len(segmentation.objects) > MAX_LABELS:
         notes.append(

@@ -24,6 +24,7 @@ from msformer.measure import VolumeRegion, measure_volume
 from msformer.render import GAP_COLOUR, INK, Picture, preview, shown_limits
 from msformer.volume import Volume
 from msformer.volumes import segment_volume
+from msformer.watching import Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,12 +41,14 @@ def run_volume(
     max_pixels: int,
     initial_weights: Mapping[str, Tensor] | None,
     cancel: CancelToken | None,
+    watcher: Watcher,
 ) -> dict[str, Any]:
     """Read, segment and write one volume; what there is to record of it.
 
     Raises:
         MSFormerError: It cannot be read, segmented or written.
     """
+    watcher.stage("read")
     start = time.perf_counter()
     as_read = volume = read_volume(
         case.instances,
@@ -60,10 +63,11 @@ def run_volume(
     config, turned = _across_its_slice(volume, config)
     was_read = time.perf_counter()
     try:
-        found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
+        found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel, watcher=watcher)
     except MSFormerError as error:
         raise type(error)(f"{case.source}: {error}") from error
     was_segmented = time.perf_counter()
+    watcher.stage("write")
     paths, notes = write_volume(out, case, found.label_map, found.mask, volume, found.config)
     paths |= write_looks(out, case, found.label_map, found.mask, volume, found.slices, found.limits, found.config)
     regions = measure_volume(found.label_map, volume.geometry, volume.voxels)

@@ -78,3 +78,33 @@ MaxPixels: TypeAlias = Annotated[
         envvar="MSFORMER_MAX_PIXELS",
     ),
 ]
+Polarity: TypeAlias = Annotated[
+    str | None, typer.Option(help="The object is darker or brighter than its surroundings, either, or minority.")
+]
+Objects: TypeAlias = Annotated[str | None, typer.Option(help="How many objects: one, two, pair, many or any.")]
+Clusters: TypeAlias = Annotated[int | None, typer.Option(help="Number of clusters in the label map, at most.")]
+Restarts: TypeAlias = Annotated[
+    int | None,
+    typer.Option(help="Seeds that are tried; the mask most like the others is taken. Adds a stability map."),
+]
+MaxCases: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")]
+SpacingMm: TypeAlias = Annotated[
+    tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives areas in mm².")
+]
+Window: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME | CENTRE WIDTH",
+        help="Values that are black and white: lung, soft-tissue, bone, auto, or centre and width.",
+    ),
+]
+Slices: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="all | A:B[:STEP]", help="Slices of a volume, counted from 0, B not included.")
+]
+Watch: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Tell in files there how far the images under way are, twice a second, as the page of msformer app does.",
+    ),
+]

@@ -33,6 +33,13 @@ def app(
     seed: options.Seed = None,
     config: options.ConfigFile = None,
     assignments: options.Assignments = None,
+    objects: options.Objects = None,
+    polarity: options.Polarity = None,
+    clusters: options.Clusters = None,
+    restarts: options.Restarts = None,
+    slices: options.Slices = None,
+    spacing_mm: options.SpacingMm = None,
+    max_cases: options.MaxCases = None,
     recursive: options.Recursive = False,
     workers: options.Workers = None,
     updates: Annotated[
@@ -47,8 +54,29 @@ def app(
     after any stop. What the program made, OUT/masks, stays. Ends with Ctrl-C.
     """
     from msformer.app import Desk, serve
+    from msformer.cli.settings import resolve
+    from msformer.config import merge
+    from msformer.hints import hint_settings
+    from msformer.image import check_spacing
 
-    words = _options(preset, seed, config, assignments, recursive=recursive, workers=workers)
+    hints = hint_settings(polarity=polarity, objects=objects, n_clusters=clusters, restarts=restarts)
+    resolve(preset, seed, config, assignments or [], merge(hints, {"read": {"slices": slices}} if slices else {}))
+    check_spacing(spacing_mm)
+    words = [
+        *_word("--preset", preset),
+        *_word("--seed", seed),
+        *_word("--config", config),
+        *(word for one in assignments or [] for word in ("--set", one)),
+        *_word("--objects", objects),
+        *_word("--polarity", polarity),
+        *_word("--clusters", clusters),
+        *_word("--restarts", restarts),
+        *_word("--slices", slices),
+        *(() if spacing_mm is None else ("--spacing-mm", *map(str, spacing_mm))),
+        *_word("--max-cases", max_cases),
+        *_word("--workers", workers),
+        *(["-r"] if recursive else []),
+    ]
     teaching = [*_word("--updates", updates), *_word("--workers", workers)]
     task = _task(inputs or [], out, words, teaching)
     desk = Desk(task)
@@ -91,26 +119,6 @@ def _task(inputs: list[str], out: Path | None, words: list[str], teaching: list[
 
 def _is_results(path: Path) -> bool:
     return (path / "journal").is_dir()
-
-
-def _options(
-    preset: str | None,
-    seed: int | None,
-    config: Path | None,
-    assignments: list[str] | None,
-    *,
-    recursive: bool,
-    workers: int | None,
-) -> list[str]:
-    """Words for ``msformer segment``, which are wrong here if they are wrong there."""
-    from msformer.cli.settings import resolve
-
-    resolve(preset, seed, config, assignments or [], {})
-    words = [*_word("--preset", preset), *_word("--seed", seed), *_word("--config", config)]
-    for one in assignments or []:
-        words += ["--set", one]
-    words += _word("--workers", workers)
-    return [*words, "-r"] if recursive else words
 
 
 def _word(name: str, value: object) -> list[str]:

@@ -39,10 +39,8 @@ def segment(
     seed: options.Seed = None,
     config: options.ConfigFile = None,
     assignments: options.Assignments = None,
-    polarity: Annotated[
-        str | None, typer.Option(help="The object is darker or brighter than its surroundings, either, or minority.")
-    ] = None,
-    objects: Annotated[str | None, typer.Option(help="How many objects: one, two, pair, many or any.")] = None,
+    polarity: options.Polarity = None,
+    objects: options.Objects = None,
     touches_frame: Annotated[
         bool | None,
         typer.Option("--touches-frame/--inside-frame", help="The object may touch the frame, or not."),
@@ -73,11 +71,8 @@ def segment(
     no_network: Annotated[
         bool, typer.Option("--no-network", help="Do without the network grown from random scenes.")
     ] = False,
-    clusters: Annotated[int | None, typer.Option(help="Number of clusters in the label map, at most.")] = None,
-    restarts: Annotated[
-        int | None,
-        typer.Option(help="Seeds that are tried; the mask most like the others is taken. Adds a stability map."),
-    ] = None,
+    clusters: options.Clusters = None,
+    restarts: options.Restarts = None,
     learn: Annotated[
         bool, typer.Option("--learn", help="Let the folder teach, and decide on each image by what others taught.")
     ] = False,
@@ -89,21 +84,11 @@ def segment(
         Path | None,
         typer.Option(metavar="DIR", help="Decide by what another folder taught: its OUT/model; nothing is learned."),
     ] = None,
-    max_cases: Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")] = None,
+    max_cases: options.MaxCases = None,
     recursive: options.Recursive = False,
-    spacing_mm: Annotated[
-        tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives areas in mm².")
-    ] = None,
-    window: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME | CENTRE WIDTH",
-            help="Values that are black and white: lung, soft-tissue, bone, auto, or centre and width.",
-        ),
-    ] = None,
-    slices: Annotated[
-        str | None, typer.Option(metavar="all | A:B[:STEP]", help="Slices of a volume, counted from 0, B not included.")
-    ] = None,
+    spacing_mm: options.SpacingMm = None,
+    window: options.Window = None,
+    slices: options.Slices = None,
     axis: Annotated[int | None, typer.Option(min=0, max=2, help="Slices across: 0 slices, 1 rows, 2 columns.")] = None,
     frame: Annotated[
         int | None,
@@ -156,6 +141,7 @@ def segment(
         typer.Option(help="Where the network runs, as PyTorch names it: cpu, cuda, mps.", envvar="MSFORMER_DEVICE"),
     ] = None,
     max_pixels: options.MaxPixels = None,
+    watch: options.Watch = None,
     progress: Annotated[Progress, typer.Option(help="A bar, or lines for logs.")] = Progress.auto,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the settings as TOML and stop; --config reads them back.")
@@ -275,6 +261,7 @@ def segment(
         part=part,
         redo=Redo(everything=overwrite, failed=retry_failed),
         stops_at_failure=fail_fast,
+        watch=watch,
     )
     for line in log_lines(plan.skipped):
         say(line, err=True)
@@ -307,7 +294,14 @@ def segment(
                 from msformer.cli.learn import learn_and_report
 
                 learn_and_report(
-                    settings, out, corrections, model, max_pixels or MAX_PIXELS, executor, is_told=progress != "none"
+                    settings,
+                    out,
+                    corrections,
+                    model,
+                    max_pixels or MAX_PIXELS,
+                    executor,
+                    is_told=progress != "none",
+                    watch=watch,
                 )
     except KeyboardInterrupt:
         say(f"interrupted; what was finished is in {out}, and the same call goes on with the rest", err=True)
