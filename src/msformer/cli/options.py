@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+PRESETS = sorted(
+    entry.name.removesuffix(".toml")
+    for entry in (resources.files("msformer") / "presets").iterdir()
+    if entry.name.endswith(".toml")
+)
+"""As ``config.preset_names`` has them, without what reads settings: help answers at once."""
 
 
 class ClusterKind(StrEnum):
@@ -19,7 +27,14 @@ class ClusterKind(StrEnum):
 Out: TypeAlias = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder for the results.", envvar="MSFORMER_OUT")
 ]
-Preset: TypeAlias = Annotated[str | None, typer.Option(help="Named settings to start from.", envvar="MSFORMER_PRESET")]
+Preset: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Named settings to start from: {', '.join(PRESETS)}.",
+        envvar="MSFORMER_PRESET",
+        autocompletion=lambda incomplete: [name for name in PRESETS if name.startswith(incomplete)],
+    ),
+]
 Seed: TypeAlias = Annotated[int | None, typer.Option(help="Seed of every case.", envvar="MSFORMER_SEED")]
 ConfigFile: TypeAlias = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings.", envvar="MSFORMER_CONFIG")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from msformer.cli import options
+from msformer.cli.place import results_beside
 from msformer.cli.say import say
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def app(
 ) -> None:
     """Look at masks, correct and save them, on a page in your browser. It answers this machine alone.
 
-    A folder of images is segmented in the background, into --out or else NAME-msformer in the folder that you are in;
+    A folder of images is segmented in the background, into --out or else NAME-msformer beside it;
     a folder that msformer segment wrote is opened. Every step is saved at once: masks that you correct or accept are
     in OUT/corrections, which msformer learn reads, and every step is in OUT/editing, so that all can be taken back
     after any stop. What the program made, OUT/masks, stays. Ends with Ctrl-C.
@@ -111,8 +112,7 @@ def _task(inputs: list[str], out: Path | None, words: list[str], teaching: list[
             raise typer.BadParameter("give the one folder of results, without --out", param_hint="OUT")
         return Task(Path(opened[0]), (), (), tuple(teaching))
     if out is None:
-        first = Path(inputs[0])
-        out = Path(f"{(first if first.is_dir() else first.parent).resolve().name or 'images'}-msformer")
+        out = results_beside(inputs)
     plan_inputs(inputs, recursive="-r" in words, exclude=[out / folder for folder in SEGMENT_FOLDERS])  # or say why not
     return Task(out, tuple(inputs), tuple(words), tuple(teaching))
 

@@ -14,6 +14,7 @@ import typer
 from msformer.bars import bar_columns
 from msformer.cli import options
 from msformer.cli.executors import CASE_TIMEOUT_S, Workers, executor_of
+from msformer.cli.place import address_of, results_beside
 from msformer.cli.say import say, start_log
 from msformer.plain import printable
 
@@ -150,9 +151,9 @@ def segment(
     """Segment images and volumes without labels.
 
     Writes labels/NAME (1 to K), masks/NAME (the object), overlays/NAME.jpg, colours/NAME.png, preview/NAME.png,
-    regions.csv, report.json and index.html into the output folder, with --restarts also stability/NAME.png (0 to 255:
-    share of the restarts); of images with --objects many, or a preset that says so, also instances/NAME (1 to n,
-    touching objects parted) and objects.csv.
+    regions.csv, report.json and index.html into the output folder, which is NAME-msformer beside the input if left
+    out, with --restarts also stability/NAME.png (0 to 255: share of the restarts); of images with --objects many, or
+    a preset that says so, also instances/NAME (1 to n, touching objects parted) and objects.csv.
     Labels, masks and instances are of the input's kind, with its geometry, or of those that --format names.
     Contents decide what a file is; what is passed over is counted on standard error and named in report.json.
     The same call again does what is missing, failed for a passing reason, or changed in input, settings or version.
@@ -197,7 +198,7 @@ def segment(
     if not inputs:
         raise typer.BadParameter("give at least one image, folder or pattern", param_hint="INPUT")
     if out is None:
-        raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+        out = results_beside(inputs)
     if corrections is not None and (model is not None or not learn):
         raise typer.BadParameter("goes with --learn, and not with --model", param_hint="--corrections")
     if learn and model is not None:
@@ -315,7 +316,7 @@ def segment(
         + (f": {counts}" if counts else ""),
         err=True,
     )
-    say(f"{len(records) - failed} of {len(records)} images segmented; look at {out / 'index.html'}")
+    say(f"{len(records) - failed} of {len(records)} images segmented; look at {address_of(out / 'index.html')}")
     if failed:
         raise typer.Exit(1)
 
