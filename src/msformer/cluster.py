@@ -37,6 +37,7 @@ class Clustering:
         history: Losses before each update.
         network: Sizes of the network that was optimised, None where there was none.
         precision: What the network computed in, None where there was none.
+        kernels: What multiplied on a CPU, None where there was no network.
         initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
         state: What the same method can go on from in a similar image: the centroids of k-means ``(K, C)``, the
             optimised network.
@@ -48,6 +49,7 @@ class Clustering:
     history: tuple[FitStep, ...] = ()
     network: Mapping[str, int] | None = None
     precision: Precision | None = None
+    kernels: str | None = None
     initial_weights_digest: str | None = None
     state: NDArray[np.floating] | MSFormerNet | None = None
 
@@ -158,6 +160,7 @@ def _optimised(
         result.history,
         network=network.sizes,
         precision=result.precision,
+        kernels=result.kernels,
         state=network,
     )
 

@@ -197,6 +197,11 @@ class FitSettings(_Settings):
         description="Threads of the network's sums on a CPU, however many cores there are: another number has other "
         "last digits, and some labels change.",
     )
+    kernels: Literal["auto", "convolution", "matrix"] = Field(
+        "auto",
+        description="How products are computed on a CPU, as 1 × 1 convolutions or as matrix products, which differ in "
+        "last digits; auto: what is faster on the processor, measured once and remembered.",
+    )
     device: str = Field("cpu", description="Where the network runs, as PyTorch names it: cpu, cuda:0, mps.")
 
 

@@ -22,7 +22,9 @@ from msformer.config import FitSettings, Precision
 from msformer.errors import ConfigError, FitDivergedError
 from msformer.memory import keep_freed_memory
 from msformer.network import MSFormerNet
+from msformer.network.kernels import Kernels, use
 from msformer.objective import objective
+from msformer.processor import choose
 from msformer.threads import torch_threads
 
 StopReason = Literal["max_iter", "min_clusters", "cancelled"]
@@ -79,6 +81,7 @@ class FitResult:
         stop_reason: Why the loop ended.
         history: One entry an update.
         precision: What it ran in; never ``auto``.
+        kernels: What multiplied on a CPU, in words; empty elsewhere.
     """
 
     logits: NDArray[np.floating]
@@ -86,6 +89,7 @@ class FitResult:
     stop_reason: StopReason
     history: tuple[FitStep, ...]
     precision: Precision
+    kernels: str
 
     @property
     def converged(self) -> bool:
@@ -145,13 +149,15 @@ def iterate(
     batch = torch.from_numpy(np.ascontiguousarray(image)).to(device=device, dtype=dtype)[None]
     optimiser = _Momentum(list(network.parameters()), settings.learning_rate, settings.momentum)
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
+    multiplied_in = torch.bfloat16 if precision == "bfloat16" else dtype
+    chosen = choose(settings.kernels, multiplied_in) if device.type == "cpu" else Kernels()
     history: list[FitStep] = []
     stop_reason: StopReason = "max_iter"
     for step in range(settings.max_iter):
         if cancel is not None and cancel.is_set():
             stop_reason = "cancelled"
             break
-        with torch_threads(settings.threads), autocast:
+        with torch_threads(settings.threads), use(chosen), autocast:
             output = network(batch)
             pseudo_labels = output.logits.detach().max(dim=1).indices  # (1, h, w)
             losses = objective(output, pseudo_labels, settings.loss_weights)
@@ -172,21 +178,22 @@ def iterate(
             )
         history.append(record)
         yield FitEvent(record, pseudo_labels, settings.max_iter)
-        with torch_threads(settings.threads):
+        with torch_threads(settings.threads), use(chosen):
             optimiser.step(torch.autograd.grad(losses.total, optimiser.parameters))
         del output, losses  # the graph is not needed while the next one is built
         # The released loop looks at the count from before the update, and stops after it.
         if record.n_labels <= settings.min_clusters:
             stop_reason = "min_clusters"
             break
-    with torch_threads(settings.threads), torch.no_grad(), autocast:
+    with torch_threads(settings.threads), use(chosen), torch.no_grad(), autocast:
         logits = network(batch).logits[0].to(dtype)
     if not torch.isfinite(logits).all():
         raise FitDivergedError(
             f"the final logits must be finite; got NaN or infinity after {len(history)} updates "
             f"with learning_rate={settings.learning_rate}"
         )
-    return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history), precision)
+    said = str(chosen) if device.type == "cpu" else ""
+    return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history), precision, said)
 
 
 class _Momentum:

@@ -204,6 +204,7 @@ def segment_with(
         stop_reason=taken.clustering.stop_reason,
         network=taken.clustering.network,
         precision=taken.clustering.precision,
+        kernels=taken.clustering.kernels,
         initial_weights_digest=taken.clustering.initial_weights_digest,
         intensity_range=prepared.intensity_range,
         working_shape=prepared.shape,

@@ -57,6 +57,7 @@ class Segmentation:
             ``not_iterative`` for a clustering without a loop.
         network: Sizes of the network that was optimised, which initial weights may have set; None without one.
         precision: What the network computed in, never ``auto``; None without a network.
+        kernels: How its products were computed on a CPU, of small shapes and of large ones where these differ.
         initial_weights_digest: SHA-256 of the weights that it started from, None where they were drawn.
         intensity_range: The input values that the network saw as 0 and 1.
         working_shape: Rows and columns on which the network worked, without the border.
@@ -90,6 +91,7 @@ class Segmentation:
     stop_reason: StopReason
     network: Mapping[str, int] | None
     precision: Precision | None
+    kernels: str | None
     initial_weights_digest: str | None
     intensity_range: tuple[float, float]
     working_shape: tuple[int, int]
@@ -225,6 +227,7 @@ class Segmentation:
             "working_shape": list(self.working_shape),
             "network": None if self.network is None else dict(self.network),
             "precision": self.precision,
+            "kernels": self.kernels,
             "initial_weights_digest": self.initial_weights_digest,
             "intensity_range": list(self.intensity_range),
             "history": [asdict(step) for step in self.history],

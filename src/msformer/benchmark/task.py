@@ -22,6 +22,7 @@ from msformer.evaluation.metrics import score_selection
 from msformer.evaluation.selection import select_all
 from msformer.io import null_undefined, read_image, write_mask, write_text
 from msformer.pipeline import regions_of
+from msformer.processor import processor_name
 from msformer.refine import part_instances
 from msformer.segmentation import Segmentation, versions
 
@@ -163,12 +164,11 @@ def _score_objects(result: Segmentation, path: Path) -> dict[str, Any]:
 @cache
 def machine() -> dict[str, Any]:
     """Processor, cores and system."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return {"processor": model, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
 
 
 @cache

@@ -1,8 +1,7 @@
 """Products of tokens with weights and with each other: the arithmetic that a step mostly consists of.
 
-On a CPU, in float32 and bfloat16, they run as 1 × 1 convolutions over an image of one row. The sums are the same; the
-library behind convolutions (oneDNN) has kernels for every processor, while the one behind matrix products (MKL) runs
-at less than half of the speed on those of AMD (``docs/performance.md``).
+On a CPU, in float32 and bfloat16, they run as 1 × 1 convolutions over an image of one row or as matrix products,
+whichever are faster on the processor (``kernels.py``): the sums are the same, the libraries behind them are not.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
+
+from msformer.network import kernels
 
 _DILATION = (2, 1)
 """Of kernels of one pixel: it changes nothing but PyTorch's choice, which on one thread would else be its own slow
@@ -24,7 +25,7 @@ def project(tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     """
     dtype = compute_dtype(tokens)
     tokens, weight, bias = tokens.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
-    if not _by_convolution(tokens):
+    if not _by_convolution(tokens, weight.shape[0]):
         return F.linear(tokens, weight, bias)
     projected: Tensor = _Product.apply(tokens, weight, bias)  # type: ignore[no-untyped-call]
     return projected
@@ -32,7 +33,7 @@ def project(tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
 
 def correlate(left: Tensor, right: Tensor) -> Tensor:
     """Sum of outer products over tokens, leftᵀ · right: ``(N, A)`` and ``(N, B)`` to ``(A, B)``. Not differentiable."""
-    if not _by_convolution(left):
+    if not _by_convolution(left, right.shape[1]):
         return left.T @ right
     if left.shape[1] < right.shape[1]:  # the kernels are twice as fast this way round
         return correlate(right, left).T
@@ -47,8 +48,11 @@ def compute_dtype(tokens: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tokens.dtype
 
 
-def _by_convolution(tokens: Tensor) -> bool:
-    return tokens.dtype in (torch.float32, torch.bfloat16) and tokens.device.type == "cpu"
+def _by_convolution(tokens: Tensor, channels: int) -> bool:
+    """Whether tokens ``(N, D)`` are multiplied with ``channels`` others by convolutions."""
+    if tokens.dtype not in (torch.float32, torch.bfloat16) or tokens.device.type != "cpu":
+        return False
+    return kernels.in_use().of(tokens.shape[0], tokens.shape[1], channels) == "convolution"
 
 
 def _as_row(tokens: Tensor) -> Tensor:
