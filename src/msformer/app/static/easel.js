@@ -246,6 +246,7 @@ export class Easel {
     for (const [id, key, word] of [["undo", "undoes", "Undo"], ["redo", "redoes", "Redo"]]) {
       const button = this.at(`tool-${id}`);
       const what = state?.[key] ?? null;
+      if (what === null && this.root.activeElement === button) this.at("live").focus({ preventScroll: true }); // not lost
       button.disabled = what === null;
       const label = button.querySelector("span");
       label.textContent = word;
