@@ -180,7 +180,7 @@ def test_every_setting_of_the_clustering_changes_the_labels(change: dict[str, An
 
 def test_public_names_are_these() -> None:
     assert set(msformer.__all__) == {
-        "segment", "Segmentation", "segment_volume", "VolumeSegmentation", "MSFormer", "Editor", "Config",
+        "segment", "Segmentation", "segment_volume", "VolumeSegmentation", "MSFormer", "Editor", "edit", "Config",
         "preset_names", "Image", "Volume", "read", "MSFormerError", "ConfigError", "ImageError", "ImageShapeError",
         "NonFiniteImageError", "ReadError", "WeightsError",
         "FitDivergedError", "__version__",

@@ -12,6 +12,7 @@ from msformer.threads import shorten_spin
 
 if TYPE_CHECKING:
     from msformer.api import segment, segment_volume
+    from msformer.app.widget import edit
     from msformer.config import Config, preset_names
     from msformer.editing import Editor
     from msformer.errors import (
@@ -53,6 +54,7 @@ _HOME = {
     "Segmentation": "segmentation",
     "segment": "api",
     "segment_volume": "api",
+    "edit": "app.widget",
     "Volume": "volume",
     "VolumeSegmentation": "volumes",
 }
@@ -64,6 +66,7 @@ __all__ = [  # noqa: RUF022 - as a reader would look for them
     "VolumeSegmentation",
     "MSFormer",
     "Editor",
+    "edit",
     "Config",
     "preset_names",
     "Image",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import shutil
 import threading
@@ -24,10 +23,10 @@ from msformer.app.jobs import Job, Jobs, Status
 from msformer.app.listing import Listing
 from msformer.app.notebook import Start
 from msformer.app.opened import OpenCase
-from msformer.app.pictures import Shown, indices_png, shown_mask
+from msformer.app.pictures import Shown, indices_png
 from msformer.app.stability import TRIES, StoppedError, find_stability
+from msformer.app.telling import tell_change, tell_image, tell_mask, tell_pieces, tell_regions
 from msformer.batch.learn.jobs import read_voxels
-from msformer.editing.change import Change
 from msformer.errors import ConfigError, MSFormerError
 from msformer.io import prepare_folder
 from msformer.io.results import SEGMENT_FILES, SEGMENT_FOLDERS, mark_results
@@ -47,8 +46,6 @@ STABLE = 8
 """Pictures whose stability stays known; a byte a pixel each."""
 THUMBNAIL = 96
 """Longest side in px of the pictures in the list."""
-MOST_THINGS = 200
-"""Objects of one mask that the page lists."""
 
 
 @dataclass(frozen=True)
@@ -258,19 +255,15 @@ class Desk:
         """A case as it is now."""
         with self.case(name) as case:
             number = self._part(case, number)
-            picture = Shown(case.picture(number))
-            mask = shown_mask(case.sheet(number).mask, picture.factor)
             record = case.job.record
             return {
                 "name": name,
                 "slice": number,
                 "slices": case.numbers,
                 "touched": case.touched(),
-                "picture": picture.about(),
-                "size": list(case.picture(number).shape),
-                "spacing": case.picture(number).spacing_mm,
+                **tell_image(case.picture(number)),
                 "colours": label_colours(int(record["n_labels"])).tolist(),
-                "mask": Change.between(np.zeros_like(mask), mask).to_json(),
+                "mask": tell_mask(case.sheet(number).mask, Shown(case.picture(number)).factor),
                 "preset": record["preset"],
                 "tries": self._tries(case, number),
                 **self._about(case, number),
@@ -317,24 +310,7 @@ class Desk:
         """The regions of a picture on their own grid, for what lies under the cursor."""
         with self.case(name) as case:
             seen = case.sheet(self._part(case, number)).editor.seen
-        rows, columns = seen.region_grid  # without the lock: it takes a second, in which others may go on
-        return {
-            "rows": rows,
-            "columns": columns,
-            "regions": [
-                {
-                    "box": [
-                        region.window[0].start,
-                        region.window[1].start,
-                        region.mask.shape[0],
-                        region.mask.shape[1],
-                    ],
-                    "area": region.area,
-                    "bits": base64.b64encode(np.packbits(region.mask).tobytes()).decode(),
-                }
-                for region in seen.regions
-            ],
-        }
+        return tell_regions(seen)  # without the lock: it takes a second, in which others may go on
 
     def warm(self, name: str, number: int | None) -> None:
         """Look at a picture before the first click."""
@@ -349,12 +325,7 @@ class Desk:
                 number = self._part(case, number)
                 change = case.act(said, number, based_on)
                 factor = Shown(case.picture(number)).factor
-                if factor > 1:
-                    mask = case.sheet(number).mask
-                    empty = np.zeros_like(shown_mask(mask, factor))
-                    whole = Change.between(empty, shown_mask(mask, factor)).to_json()
-                    return {"mask": whole, **self._about(case, number)}
-                return {"change": change.to_json(), **self._about(case, number)}
+                return {**tell_change(change, case.sheet(number).mask, factor), **self._about(case, number)}
         except OSError:
             with self._lock:  # what is in memory may be ahead of the disk: the disk is right
                 self._open.pop(name, None)
@@ -365,11 +336,7 @@ class Desk:
         with self.case(name) as case:
             number = self._part(case, number)
             mask, spacing = case.sheet(number).mask, case.picture(number).spacing_mm
-        found = exports.things(name, "", mask, number, spacing)
-        return [
-            {"number": one.number, "px": one.area_px, "mm2": one.area_mm2, "row": one.row, "column": one.column}
-            for one, _ in zip(found, range(MOST_THINGS), strict=False)
-        ]
+        return tell_pieces(mask, spacing)
 
     @contextmanager
     def case(self, name: str) -> Iterator[OpenCase]:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from msformer.app.opened import OpenCase
+from msformer.app.pieces import pieces_of
 from msformer.geometry import Geometry, flat_geometry
 from msformer.image import Mask
 from msformer.io import write_mask, write_png
@@ -158,13 +159,10 @@ def things(
     name: str, state: str, mask: Mask, number: int | None, spacing: tuple[float, float] | None
 ) -> Iterator[Thing]:
     """The pieces of a mask ``(H, W)``, the largest first."""
-    _, _, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    order = np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable") + 1
-    for rank, index in enumerate(order, start=1):
-        area = int(stats[index, cv2.CC_STAT_AREA])
-        size = "" if spacing is None else f"{area * spacing[0] * spacing[1]:.6g}"
-        column, row = (round(float(value), 1) for value in centres[index])
-        yield Thing(name, state, "" if number is None else str(number), rank, area, size, row, column)
+    for piece in pieces_of(mask, spacing)[1]:
+        size = "" if piece.area_mm2 is None else f"{piece.area_mm2:.6g}"
+        place = "" if number is None else str(number)
+        yield Thing(name, state, place, piece.number, piece.area_px, size, piece.row, piece.column)
 
 
 def write_table(path: Path, rows: Sequence[Thing]) -> None:

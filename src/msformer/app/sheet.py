@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from msformer.app.notebook import VERDICTS, Notebook, Start, Verdict
+from msformer.app.telling import tell_editor
 from msformer.config import GrownSettings
-from msformer.editing import MEANINGS, Editor, action_of
+from msformer.editing import Editor, action_of
 from msformer.editing.change import Change
 from msformer.errors import ConfigError, MSFormerError
 from msformer.image import Image, Mask
@@ -75,19 +76,7 @@ class Sheet:
 
     def about(self) -> dict[str, Any]:
         """What the page shows beside the mask."""
-        offer = self.editor.offer
-        return {
-            "undoes": self.editor.undoes,
-            "redoes": self.editor.redoes,
-            "steps": self.notebook.n_done,
-            "offer": None
-            if offer is None
-            else {
-                "words": list(MEANINGS[: len(offer.masks)]),
-                "expected": [round(float(value), 3) for value in offer.expected],
-                "chosen": offer.chosen,
-            },
-        }
+        return {**tell_editor(self.editor), "steps": self.notebook.n_done}
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if not self._is_begun:

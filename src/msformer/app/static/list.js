@@ -1,6 +1,7 @@
 // The list of images: which are shown, in which order, and which is open.
 
 import { address } from "./api.js";
+import { certainty } from "./panel.js";
 
 const at = (id) => document.getElementById(id);
 const FEW = 300; // rows that are made at a time
@@ -12,13 +13,6 @@ const STATES = {
   failed: "failed",
 };
 const SIGNS = { untouched: "○", corrected: "✎", accepted: "✓", rejected: "✗", failed: "!" };
-
-/** How certain a mask is, in words, and how serious that is. */
-export function certainty(confidence) {
-  if (confidence >= 0.75) return ["looks right", "high"];
-  if (confidence >= 0.5) return ["worth a look", "middle"];
-  return ["probably wrong", "low"];
-}
 
 export class List {
   /** open: called with a name. */

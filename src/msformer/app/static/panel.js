@@ -1,25 +1,36 @@
 // The settings beside the picture: answers, overlays, light, objects, and how certain the mask is.
 
-import { get } from "./api.js";
-import { certainty } from "./list.js";
+import { pixelsOf } from "./picture.js";
 import { loadStability } from "./stability.js";
 
-const at = (id) => document.getElementById(id);
 const MEANINGS = { part: "Part", object: "Object", whole: "Whole" };
 
 const capital = (words) => `${words[0].toUpperCase()}${words.slice(1)}`;
 
+/** How certain a mask is, in words, and how serious that is. */
+export function certainty(confidence) {
+  if (confidence >= 0.75) return ["looks right", "high"];
+  if (confidence >= 0.5) return ["worth a look", "middle"];
+  return ["probably wrong", "low"];
+}
+
 export class Panel {
-  /** chosen: called with the number of another answer; part: gives what is open; find: finds out its stability. */
-  constructor(view, { chosen, part, find }) {
-    Object.assign(this, { view, chosen, part });
-    at("stability-find").addEventListener("click", find);
+  /**
+   * root: holds the markup; transport: how the program is asked; chosen: called with the number of another answer;
+   * part: gives what is open; find: finds out its stability,
+   * where that can be.
+   */
+  constructor(root, view, transport, { chosen, part, find }) {
+    Object.assign(this, { view, transport, chosen, part });
+    this.at = (id) => root.getElementById(id);
+    if (find) this.at("stability-find").addEventListener("click", find);
+    else this.at("show-stability").parentElement.hidden = true;
     for (const id of ["show-mask", "show-clusters", "show-stability", "look", "colour", "opacity"]) {
-      at(id).addEventListener("input", () => this.overlays());
+      this.at(id).addEventListener("input", () => this.overlays());
     }
-    for (const id of ["level", "width"]) at(id).addEventListener("input", () => this.lit());
-    at("auto").addEventListener("click", () => this.light(...this.view.picture.contrast));
-    at("objects").addEventListener("toggle", () => this.listObjects());
+    for (const id of ["level", "width"]) this.at(id).addEventListener("input", () => this.lit());
+    this.at("auto").addEventListener("click", () => this.light(...this.view.picture.contrast));
+    this.at("objects").addEventListener("toggle", () => this.listObjects());
     this.overlays();
   }
 
@@ -27,12 +38,12 @@ export class Panel {
     const { look } = this.view;
     const colour = look.colour;
     Object.assign(look, {
-      mask: at("show-mask").checked,
-      clusters: at("show-clusters").checked,
-      stability: at("show-stability").checked,
-      as: at("look").value,
-      colour: at("colour").value,
-      opacity: at("opacity").value / 100,
+      mask: this.at("show-mask").checked,
+      clusters: this.at("show-clusters").checked,
+      stability: this.at("show-stability").checked,
+      as: this.at("look").value,
+      colour: this.at("colour").value,
+      opacity: this.at("opacity").value / 100,
     });
     if (look.clusters && this.view.picture && !this.view.clusters) this.loadClusters();
     this.showStability();
@@ -43,17 +54,17 @@ export class Panel {
   /** The stability of the open picture, if it is wanted; what the scale means, or how to find out. */
   async showStability() {
     const { picture, look } = this.view;
-    at("stability").hidden = !look.stability;
-    at("stability-known").hidden = !this.tries;
-    at("stability-none").hidden = Boolean(this.tries);
+    this.at("stability").hidden = !look.stability;
+    this.at("stability-known").hidden = !this.tries;
+    this.at("stability-none").hidden = Boolean(this.tries);
     if (!look.stability || !this.tries || !picture || this.view.stability) return;
     const { tries } = this;
-    const found = await loadStability(this.part(), picture);
+    const found = await loadStability(this.transport, this.part(), picture);
     if (!found || picture !== this.view.picture) return;
     this.view.stability = found;
-    at("stability-few").textContent = `1 of ${tries} tries`;
-    at("stability-all").textContent = `all ${tries}`;
-    at("stability-words").textContent = found.share !== null
+    this.at("stability-few").textContent = `1 of ${tries} tries`;
+    this.at("stability-all").textContent = `all ${tries}`;
+    this.at("stability-words").textContent = found.share !== null
       ? `All tries agree on ${Math.floor(found.share * 100)} % of what any of them takes for the object. White line: what any try takes; yellow line: what all take.`
       : "No try found an object.";
     this.view.draw();
@@ -61,18 +72,14 @@ export class Panel {
 
   async loadClusters() {
     const { picture } = this.view;
-    const image = new Image();
-    image.src = `/api/clusters?${new URLSearchParams(this.part())}`;
+    if (!this.colours) return;
+    let pixels;
     try {
-      await image.decode();
+      pixels = await pixelsOf(await this.transport.getBlob("clusters", this.part()), picture);
     } catch {
       return;
     }
     if (picture !== this.view.picture) return;
-    const canvas = new OffscreenCanvas(picture.width, picture.height);
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(image, 0, 0);
-    const pixels = context.getImageData(0, 0, picture.width, picture.height);
     for (let place = 0; place < pixels.data.length; place += 4) {
       const label = pixels.data[place];
       const [red, green, blue] = this.colours[label] ?? [110, 110, 110];
@@ -81,7 +88,8 @@ export class Panel {
       pixels.data[place + 2] = blue;
       pixels.data[place + 3] = label === 0 ? 0 : 255;
     }
-    context.putImageData(pixels, 0, 0);
+    const canvas = new OffscreenCanvas(picture.width, picture.height);
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
     this.view.clusters = canvas;
     this.view.draw();
   }
@@ -89,10 +97,11 @@ export class Panel {
   /** Another picture is open. */
   open(shown, row) {
     this.colours = shown.colours;
+    this.at("show-clusters").parentElement.hidden = !shown.colours;
     if (this.view.look.clusters) this.loadClusters();
     const windows = Object.entries(shown.picture.windows);
-    at("windows").hidden = windows.length === 0;
-    at("windows").replaceChildren(
+    this.at("windows").hidden = windows.length === 0;
+    this.at("windows").replaceChildren(
       ...windows.map(([name, [centre, width]]) => {
         const button = document.createElement("button");
         button.type = "button";
@@ -121,16 +130,16 @@ export class Panel {
   /** Put the sliders where two values are black and white. */
   place(low, high) {
     const { first, span } = this.range;
-    at("level").value = Math.round(1000 - (((low + high) / 2 - first) / span) * 1000);
-    at("width").value = Math.round(1000 - Math.sqrt(Math.min((high - low) / (2 * span), 1)) * 1000);
+    this.at("level").value = Math.round(1000 - (((low + high) / 2 - first) / span) * 1000);
+    this.at("width").value = Math.round(1000 - Math.sqrt(Math.min((high - low) / (2 * span), 1)) * 1000);
     this.tellLight(low, high);
   }
 
   lit() {
     if (!this.view.picture) return;
     const { first, span } = this.range;
-    const centre = first + (1 - at("level").value / 1000) * span;
-    const width = Math.max((1 - at("width").value / 1000) ** 2 * 2 * span, span / 1000);
+    const centre = first + (1 - this.at("level").value / 1000) * span;
+    const width = Math.max((1 - this.at("width").value / 1000) ** 2 * 2 * span, span / 1000);
     this.apply(centre - width / 2, centre + width / 2);
   }
 
@@ -153,10 +162,11 @@ export class Panel {
 
   tellLight(low, high) {
     const digits = high - low < 10 ? 2 : 0;
-    at("light-words").textContent = `${low.toFixed(digits)} to ${high.toFixed(digits)}`;
+    this.at("light-words").textContent = `${low.toFixed(digits)} to ${high.toFixed(digits)}`;
   }
 
   tellSure(shown, row) {
+    this.at("sure").hidden = !row;
     const [words, kind] = (this.certain = certainty(row?.confidence ?? 1));
     const strong = document.createElement("strong");
     strong.className = kind;
@@ -168,20 +178,20 @@ export class Panel {
     const spacing = shown.spacing ? `, ${shown.spacing[1].toPrecision(3)} mm a pixel` : "";
     const taught = row?.changed ? " The folder taught another mask here." : "";
     facts.textContent = `The program was ${Math.round((row?.confidence ?? 0) * 100)} % sure of its mask.${taught} ${width} × ${height} px${spacing}.`;
-    at("sure").replaceChildren(strong, ...(row?.reason ? [why] : []), facts);
+    this.at("sure").replaceChildren(strong, ...(row?.reason ? [why] : []), facts);
   }
 
   /** What an act came to. */
   update(state) {
     const { offer } = state;
-    const heading = at("sure").querySelector("strong");
+    const heading = this.at("sure").querySelector("strong");
     if (heading && this.certain) {
       const own = state.verdict !== "open" ? `${state.verdict} by you` : state.steps ? "corrected by you" : null;
       heading.textContent = capital(own ?? this.certain[0]);
       heading.className = own ? "" : this.certain[1];
     }
-    at("answers").hidden = !offer || offer.words.length < 2;
-    at("answer-buttons").replaceChildren(
+    this.at("answers").hidden = !offer || offer.words.length < 2;
+    this.at("answer-buttons").replaceChildren(
       ...(offer?.words ?? []).map((word, index) => {
         const button = document.createElement("button");
         button.type = "button";
@@ -198,17 +208,17 @@ export class Panel {
   }
 
   async listObjects() {
-    if (!at("objects").open || !this.view.picture) return;
+    if (!this.at("objects").open || !this.view.picture) return;
     const asked = (this.asked = {});
     let found;
     try {
-      found = await get("objects", this.part());
+      found = await this.transport.get("objects", this.part());
     } catch {
       return;
     }
     if (asked !== this.asked) return;
-    at("n-objects").textContent = `(${found.length})`;
-    at("object-rows").replaceChildren(
+    this.at("n-objects").textContent = `(${found.length})`;
+    this.at("object-rows").replaceChildren(
       ...found.map((one) => {
         const row = document.createElement("tr");
         const show = document.createElement("button");

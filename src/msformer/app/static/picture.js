@@ -1,8 +1,14 @@
 // The picture: its values, and how they are shown.
 
-import { getBlob, getBuffer } from "./api.js";
-
 const SMALLEST = 1_000_000; // px; smaller copies are kept down to here, so that a large picture is quick when it is far away
+
+/** The pixels of a PNG as the file has them. */
+export async function pixelsOf(blob, { width, height }) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
 
 export class Picture {
   /** about: what the program says of the picture; values: one number a pixel and channel. */
@@ -15,17 +21,12 @@ export class Picture {
     this.light(...about.contrast);
   }
 
-  static async load(about, part) {
+  static async load(about, part, transport) {
     if (!about.plain) {
-      const buffer = await getBuffer("picture", part);
+      const buffer = await transport.getBuffer("picture", part);
       return new Picture(about, new Uint16Array(buffer), about.channels);
     }
-    const blob = await getBlob("picture", part);
-    const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-    const canvas = new OffscreenCanvas(about.width, about.height);
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(bitmap, 0, 0);
-    return new Picture(about, context.getImageData(0, 0, about.width, about.height).data, 4);
+    return new Picture(about, (await pixelsOf(await transport.getBlob("picture", part), about)).data, 4);
   }
 
   /** The values under a pixel, as the file has them. */

@@ -1,6 +1,6 @@
 // How far several tries agree on the object: a tint from few to all of them, and what any and what all take.
 
-import { address } from "./api.js";
+import { pixelsOf } from "./picture.js";
 
 const STOPS = [[44, 95, 168], [149, 162, 165], [255, 225, 77]]; // blue to yellow, ever lighter: safe for the colour-blind
 
@@ -13,17 +13,13 @@ function colourOf(value) {
 }
 
 /** Canvases for the view, and the share of what any try takes that all take; nothing where it cannot be had. */
-export async function loadStability(part, { width, height }) {
-  const image = new Image();
-  image.src = address("stability", part);
+export async function loadStability(transport, part, { width, height }) {
+  let data;
   try {
-    await image.decode();
+    ({ data } = await pixelsOf(await transport.getBlob("stability", part), { width, height }));
   } catch {
     return null;
   }
-  const read = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  read.drawImage(image, 0, 0);
-  const { data } = read.getImageData(0, 0, width, height);
   const colours = Uint32Array.from({ length: 256 }, (_, value) => (value === 0 ? 0 : colourOf(value)));
   const drawn = ["tint", "any", "all"].map((key) => [key, new Uint32Array(width * height)]);
   const [tint, any, all] = drawn.map(([, pixels]) => pixels);

@@ -26,13 +26,18 @@ export const HISTORY = [
   { id: "redo", words: "Redo", key: "Ctrl+Y", help: "Do again what was taken back", icon: path("M16 8H8a4 4 0 000 8h4M16 8l-4-4M16 8l-4 4") },
 ];
 
-/** The keys of the sheet that have no button of a tool. */
-export const KEYS = [
+/** Keys for whoever has a folder open. */
+export const FOLDER_KEYS = [
   ["A", "accept, and go to the next image"],
   ["R", "reject, and go to the next image"],
   ["U", "take accepting or rejecting back"],
   ["← →", "previous and next image"],
   ["Page Up / Down", "next and previous slice"],
+  ["S", "stability: how far several tries agree"],
+];
+
+/** The keys of the sheet that have no button of a tool. */
+export const KEYS = [
   ["Space", "hide the overlays while it is down"],
   ["1 2 3", "part, object, whole: another answer to a click"],
   ["[ ]", "smaller and larger brush, or region"],
@@ -42,7 +47,6 @@ export const KEYS = [
   ["+ − 0", "zoom in, out, whole picture"],
   ["V", "outline, tint, both"],
   ["C", "clusters"],
-  ["S", "stability: how far several tries agree"],
   ["Shift + arrows", "move the cross over the picture"],
   ["Enter", "click at the cross; with Shift the other button"],
   ["Esc", "give up what was begun"],

@@ -5,13 +5,10 @@ const FEW_TRIES = "#ffffff";
 const ALL_TRIES = "#ffe14d";
 const AROUND = [[1, 0], [-1, 0], [0, 1], [0, -1], [0.7, 0.7], [-0.7, 0.7], [0.7, -0.7], [-0.7, -0.7]];
 
-function context(id) {
-  return document.getElementById(id).getContext("2d");
-}
-
 export class View {
   constructor(stage) {
     this.stage = stage;
+    const context = (id) => stage.querySelector(`#${id}`).getContext("2d");
     this.base = context("base");
     this.marks = context("marks");
     this.stroke = context("stroke");
