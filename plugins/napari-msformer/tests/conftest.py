@@ -12,14 +12,14 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
+
 from msformer.batch.plan import plan_cases
 from msformer.batch.run import run_cases
 from msformer.config import Config
 from msformer.io import write_png
 from msformer.phantoms import make_phantom
-from napari.components import ViewerModel
-from napari.utils.notifications import notification_manager
-
 from napari_msformer.panel import Panel
 
 LONGEST_S = 120.0

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from msformer.app.folder import Folder
 from napari.utils.notifications import notification_manager
 from PIL import Image as Pillow
 
+from msformer.app.folder import Folder
 from napari_msformer.panel import Panel
 from napari_msformer.sheets import InFolder, Results
 

@@ -6,9 +6,9 @@ from importlib.metadata import distribution
 
 import numpy as np
 import pytest
-from msformer import segment
 from npe2 import PluginManifest
 
+from msformer import segment
 from napari_msformer import samples
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import dask.array as da
 import numpy as np
 import pytest
+from napari.utils.notifications import NotificationSeverity, notification_manager
+
 from msformer.image import Mask
 from msformer.morphology import dice
 from msformer.phantoms import make_phantom
-from napari.utils.notifications import NotificationSeverity, notification_manager
-
 from napari_msformer.panel import EXTENTS, Panel
 from napari_msformer.session import BESIDE, ON
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
-from msformer.errors import ImageShapeError
 from napari.layers import Image, Labels
 
+from msformer.errors import ImageShapeError
 from napari_msformer import pictures
 
 RANDOM = np.random.default_rng(5)
@@ -68,4 +68,6 @@ def test_alpha_is_laid_over_black() -> None:
     assert found.dtype == np.uint8
     assert found[3, 5].tolist() == [40, 20, 10]
     as_floats = Image(rgba / np.float32(255), rgb=True)
-    np.testing.assert_allclose(pictures.plane(as_floats, pictures.grid_of(as_floats), ())[3, 5] * 255, (40, 20, 10), rtol=1e-5)
+    np.testing.assert_allclose(
+        pictures.plane(as_floats, pictures.grid_of(as_floats), ())[3, 5] * 255, (40, 20, 10), rtol=1e-5
+    )

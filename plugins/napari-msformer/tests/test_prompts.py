@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from msformer.editing import Box, Lasso, Merge, Point, Scribble, Split
 from msformer.errors import ConfigError
-
 from napari_msformer import prompts
 
 SHAPE = 47, 61

@@ -53,7 +53,10 @@ def test_names_colours_and_slices_come_through_another_library(tmp_path: Path) -
     segments = instance_segments(2)
     write_geojson(tmp_path / "a.geojson", labels, segments, seed="1")
     passed_on = geojson.loads((tmp_path / "a.geojson").read_text())
-    told = [(one.properties["name"], tuple(one.properties["color"]), one.geometry["plane"]["z"]) for one in passed_on.features]
+    told = [
+        (one.properties["name"], tuple(one.properties["color"]), one.geometry["plane"]["z"])
+        for one in passed_on.features
+    ]
     assert told == [("object 1", segments[0].colour, 1), ("object 2", segments[1].colour, 2)]
     np.testing.assert_array_equal(read(tmp_path / "b.geojson", geojson.dumps(passed_on), labels.shape), labels != 0)
 

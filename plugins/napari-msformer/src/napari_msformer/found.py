@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import msformer
 import numpy as np
-from msformer.errors import ConfigError
-from msformer.image import Mask
 from napari.layers import Image
 from numpy.typing import NDArray
 
+import msformer
+from msformer.errors import ConfigError
+from msformer.image import Mask
 from napari_msformer.pictures import Grid, Index, plane, stack
 from napari_msformer.work import Tell
 

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msformer.config import AUTO_PRESET, preset_names
-from msformer.editing import Clear, Fill, Smooth
-from msformer.errors import ConfigError, MSFormerError
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtWidgets import (
@@ -29,14 +26,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from msformer.config import AUTO_PRESET, preset_names
+from msformer.editing import Clear, Fill, Smooth
+from msformer.errors import ConfigError, MSFormerError
 from napari_msformer.found import Extent, Found, find
 from napari_msformer.pictures import Grid, grid_of, placement, plane
+from napari_msformer.prompts import Line
 from napari_msformer.session import Session
 from napari_msformer.sheets import InFolder, InMemory, Results, Verdict
 from napari_msformer.work import Work, tell
 
 EXTENTS: dict[str, Extent] = {"this plane": "plane", "each plane by itself": "planes", "as one volume": "volume"}
-LINES: dict[str, Any] = {"says where the object is": "scribble", "parts the mask": "split", "joins pieces": "merge"}
+LINES: dict[str, Line] = {
+    "a line says what is there": "scribble",
+    "a line parts the mask": "split",
+    "a line joins pieces": "merge",
+}
 TOOLS = {
     "Point": ("points", "add"),
     "Box": ("shapes", "add_rectangle"),
@@ -48,7 +53,7 @@ TOOLS = {
 """Which layer each tool draws in, and its mode there."""
 
 
-class Panel(QScrollArea):  # type: ignore[misc]  # qtpy has no types
+class Panel(QScrollArea):
     """The panel.
 
     Args:
@@ -216,8 +221,8 @@ class Panel(QScrollArea):  # type: ignore[misc]  # qtpy has no types
 
     def _image_changed(self) -> None:
         name = self.image.currentText()
-        layer = self.viewer.layers[name] if name in self.viewer.layers else None
-        self.extent.setVisible(layer is not None and layer.ndim > 2)
+        is_stack = name in self.viewer.layers and self.viewer.layers[name].ndim > 2
+        self.extent.setVisible(is_stack)
 
     def _modes_changed(self) -> None:
         if self.session is not None:
@@ -287,7 +292,9 @@ class Panel(QScrollArea):  # type: ignore[misc]  # qtpy has no types
         self.stop = _button("Stop", self.work.cancel, "Stop what runs, and what waits")
         for label in (self.status, self.case):
             label.setWordWrap(True)
-        tools = [_button(name, partial(self.take_tool, name), f"Draw in the layer of {TOOLS[name][0]}") for name in TOOLS]
+        tools = [
+            _button(name, partial(self.take_tool, name), f"Draw in the layer of {TOOLS[name][0]}") for name in TOOLS
+        ]
         whole = [
             _button("Fill holes", partial(self._act, Fill()), "Fill the holes of the mask"),
             _button("Smooth", partial(self._act, Smooth()), "Make its border smoother"),
@@ -310,7 +317,7 @@ class Panel(QScrollArea):  # type: ignore[misc]  # qtpy has no types
             _group(
                 "Correct",
                 [tools[:3], tools[3:], [_pair(self.on, self.beside)], [_pair(self.one, self.several)],
-                 [QLabel("a line"), self.line], self.answers, [self.undo], [self.redo], whole],
+                 [self.line], self.answers, [self.undo], [self.redo], whole],
             ),
             _group("Folder", [[_button("Open results…", partial(self.open_folder, ""), "What msformer segment wrote")],
                               [self.case], folder[:2], folder[2:]]),

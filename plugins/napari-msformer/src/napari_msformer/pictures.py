@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from msformer.errors import ImageShapeError
-from msformer.io import MAX_PIXELS
 from napari.layers import Image
 from numpy.typing import NDArray
+
+from msformer.errors import ImageShapeError
+from msformer.io import MAX_PIXELS
 
 Index = tuple[int, ...]
 """Of a plane: one number for each axis before rows and columns."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import numpy as np
-from msformer.editing import Action, Box, Lasso, Merge, Point, Scribble, Split
-from msformer.errors import ConfigError
 from numpy.typing import NDArray
 
+from msformer.editing import Action, Box, Lasso, Merge, Point, Scribble, Split
+from msformer.errors import ConfigError
 from napari_msformer.pictures import Index
 
 Line: TypeAlias = Literal["scribble", "split", "merge"]

@@ -8,16 +8,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from msformer.editing import Action, Alternative, Point
-from msformer.errors import ConfigError, MSFormerError
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points, Shapes
 from napari.layers.base import ActionType
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.notifications import show_info
-
 from qtpy.QtCore import QTimer
 
+from msformer.editing import Action, Alternative, Point
+from msformer.errors import ConfigError, MSFormerError
 from napari_msformer import prompts
 from napari_msformer.pictures import Index
 from napari_msformer.sheets import Seen, Sheets
@@ -212,12 +211,7 @@ class Session:
             fresh = self.points.data[self._points_known :]
             self._points_known = len(self.points.data)
             for place in fresh:
-                self._try(
-                    lambda place=place: (
-                        prompts.index_of(place[None]),
-                        prompts.point(place, is_on=self.is_on, mode=self.mode),
-                    )
-                )
+                self._try(partial(self._click, place))
         elif event.action in (ActionType.REMOVED, ActionType.CHANGED):
             self._put_back(event, self._point_planes, (Point,))
 
@@ -229,14 +223,16 @@ class Session:
             fresh = list(zip(self.shapes.data, self.shapes.shape_type, strict=True))[self._shapes_known :]
             self._shapes_known = len(self.shapes.data)
             for corners, kind in fresh:
-                self._try(
-                    lambda corners=corners, kind=kind: (
-                        prompts.index_of(corners),
-                        prompts.shape(corners, kind, self.shape, is_on=self.is_on, mode=self.mode, line=self.line),
-                    )
-                )
+                self._try(partial(self._shape, corners, kind))
         elif event.action in (ActionType.REMOVED, ActionType.CHANGED):
             self._put_back(event, self._shape_planes, prompts.SHAPES)
+
+    def _click(self, place: prompts.Places) -> tuple[Index, Action]:
+        return prompts.index_of(place[None]), prompts.point(place, is_on=self.is_on, mode=self.mode)
+
+    def _shape(self, corners: prompts.Places, kind: str) -> tuple[Index, Action]:
+        said = prompts.shape(corners, kind, self.shape, is_on=self.is_on, mode=self.mode, line=self.line)
+        return prompts.index_of(corners), said
 
     def _try(self, read: Callable[[], tuple[Index, Action]]) -> None:
         try:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+
 from msformer.app.desk import Desk, Task
 from msformer.app.notebook import Notebook
 from msformer.app.opened import OpenCase
@@ -15,8 +17,6 @@ from msformer.app.sheet import Sheet, StaleError
 from msformer.editing import MEANINGS, Action, Editor, Redraw
 from msformer.errors import ConfigError
 from msformer.image import Mask
-from numpy.typing import NDArray
-
 from napari_msformer.pictures import Index
 
 Verdict: TypeAlias = Literal["accepted", "rejected"]
@@ -206,7 +206,7 @@ class Results:
         rows = [row for row in self.desk.listing.rows() if not row["failed"]]
         if not rows:
             raise ConfigError(f"folder must hold a case that was segmented; {str(out)!r} has none")
-        self.names = [row["name"] for row in sorted(rows, key=lambda row: row["confidence"])]
+        self.names = [str(row["name"]) for row in sorted(rows, key=lambda row: row["confidence"])]
         self._states = {row["name"]: row for row in rows}
 
     @property
@@ -231,7 +231,7 @@ class Results:
 
 
 def _pixels(case: OpenCase) -> tuple[NDArray[Any], tuple[float, ...]]:
-    """The picture ``(H, W[, 3])`` or the slices ``(D, H, W[, 3])`` along which masks are made, and the sizes of a px."""
+    """The picture ``(H, W[, 3])`` or the slices ``(D, H, W[, 3])`` that masks are made of, and the sizes of a px."""
     if case.volume is None:
         image = case.picture(None)
         return _colours(image.pixels, 2), image.spacing_mm or (1.0, 1.0)

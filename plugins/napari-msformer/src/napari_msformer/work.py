@@ -1,4 +1,4 @@
-"""What is computed beside the viewer: one thing after another, in a thread of napari, with progress and a way to stop."""
+"""What is computed beside the viewer: one thing after another, in a thread of napari; it can be stopped."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from msformer.errors import MSFormerError
 from napari.qt.threading import create_worker
 from napari.utils.notifications import notification_manager, show_error
 from qtpy.QtCore import QObject, Signal
+
+from msformer.errors import MSFormerError
 
 Tell = Callable[[int, int], None]
 
@@ -33,7 +34,7 @@ class Task:
     otherwise: Callable[[], None]
 
 
-class Work(QObject):  # type: ignore[misc]  # qtpy has no types
+class Work(QObject):
     """Tasks in the order in which they were given.
 
     Attributes:
