@@ -120,10 +120,11 @@ class Session:
         """Say whether what is drawn next is on the object."""
         self.is_on = is_on
         with self._writing():
-            for layer in (self.points, self.shapes):
-                layer.selected_data = set()  # else those that are selected would take the colour
+            self.points.selected_data = set()  # else those that are selected would take the colour
             self.points.current_face_color = ON if is_on else BESIDE
-            self.shapes.current_edge_color = ON if is_on else BESIDE
+            if not self._is_drawing:  # the mouse moves what is selected
+                self.shapes.selected_data = set()
+                self.shapes.current_edge_color = ON if is_on else BESIDE
 
     def act(self, *actions: Action, index: Index | None = None) -> None:
         """Do something to the plane in view, or to another."""
