@@ -3,13 +3,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format soak clean
+.PHONY: demo test check format plugins soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m msformer demo
 
-test: check
+test: check plugins
 	$(BIN)/python -m pytest -n auto
+
+# The plugin for napari, without a window; Qt and napari come into an environment of their own over the other one.
+PLUGIN := plugins/napari-msformer
+plugins: $(VENV)/.plugins
+	QT_QPA_PLATFORM=offscreen $(VENV)/plugins/bin/python -m pytest -c $(PLUGIN)/pyproject.toml $(PLUGIN)
+
+$(VENV)/.plugins: $(VENV)/.installed $(PLUGIN)/pyproject.toml
+	$(PYTHON) -m venv --without-pip $(VENV)/plugins
+	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" > \
+	  "$$($(VENV)/plugins/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/below.pth"
+	@# Qt itself needs a few libraries that bare systems lack.
+	@ldconfig -p 2>/dev/null | grep -q libEGL.so.1 || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1; }
+	$(VENV)/plugins/bin/python -m pip install --quiet --constraint constraints.txt --editable "$(PLUGIN)[test]"
+	touch $@
 
 check: $(VENV)/.installed
 	PYTHON="$(BIN)/python" scripts/check

@@ -166,10 +166,10 @@ def test_a_structure_set_is_beside_the_segmentation_of_a_series(
     assert private not in (out / "report.json").read_text()
 
 
-def test_outlines_are_no_corrections(tmp_path: Path) -> None:
+def test_outlines_for_training_are_no_corrections(tmp_path: Path) -> None:
     jobs: list[Any] = [SimpleNamespace(case=SimpleNamespace(case_id="a"))]
     (tmp_path / "a.png").touch()
     assert find_corrections(jobs, tmp_path, is_named=True) == {"a": tmp_path / "a.png"}
-    (tmp_path / "a.geojson").touch()
-    with pytest.raises(ConfigError, match=r"a\.geojson' is of no image of this folder, which has a"):
+    (tmp_path / "a.coco.json").touch()
+    with pytest.raises(ConfigError, match=r"a\.coco\.json' is of no image of this folder, which has a"):
         find_corrections(jobs, tmp_path, is_named=True)

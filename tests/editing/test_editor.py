@@ -25,6 +25,7 @@ from msformer.editing import (
     Lasso,
     Merge,
     Point,
+    Redraw,
     Region,
     Scribble,
     Smooth,
@@ -135,6 +136,20 @@ def test_prompts_of_one_image_never_reach_another() -> None:
     assert second.steps == ()
 
 
+def test_what_was_drawn_elsewhere_is_one_step_of_the_hand() -> None:
+    editor = Editor.open(picture(ONE), ONE)
+    drawn = disc(70, 90, 25)
+    editor.redraw(drawn)
+    np.testing.assert_array_equal(editor.mask, drawn)
+    np.testing.assert_array_equal(editor.makers == MAKERS.index("hand"), drawn ^ ONE)
+    assert editor.undoes == "drawing"
+    np.testing.assert_array_equal(editor.undo().mask, ONE)
+    with pytest.raises(ImageShapeError, match="mask must have the shape of the image"):
+        editor.redraw(drawn[1:])
+    with pytest.raises(ConfigError, match="redraw: a step's change cannot be read"):
+        Editor.open(picture(ONE)).prompt(action_of({"kind": "redraw", "box": [100, 0, 60, 3], "bits": ""}))
+
+
 STROKES: list[Action] = [
     Brush(path=((30, 30), (40, 50)), radius=5),
     Brush(path=((60, 60),), radius=9, is_on=False),
@@ -144,6 +159,7 @@ STROKES: list[Action] = [
     Smooth(width=3),
     Split(path=((0, 80), (119, 80))),
     Merge(path=((60, 60), (60, 100))),
+    Redraw.between(ONE, disc(64, 90, 20)),
     Clear(),
 ]
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from msformer.app.notebook import FOLDER, Notebook
 from msformer.batch.learn import CORRECTIONS
+from msformer.batch.learn.corrections import GIVEN_SUFFIXES
 from msformer.batch.learn.jobs import Job, read_voxels
 from msformer.errors import ReadError
 from msformer.image import Mask
 from msformer.io import write_mask
-from msformer.io.export import PIXEL_SUFFIXES, write_labels
+from msformer.io.export import write_labels
 from msformer.io.segments import object_segment
 from msformer.volume import Volume
 
@@ -56,12 +57,9 @@ class Folder:
         return Notebook(self.inside(f"{FOLDER}/{part}.jsonl"))
 
     def correction(self, name: str) -> Path | None:
-        """The file of a mask that a person gave; None where there is none."""
-        for suffix in PIXEL_SUFFIXES:
-            path = self.inside(f"{CORRECTIONS}/{name}{suffix}")
-            if path.is_file():
-                return path
-        return None
+        """The file of a mask that a person gave, the newest where there are several; None where there is none."""
+        paths = [self.inside(f"{CORRECTIONS}/{name}{suffix}") for suffix in GIVEN_SUFFIXES]
+        return max((path for path in paths if path.is_file()), key=lambda path: path.stat().st_mtime_ns, default=None)
 
     def given(self, name: str) -> Stamp:
         """The stamp of that file."""
@@ -100,7 +98,7 @@ class Folder:
 
     def remove_correction(self, name: str, but: Path | None = None) -> None:
         """Remove the masks that a person gave, in every format, but for one file."""
-        for suffix in PIXEL_SUFFIXES:
+        for suffix in GIVEN_SUFFIXES:
             path = self.inside(f"{CORRECTIONS}/{name}{suffix}")
             if path != but:
                 path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from msformer.app.folder import NO_FILE, Folder, Stamp, number_of, shape_of
 from msformer.app.notebook import Notebook, Origin, Start
 from msformer.app.sheet import Sheet, StaleError, verdict_of
+from msformer.batch.learn.corrections import read_given
 from msformer.batch.learn.jobs import Job, read_image_of, read_volume_of, read_voxels
 from msformer.editing.change import Change
 from msformer.errors import ConfigError, MSFormerError
@@ -264,7 +265,7 @@ class OpenCase:
         if notebook.exists() and notebook.stat().st_mtime_ns > path.stat().st_mtime_ns:
             return None
         try:
-            mask = np.take(read_voxels(path, shape_of(self.job.record)) != 0, number or 0, axis=self._axis_or_first)
+            mask = np.take(read_given(self.job, path, self.volume), number or 0, axis=self._axis_or_first)
         except MSFormerError:  # of another size: the program's own mask is shown, and learning says what is wrong
             return None
         return None if number is not None and not mask.any() else mask

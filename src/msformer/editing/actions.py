@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from msformer.errors import ConfigError
+from msformer.editing.change import Change
+from msformer.errors import ConfigError, ReadError
+from msformer.image import Mask
 
 Mode: TypeAlias = Literal["here", "more"]
 """What is pointed at: *here* is the object, or more of it; *more* is one of several, to be added or taken away."""
@@ -35,6 +37,7 @@ NAMES = {
     "split": ("split",),
     "merge": ("merge",),
     "clear": ("clear",),
+    "redraw": ("drawing",),
 }
 """What each is called, on and off; of alternatives each."""
 
@@ -152,8 +155,32 @@ class Clear(Action):
     kind: Literal["clear"] = "clear"
 
 
+class Redraw(Action):
+    """What was drawn in another program: the pixels that turn, as ``Change`` has them for JSON."""
+
+    kind: Literal["redraw"] = "redraw"
+    box: tuple[Row, Row, Row, Row]
+    bits: Annotated[str, Field(max_length=100_000_000)]
+
+    @classmethod
+    def between(cls, before: Mask, after: Mask) -> Redraw:
+        """From the mask ``(H, W)`` that was there to the one that was drawn."""
+        return cls(**Change.between(before, after).to_json())
+
+    def change(self, shape: tuple[int, int]) -> Change:
+        """The pixels of a mask ``shape`` that turn.
+
+        Raises:
+            ConfigError: It is no change of such a mask.
+        """
+        try:
+            return Change.from_json(self.model_dump(), shape)
+        except ReadError as error:
+            raise ConfigError(f"redraw: {error}") from error
+
+
 AnyAction: TypeAlias = Annotated[
-    Point | Box | Scribble | Region | Alternative | Brush | Lasso | Fill | Smooth | Split | Merge | Clear,
+    Point | Box | Scribble | Region | Alternative | Brush | Lasso | Fill | Smooth | Split | Merge | Clear | Redraw,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(AnyAction)

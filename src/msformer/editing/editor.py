@@ -22,6 +22,7 @@ from msformer.editing.actions import (
     Lasso,
     Merge,
     Point,
+    Redraw,
     Region,
     Scribble,
     Smooth,
@@ -158,6 +159,15 @@ class Editor:
     def box(self, top: int, left: int, bottom: int, right: int) -> Editor:
         """Say which box the object fills: first row and column, and those after the last."""
         return self.prompt(Box(top=top, left=left, bottom=bottom, right=right))
+
+    def redraw(self, mask: ArrayLike) -> Editor:
+        """Take a mask ``(H, W)`` that was drawn elsewhere; what differs is of a person's hand, and one step.
+
+        Raises:
+            ImageShapeError: It has not the size of the image.
+        """
+        shape = self.seen.shape
+        return self.prompt(Redraw.between(self._history.mask, _mask("mask", mask, shape)))
 
     def undo(self) -> Editor:
         """Take the last step back, if there is one."""
@@ -299,6 +309,8 @@ class Editor:
             return drawing.merged(before, action.path)
         if isinstance(action, Clear):
             return np.zeros_like(before)
+        if isinstance(action, Redraw):
+            return action.change(shape).apply(before)
         raise ConfigError(
             f"{type(action).__name__} must be a prompt, a stroke or a command of msformer.editing.actions"
         )

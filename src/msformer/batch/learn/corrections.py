@@ -7,13 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from msformer.batch.learn.jobs import Job, Part, read_voxels
+from msformer.batch.learn.jobs import Job, Part, read_volume_of, read_voxels
 from msformer.errors import ConfigError
+from msformer.geometry import flat_geometry
 from msformer.image import Mask
-from msformer.io.export import PIXEL_SUFFIXES
+from msformer.io.export import NO_PLACE, PIXEL_SUFFIXES, SUFFIXES
+from msformer.io.outlines.read_geojson import read_geojson
+from msformer.io.slicer import is_slicer_segmentation, read_slicer_mask
+from msformer.volume import Volume
 
 CORRECTIONS = "corrections"
 """Folder of the masks that a person gave, inside of the results, where no other is named."""
+GIVEN_SUFFIXES = (*PIXEL_SUFFIXES, SUFFIXES["geojson"])
+"""How the names of files end that a person may give a mask in."""
+MOST_LAYERS = 4
+"""Layers of a segmentation of 3D Slicer, each as large as the image, that are read."""
 
 
 def find_corrections(jobs: Sequence[Job], folder: Path, *, is_named: bool) -> dict[str, Path]:
@@ -27,7 +35,7 @@ def find_corrections(jobs: Sequence[Job], folder: Path, *, is_named: bool) -> di
             raise ConfigError(f"--corrections must be a folder; there is no {str(folder)!r}")
         return {}
     names = {job.case.case_id for job in jobs}
-    suffixes = sorted(PIXEL_SUFFIXES, key=len, reverse=True)
+    suffixes = sorted(GIVEN_SUFFIXES, key=len, reverse=True)
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith("."):
@@ -43,6 +51,35 @@ def find_corrections(jobs: Sequence[Job], folder: Path, *, is_named: bool) -> di
     return found
 
 
+def read_given(job: Job, path: Path, volume: Volume | None = None) -> Mask:
+    """What a person gave, ``(D, H, W)``, one slice of an image; from this program or another.
+
+    Args:
+        job: What it is of.
+        path: The file.
+        volume: The volume, where it was read already.
+
+    Raises:
+        ReadError: It cannot be read.
+        ImageError: It has not the size of the image, or lies elsewhere.
+    """
+    sides = tuple(int(side) for side in job.record["shape"])
+    shape = (sides[0], sides[1], sides[2]) if job.is_volume else (1, sides[0], sides[1])
+    if path.name.endswith(SUFFIXES["geojson"]):
+        return read_geojson(path, shape)
+    if not is_slicer_segmentation(path):
+        return np.asarray(read_voxels(path, shape) != 0)
+    n_voxels = int(np.prod(shape))
+    if job.is_volume:
+        volume = volume or read_volume_of(job, n_voxels)
+        places = [volume.geometry or NO_PLACE]
+    else:  # as this program writes them, and as Slicer takes a photograph that it reads itself
+        sizes = job.record["spacing_mm"]
+        sized = flat_geometry(None if sizes is None else (sizes[0], sizes[1]))
+        places = [NO_PLACE] if sized is None else [sized, NO_PLACE]
+    return read_slicer_mask(path, shape, places, MOST_LAYERS * n_voxels)
+
+
 def read_correction(job: Job, path: Path) -> Mapping[str, Mask]:
     """What a person gave, ``(H, W)``, by the part of the job; slices of a volume that hold nothing were not corrected.
 
@@ -50,10 +87,9 @@ def read_correction(job: Job, path: Path) -> Mapping[str, Mask]:
         ReadError: It cannot be read.
         ImageError: It has not the size of the image.
     """
-    shape = tuple(int(side) for side in job.record["shape"])
+    voxels = read_given(job, path)
     if not job.is_volume:
-        return {job.parts[0].name: np.asarray(read_voxels(path, (1, shape[0], shape[1]))[0] != 0)}
-    voxels = read_voxels(path, (shape[0], shape[1], shape[2])) != 0
+        return {job.parts[0].name: voxels[0]}
     planes = {part.name: _plane(voxels, job, part) for part in job.parts}
     return {name: plane for name, plane in planes.items() if plane.any()}
 
