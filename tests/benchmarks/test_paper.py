@@ -9,8 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from benchmarks.paper import page as page_module
 from benchmarks.paper.__main__ import BEGIN, END, ROWS, main, with_switches
-from benchmarks.paper.page import OPEN, OPPOSITE, SEEN, Measured, verdict
+from benchmarks.paper.page import OPEN, OPPOSITE, SEEN, TOO_FEW, Measured, verdict
 from benchmarks.paper.plan import METHODS, OURS, SETS, SWITCHES, TABLES, Job, jobs_of
 from benchmarks.paper.published import TABLE_1, differences
 from benchmarks.paper.run import JOURNAL, PROTOCOLS, VARIANTS, load, measure, rows_of, run
@@ -147,7 +148,13 @@ def test_differences_of_the_paper_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"), [([0.2, 0.3, 0.25], SEEN), ([-0.2, -0.3, -0.25], OPPOSITE), ([-0.2, 0.3, 0.01], OPEN)]
+    ("values", "expected"),
+    [
+        ([0.2, 0.3, 0.25, 0.2, 0.3, 0.25], SEEN),
+        ([-0.2, -0.3, -0.25, -0.2, -0.3, -0.25], OPPOSITE),
+        ([-0.2, 0.3, 0.01, -0.2, 0.3, -0.1], OPEN),
+        ([0.2, 0.3, 0.25, 0.2, 0.3], TOO_FEW),
+    ],
 )
 def test_the_interval_alone_decides(values: list[float], expected: str) -> None:
     first = {str(place): value for place, value in enumerate(values)}
@@ -168,7 +175,10 @@ def test_only_images_that_every_method_has_count(data: Path) -> None:
     assert values == pytest.approx({case: 0.6 + int(case) / 100 for case in values})  # the mean over seeds
 
 
-def test_the_page_says_what_was_seen(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_says_what_was_seen(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "LEAST", 2)
     dice = {"msformer": 0.8, "kmeans": 0.6, "sgscn": 0.9}
     out = tmp_path / "out"
     run(all_jobs(data), out, None, lambda job: row(job, dice.get(job.method, 0.8)))
