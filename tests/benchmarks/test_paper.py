@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 import pytest
 from benchmarks.paper import page as page_module
+from benchmarks.paper import pictures
 from benchmarks.paper.__main__ import BEGIN, END, ROWS, main, with_switches
 from benchmarks.paper.page import OPEN, OPPOSITE, SEEN, TOO_FEW, Measured, verdict
 from benchmarks.paper.plan import METHODS, OURS, SETS, SWITCHES, TABLES, Job, jobs_of
 from benchmarks.paper.published import TABLE_1, differences
 from benchmarks.paper.run import JOURNAL, PROTOCOLS, VARIANTS, load, measure, rows_of, run
+from PIL import Image as Pillow
 
 from msformer.config import Config
 from msformer.evaluation.aggregate import compare
@@ -212,3 +214,24 @@ def test_the_page_says_what_was_seen(
 
 def test_a_page_without_marks_stays_as_it_is() -> None:
     assert with_switches("text", ["| a |"]) == "text"
+
+
+def test_in_the_film_a_cluster_keeps_its_colour_and_the_start_is_slow(tmp_path: Path) -> None:
+    labels = [np.full((pictures.SIDE, pictures.SIDE), 7, dtype=np.intp) for _ in range(15)]
+    for step in range(14):
+        labels[step][:, 60:] = 3  # in the last frame one cluster is left
+    path = tmp_path / "film.webp"
+    pictures.draw_film(np.zeros((pictures.SIDE, pictures.SIDE, 3), dtype=np.uint8), labels, path)
+    corners, shown = [], []
+    with Pillow.open(path) as film:
+        assert film.n_frames == 15
+        for step in range(15):
+            film.seek(step)
+            frame = film.convert("RGB")
+            first = 2 * (pictures.SIDE + 4)  # the clusters begin right of the picture
+            corners.append((frame.getpixel((first + 9, 100)), frame.getpixel((frame.width - 9, 100))))
+            shown.append(film.info["duration"])
+    assert len(set(corners[:14])) == 1
+    assert corners[0][0] != corners[0][1]
+    assert corners[14] == (corners[0][0], corners[0][0])
+    assert shown == [pictures.SLOW_MS] * 12 + [pictures.FAST_MS] * 2 + [pictures.LAST_MS]
