@@ -44,7 +44,7 @@ def main() -> None:
         rows = []
         for seed in given.seeds:
             start = time.perf_counter()
-            result = msformer.segment(image, given.preset, random_state=seed)
+            result = msformer.segment(image, given.preset, seed=seed)
             selections = protocols(result.label_map, result.cluster_channels, result.mask, truth)
             dice = [score_selection(selection, mask_gt=truth).dice for selection in selections]
             rows.append(dice)

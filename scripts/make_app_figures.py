@@ -5,6 +5,7 @@ python -m scripts.make_app_figures [FOLDER]
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,6 +33,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made, sync_playwright() as started:
         work = Path(made)
         browser = started.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        take_watch(browser, work, folder / "watch.png")
+        take_stability(browser, work, folder / "stability.png")
         write_mixed(work / "mixed")
         with served(work, "mixed", "-o", "out") as program:
             page = open_page(browser, program.address)
@@ -56,6 +59,35 @@ def main() -> None:
         page.get_by_role("alert").get_by_text("not running").wait_for()
         save(page, folder / "gone.png")
         browser.close()
+
+
+def take_watch(browser: Any, work: Path, path: Path) -> None:
+    """The network at work, with the preset of the paper's demonstration on a smaller grid."""
+    (work / "watch").mkdir()
+    Pillow.fromarray(make_phantom("dermoscopy", seed=2, difficulty=0.4).image).save(work / "watch" / "lesion-2.png")
+    words = ["--preset", "paper-demo", "--set", "prepare.working_size=129", "--set", "network.embed_dim=48"]
+    with served(work, "watch", "-o", "watch-out", *words) as program:
+        page = open_page(browser, program.address)
+        facts = page.locator("#watch-facts")
+        facts.get_by_text(re.compile("step (1[2-9]|[2-5][0-9]) of 50")).wait_for(timeout=240_000)
+        page.wait_for_timeout(300)
+        save(page, path)
+
+
+def take_stability(browser: Any, work: Path, path: Path) -> None:
+    """Tries that disagree."""
+    (work / "stability").mkdir()
+    image = make_phantom("ultrasound", seed=1, difficulty=0.9).image
+    Pillow.fromarray(image).save(work / "stability" / "ultrasound.png")
+    with served(work, "stability", "-o", "stability-out", "--preset", "general", "--restarts", "7") as program:
+        page = open_page(browser, program.address)
+        run_to_end(page, 1)
+        page.locator("#show-mask").click()
+        page.keyboard.press("s")
+        page.get_by_text("All tries agree on").wait_for()
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(400)
+        save(page, path)
 
 
 def open_page(browser: Any, address: str, **options: Any) -> Any:

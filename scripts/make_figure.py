@@ -12,6 +12,6 @@ from msformer.render import preview
 if __name__ == "__main__":
     phantom = make_phantom("dermoscopy", seed=3, difficulty=0.25, shape=(320, 420), vignette=0.0, hair_count=6)
     image = Image.from_array(phantom.image)
-    result = segment(image, random_state=0)
+    result = segment(image, seed=0)
     picture = preview(image, result.label_map, result.mask, result.intensity_range)
     write_png(Path(__file__).parent.parent / "docs" / "figure.png", picture)

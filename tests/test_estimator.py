@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import check_estimator
 from tests.conftest import MakeSquare
 
 from msformer import ConfigError, MSFormer, segment
@@ -12,16 +20,15 @@ FAST: dict[str, Any] = {"working_size": 41, "embed_dim": 12, "max_iter": 2}
 
 
 def test_clone_and_parameters_follow_scikit_learn() -> None:
-    base = pytest.importorskip("sklearn.base")
     estimator = MSFormer(random_state=3, **FAST)
-    twin = base.clone(estimator)
+    twin = clone(estimator)
     assert twin is not estimator
     assert twin.get_params() == estimator.get_params()
     assert twin.set_params(max_iter=7) is twin
     assert (twin.max_iter, estimator.max_iter) == (7, 2)
-    with pytest.raises(ValueError, match="got 'nope'"):
+    with pytest.raises(ValueError, match="Invalid parameter 'nope'"):
         twin.set_params(nope=1)
-    assert repr(estimator).startswith("MSFormer(preset='auto', random_state=3, working_size=41")
+    assert repr(estimator) == "MSFormer(embed_dim=12, max_iter=2, random_state=3, working_size=41)"
 
 
 def test_fit_gives_what_segment_gives(square_image: MakeSquare) -> None:
@@ -62,3 +69,49 @@ def test_every_parameter_changes_the_result(square_image: MakeSquare, change: di
     settings: dict[str, Any] = {**FAST, "max_iter": 3, "preset": "general"}  # auto may take one with k-means
     base = MSFormer(**settings).fit_predict(image)
     assert not np.array_equal(base, MSFormer(**{**settings, **change}).fit_predict(image))
+
+
+def test_checks_of_scikit_learn_pass_where_they_apply() -> None:
+    """Checks with tables of samples do not: an image is none, and its tag says so."""
+    results = check_estimator(MSFormer(n_clusters=3), on_skip=None)
+    assert results
+    assert {one["status"] for one in results} <= {"passed"}
+    for name in (
+        "check_no_attributes_set_in_init",
+        "check_estimator_repr",
+        "check_get_params_invariance",
+        "check_set_params",
+        "check_estimator_tags_renamed",
+        "check_valid_tag_types",
+        "check_parameters_default_constructible",
+        "check_estimator_cloneable",
+    ):
+        check = getattr(estimator_checks, name)
+        check("KMeans", KMeans())  # it is a check of any clustering, and is called so
+        check("MSFormer", MSFormer(n_clusters=3))
+
+
+def test_it_is_searched_over_and_drawn_in_a_pipeline(square_image: MakeSquare) -> None:
+    image = square_image()
+    truth = image.mean(axis=2) < image.mean() if image.ndim == 3 else image < image.mean()
+    rows = range(len(image))
+
+    def overlap(estimator: MSFormer, _: Any) -> float:
+        return float((estimator.mask_ == truth).mean())
+
+    search = GridSearchCV(
+        MSFormer(preset="general", **FAST), {"n_clusters": [2, 3]}, cv=[(rows, rows)], scoring=overlap
+    ).fit(image)
+    assert search.best_params_["n_clusters"] in (2, 3)
+    pipeline = make_pipeline(FunctionTransformer(np.sqrt), MSFormer(n_clusters=2))
+    assert "MSFormer" in pipeline._repr_html_()
+    assert pipeline.fit_predict(image.astype(np.float32)).max() == 2
+
+
+def test_parameters_that_a_preset_ignores_are_told(square_image: MakeSquare) -> None:
+    with pytest.warns(UserWarning, match=r"fit\.max_iter changes nothing with the preset 'dermoscopy'"):
+        MSFormer(preset="dermoscopy", max_iter=8).fit(square_image())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MSFormer(preset="general", **FAST).fit(square_image())
+        MSFormer(preset="dermoscopy", n_clusters=3).fit(square_image())

@@ -112,14 +112,17 @@ def network_clusterer(
 
 
 def following_clusterer(
-    *, initial_weights: Mapping[str, Tensor] | None = None, cancel: CancelToken | None = None
+    *,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    on_event: Callable[[FitEvent], None] | None = None,
+    cancel: CancelToken | None = None,
 ) -> Clusterer:
     """A clusterer for images that resemble each other in a row: each starts from where the one before it ended.
 
     So a cluster keeps its number from slice to slice, and the network needs half of the updates from the second on.
     """
     previous: Clustering | None = None
-    first = chosen_clusterer(initial_weights=initial_weights, cancel=cancel)
+    first = chosen_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
 
     def cluster(prepared: Prepared, settings: Config) -> Clustering:
         nonlocal previous
@@ -130,7 +133,7 @@ def following_clusterer(
             previous = kmeans_clusterer(prepared, settings, start=state)
         else:
             half = settings.replace(fit={"max_iter": -(-settings.fit.max_iter // 2)})
-            previous = _optimised(state, prepared, half, cancel=cancel)
+            previous = _optimised(state, prepared, half, on_event=on_event, cancel=cancel)
         return previous
 
     return cluster

@@ -71,13 +71,16 @@ class ReadSettings(_Settings):
 
 
 class WriteSettings(_Settings):
-    """Kinds of files that labels and masks are written as (``io/export.py``)."""
+    """Kinds of files that are written: of labels and masks (``io/export.py``), of pictures (``batch/pictures.py``)."""
 
     formats: Formats = Field(
         ("same",),
         min_length=1,
         description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same: the kind of the input; outlines of "
         "masks and objects only: rtstruct, geojson, coco, imagej-roi.",
+    )
+    pictures: bool = Field(
+        True, description="Write pictures at full size: overlays, the image with the outline, and clusters in colours."
     )
 
 
@@ -433,6 +436,18 @@ class Config(_Settings):
         return self._validated(merge(_preset_mapping(preset), _difference(values, own) | {"preset": preset}))
 
     @property
+    def ignored(self) -> tuple[str, ...]:
+        """Names of the settings that differ from the preset's own and change nothing: the network's, without one.
+
+        ``auto`` is not judged: what it takes is known once the image is.
+        """
+        if self.preset == AUTO_PRESET or self.cluster.method == "network":
+            return ()
+        own = type(self).from_preset(self.preset).model_dump(include={"network", "fit"})
+        changed = _difference(self.model_dump(include={"network", "fit"}), own)
+        return tuple(f"{group}.{name}" for group, values in changed.items() for name in values)
+
+    @property
     def asks_network(self) -> bool:
         """Whether the grown network answers: the user points at one object, and the settings do not keep it out.
 
@@ -459,6 +474,11 @@ def preset_names() -> list[str]:
     """List the names of the presets that the package ships, in alphabetical order."""
     folder = resources.files("msformer") / "presets"
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def preset_summaries() -> dict[str, str]:
+    """What each preset is for, in a few words."""
+    return {name: str(_preset_file(name)["about"]) for name in preset_names()}
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -493,10 +513,14 @@ def _preset_mapping(name: str) -> dict[str, Any]:
     names = preset_names()
     if name not in names:
         raise ConfigError(f"preset must be one of {', '.join(names)}; got {name!r}")
-    text = (resources.files("msformer") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-    settings = tomllib.loads(text)
+    settings = _preset_file(name)
+    del settings["about"]
     base = settings.pop("extends", None)
     return settings if base is None else merge(_preset_mapping(base), settings)
+
+
+def _preset_file(name: str) -> dict[str, Any]:
+    return tomllib.loads((resources.files("msformer") / "presets" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import inspect
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClusterMixin
 
 from msformer.api import segment
 from msformer.config import DEFAULT_PRESET, Config, merge
@@ -14,12 +15,13 @@ from msformer.image import Image, LabelMap, Mask
 from msformer.segmentation import Segmentation
 
 
-class MSFormer:
+class MSFormer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Estimator of one image's label map.
 
-    Follows scikit-learn's conventions (``get_params``, ``set_params``, ``sklearn.base.clone``) without needing it.
-    Parameters left at None come from the preset. One fit is one image: there is no ``predict`` for other images,
-    because the parameters mean nothing beyond the image that they were optimised on.
+    Follows scikit-learn's conventions. Parameters left at None come from the preset. One fit is one image: its rows
+    are no samples, and there is no ``predict`` for other images, because the parameters mean nothing beyond the image
+    that they were optimised on. Searches over parameters take the whole image as their one split: with
+    ``rows = range(len(image))``, ``GridSearchCV(MSFormer(), {"n_clusters": [2, 3]}, cv=[(rows, rows)], scoring=…)``.
 
     Args:
         preset: Named settings to start from.
@@ -110,7 +112,7 @@ class MSFormer:
             ConfigError: A parameter is wrong.
             ImageError: The image cannot be segmented as given.
         """
-        result = segment(image, self._config())
+        result = segment(image, self._config(), progress=False)
         self.segmentation_ = result
         self.labels_ = result.label_map
         self.mask_ = result.mask
@@ -124,27 +126,13 @@ class MSFormer:
         """Segment ``image`` and return its label map ``(H, W)``."""
         return self.fit(image).labels_
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters by name; ``deep`` is accepted for scikit-learn's sake."""
-        names = list(inspect.signature(type(self)).parameters)
-        return {name: getattr(self, name) for name in names}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters of the constructor.
-
-        Raises:
-            ValueError: There is no such parameter.
-        """
-        known = self.get_params()
-        for name, value in params.items():
-            if name not in known:
-                raise ValueError(f"parameter must be one of {', '.join(known)}; got {name!r}")
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if value is not None)
-        return f"{type(self).__name__}({given})"
+    def __sklearn_tags__(self) -> Any:
+        """An image is no table of samples, and may hold NaN, which is no data."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _config(self) -> Config:
         groups: dict[str, dict[str, Any]] = {

@@ -52,10 +52,17 @@ class FitStep:
 
 @dataclass(frozen=True)
 class FitEvent:
-    """A step as the loop announces it, with the labels at hand for whoever wants to draw them."""
+    """A step as the loop announces it, with the labels at hand for whoever wants to draw them.
+
+    Attributes:
+        record: The step.
+        pseudo_labels: ``(1, h, w)``, with the border of the prepared image.
+        max_iter: Updates that the loop makes at most.
+    """
 
     record: FitStep
     pseudo_labels: Tensor
+    max_iter: int
 
     def label_map(self) -> NDArray[np.intp]:
         """The current labels ``(H, W)``, 0 to K − 1; copied only when asked for."""
@@ -164,7 +171,7 @@ def iterate(
                 f"with learning_rate={settings.learning_rate}"
             )
         history.append(record)
-        yield FitEvent(record, pseudo_labels)
+        yield FitEvent(record, pseudo_labels, settings.max_iter)
         with torch_threads(settings.threads):
             optimiser.step(torch.autograd.grad(losses.total, optimiser.parameters))
         del output, losses  # the graph is not needed while the next one is built

@@ -35,6 +35,7 @@ from msformer.refine import (
 from msformer.regions import Ground, PlacedRegions, find_regions, region_view
 from msformer.segmentation import Segmentation, versions
 from msformer.threads import one_blas_thread
+from msformer.watching import NOBODY, Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,15 +71,16 @@ def segment(
     initial_weights: Mapping[str, Tensor] | None = None,
     on_event: Callable[[FitEvent], None] | None = None,
     cancel: CancelToken | None = None,
+    watcher: Watcher = NOBODY,
 ) -> Segmentation:
     """Segment one image with nothing but itself.
 
     Users call ``api.segment``, which takes more kinds of images, and says what the other arguments are and what may be
     raised. Here ``image`` is an ``Image`` or an array ``(H, W)`` or ``(H, W, C)`` of any number of channels, at least
-    33 px a side, finite or NaN.
+    33 px a side, finite or NaN. ``watcher`` is told the stages, and where there is no ``on_event`` the updates.
     """
-    cluster = chosen_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
-    return segment_with(cluster, image, config, random_state=random_state, spacing_mm=spacing_mm)
+    cluster = chosen_clusterer(initial_weights=initial_weights, on_event=on_event or watcher.step, cancel=cancel)
+    return segment_with(cluster, image, config, random_state=random_state, spacing_mm=spacing_mm, watcher=watcher)
 
 
 @one_blas_thread()
@@ -91,16 +93,17 @@ def segment_with(
     spacing_mm: tuple[float, float] | None = None,
     one_by_one: bool = True,
     basis: Basis | None = None,
+    watcher: Watcher = NOBODY,
 ) -> Segmentation:
     """Segment one image with any clustering between the same preparation, foreground rule and refinement.
 
     Without ``one_by_one`` objects are not told apart. ``basis`` is what it shares with other images, as
-    ``prepare.shared_basis`` finds it. See ``api.segment`` for the other
-    arguments and errors.
+    ``prepare.shared_basis`` finds it. ``watcher`` is told the stages. See ``api.segment`` for the other arguments and
+    errors.
     """
     settings = settings_of(config, random_state)
     image = in_window(_as_image(image, spacing_mm), settings.prepare.window)
-    clock = _Clock()
+    clock = _Clock(watcher)
     with clock("hash"):
         digest = image.digest
     focus = find_focus(image.shape, settings.hints)
@@ -124,6 +127,7 @@ def segment_with(
             prepared = trial.prepared
         else:
             prepared = prepare(part, settings.prepare, no_data, basis)
+    watcher.picture(part, prepared.intensity_range)
     # What the trial found stands where the same would be looked for; of restarts, the first one looks for the same.
     known = trial.answer if trial is not None and trial.answers(settings, part.shape) else None
     if asks_network and not prepared.is_blank:
@@ -139,7 +143,7 @@ def segment_with(
                 focus,
                 one,
                 clock,
-                is_first=index == 0,
+                number=index,
                 glance=glance,
                 known=known if index == 0 or asks_network else None,
             )
@@ -257,18 +261,20 @@ def _attempt(
     settings: Config,
     clock: _Clock,
     *,
-    is_first: bool,
+    number: int,
     glance: Glance | None = None,
     known: Answer | None = None,
 ) -> Attempt:
     """Cluster, choose and refine with one seed; ``known`` is what would be chosen, where that is known already."""
     with clock("cluster"):
+        clock.watcher.clustering(settings, number, prepared.padding)
         clustering = cluster(prepared, settings)
+        clock.watcher.clusters(clustering.logits)
         if settings.cluster.merge_to is not None:
             clustering = merged(clustering, prepared.channels, settings.cluster.merge_to)
         logits = smooth_logits(clustering.logits, settings.refine.logit_smoothing)
     with clock("foreground"):
-        rng = None if is_first else np.random.default_rng(settings.random_state)
+        rng = None if number == 0 else np.random.default_rng(settings.random_state)
         answer = known or find_answer(prepared, focus, settings, glance, logits, rng)
     return Attempt(clustering, logits, answer)
 
@@ -337,11 +343,13 @@ def _canonical(image: Image, indices: NDArray[np.uint16]) -> tuple[LabelMap, tup
 
 
 class _Clock:
-    def __init__(self) -> None:
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        self.watcher.stage(stage)
         start = time.perf_counter()
         yield
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer import presenting
 from msformer.config import Config, Precision
-from msformer.image import LabelMap, Mask
+from msformer.errors import ConfigError
+from msformer.image import Image, LabelMap, Mask
 from msformer.measure import InstanceRow, Region
 from msformer.refine.instances import Instances
 
 if TYPE_CHECKING:
     from msformer.fit import FitStep
+    from msformer.interop import GiveBack
 
 COMPUTING_LIBRARIES = ("msformer", "torch", "numpy", "scipy", "scikit-image", "opencv-python-headless")
 StopReason = Literal["max_iter", "min_clusters", "cancelled", "blank", "not_iterative"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Segmentation:
     """The result of one image. ``np.asarray(segmentation)`` gives the label map.
+
+    Two are equal where image, settings and all that was found are, whatever the time that it took.
 
     Attributes:
         label_map: ``(H, W)`` at the image's own size; 1 to K without gaps, from the darkest cluster to the
@@ -62,6 +68,7 @@ class Segmentation:
             unless ``foreground.objects`` is ``many``, and in slices of volumes.
         objects: One entry an object of ``instances``, measured in the image.
         give_back: Makes planes ``(1, H, W)`` what the image was, see ``mask_image``; None where nobody asked.
+        image: What was segmented, for pictures of it; None where nobody asked.
     """
 
     label_map: LabelMap
@@ -92,7 +99,80 @@ class Segmentation:
     input_digest: str
     instances: Instances | None = None
     objects: tuple[InstanceRow, ...] = ()
-    give_back: Callable[[NDArray[Any]], Any] | None = field(default=None, repr=False, compare=False)
+    give_back: GiveBack | None = None
+    image: Image | None = None
+
+    def __repr__(self) -> str:
+        return presenting.short(self)
+
+    def _repr_html_(self) -> str:
+        return presenting.page(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Segmentation):
+            return NotImplemented
+        return self._identity == other._identity and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in ("label_map", "mask", "votes")
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.input_digest, self.config.digest))
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        return (
+            self.input_digest,
+            self.config,
+            self.cluster_channels,
+            self.confidence,
+            self.foreground_score,
+            self.n_iter,
+            self.initial_weights_digest,
+        )
+
+    def overlay(self) -> NDArray[np.uint8]:
+        """The image ``(H, W, 3)`` RGB at its own size with the outline of the mask."""
+        return presenting.overlay(self)
+
+    def plot(self, axes: Sequence[Any] | None = None) -> Any:
+        """Image, clusters and outline side by side, on three axes of matplotlib or a new figure; gives the figure.
+
+        Raises:
+            ConfigError: matplotlib is not installed, or there are not three axes.
+        """
+        return presenting.plot(self, axes)
+
+    def to_dataframe(self) -> Any:
+        """The object, its pieces one by one where there are many, and the clusters, as a table of pandas.
+
+        Areas in px, and in mm² where the size of a pixel is known; rows and columns in px; ``mean`` in the units of
+        the image.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return presenting.table(presenting.rows_of(self))
+
+    def save(self, path: str | Path, what: presenting.What = "mask") -> Path:
+        """Write the mask, in the format that the name ends in, where the image has its place.
+
+        Args:
+            path: Ends in ``.png``, ``.tif``, ``.nii.gz``, ``.nrrd``, ``.seg.nrrd``, ``.mha``, ``.geojson`` or another
+                suffix of ``docs/files.md``.
+            what: ``mask``, ``labels`` for the clusters, or ``objects`` for the pieces of the mask one by one.
+
+        Raises:
+            ConfigError: ``what`` is none of them, or there are no objects.
+            WriteError: No format ends so, or it cannot hold this.
+        """
+        return presenting.save(path, self._planes, what, self.give_back, f"{self.input_digest} {self.config.digest}")
+
+    def _planes(self, what: presenting.What) -> NDArray[Any]:
+        if what == "objects" and self.instances is None:
+            raise ConfigError(
+                f"what can be objects where foreground.objects is many; got {self.config.foreground.objects}"
+            )
+        return {"mask": self.mask, "labels": self.label_map, "objects": self.instances}[what][np.newaxis]  # type: ignore[index]
 
     @property
     def mask_image(self) -> Any:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer import presenting
 from msformer.cluster import chosen_clusterer, following_clusterer
 from msformer.config import AUTO_PRESET, MIN_SIDE, Config
 from msformer.errors import ConfigError, ImageShapeError, MSFormerError
@@ -21,19 +23,23 @@ from msformer.pipeline import NO_PRESET, segment_with
 from msformer.prepare import intensity_range, shared_basis, window_limits
 from msformer.segmentation import Segmentation
 from msformer.volume import Volume
+from msformer.watching import NOBODY, Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from msformer.fit import CancelToken
+    from msformer.interop import GiveBack
 
 WORTH_NAMING = 0.01
 """Clusters under this share of a slice are not followed into the next one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class VolumeSegmentation:
-    """The result of one volume.
+    """The result of one volume. ``np.asarray(segmentation)`` gives the label map.
+
+    Two are equal where settings and all that was found are.
 
     Attributes:
         label_map: ``(D, H, W)`` on the volume's own grid; 1 to K from the darkest cluster to the brightest in the
@@ -62,7 +68,50 @@ class VolumeSegmentation:
     preset_reason: str
     config: Config
     middle: Segmentation
-    give_back: Callable[[NDArray[Any]], Any] | None = field(default=None, repr=False, compare=False)
+    give_back: GiveBack | None = None
+
+    def __repr__(self) -> str:
+        depth, height, width = self.label_map.shape
+        return (
+            f"<VolumeSegmentation {depth} × {height} × {width} voxels, preset {self.config.preset}, "
+            f"{len(self.slices)} slices, {self.n_labels} clusters, object {100 * float(self.mask.mean()):.1f} %, "
+            f"confidence {float(np.mean(self.confidences)):.2f} on average>"
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The label map, so that array functions take a segmentation as they take labels."""
+        return np.array(self.label_map, dtype=dtype, copy=copy)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VolumeSegmentation):
+            return NotImplemented
+        return (
+            (self.config, self.slices, self.confidences, self.limits)
+            == (other.config, other.slices, other.confidences, other.limits)
+            and np.array_equal(self.label_map, other.label_map)
+            and np.array_equal(self.mask, other.mask)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.config.digest, self.slices, self.confidences))
+
+    def save(self, path: str | Path, what: presenting.What = "mask") -> Path:
+        """Write the mask, or ``labels`` for the clusters, in the format that the name ends in; see ``Segmentation``.
+
+        Raises:
+            ConfigError: ``what`` is neither.
+            WriteError: No format ends so, or it cannot hold this.
+        """
+        return presenting.save(
+            path, self._planes, what, self.give_back, f"{self.middle.input_digest} {self.config.digest}"
+        )
+
+    def _planes(self, what: presenting.What) -> NDArray[Any]:
+        if what == "objects":
+            raise ConfigError(
+                "what must be mask or labels for volumes, whose objects are not told apart; got 'objects'"
+            )
+        return self.mask if what == "mask" else self.label_map
 
     @property
     def mask_image(self) -> Any:
@@ -83,6 +132,7 @@ def segment_volume(
     initial_weights: Mapping[str, Tensor] | None = None,
     cancel: CancelToken | None = None,
     on_slice: Callable[[int, Segmentation], None] | None = None,
+    watcher: Watcher = NOBODY,
 ) -> VolumeSegmentation:
     """Segment the slices of a volume that ``config.read`` names.
 
@@ -96,6 +146,7 @@ def segment_volume(
         initial_weights: Of the first slice; see ``pipeline.segment``.
         cancel: Ends after the slice at hand.
         on_slice: Called after each slice with its number.
+        watcher: Told the stages of each slice, and the updates of the network.
 
     Raises:
         ConfigError: ``read.slices`` names none, or there are to be several restarts.
@@ -122,7 +173,7 @@ def segment_volume(
     parts = (focus.cut(plane_of(volume, axis, number, limits)) for number in numbers)
     basis = shared_basis(parts, settings.prepare, len(numbers))
     make = following_clusterer if follow else chosen_clusterer
-    cluster = make(initial_weights=initial_weights, cancel=cancel)
+    cluster = make(initial_weights=initial_weights, on_event=watcher.step, cancel=cancel)
     channels = np.full(volume.shape, -1, dtype=np.int16)
     mask = np.zeros(volume.shape, dtype=bool)
     confidences: list[float] = []
@@ -131,9 +182,10 @@ def segment_volume(
     for number in numbers:
         if cancel is not None and cancel.is_set():
             break
+        watcher.slices(len(done), len(numbers))
         with _named(number):
             plane = plane_of(volume, axis, number, limits)
-            found = segment_with(cluster, plane, settings, one_by_one=False, basis=basis)
+            found = segment_with(cluster, plane, settings, one_by_one=False, basis=basis, watcher=watcher)
         if found.stop_reason != "blank":
             names = np.array([-1, *found.cluster_channels], dtype=np.int16)
             _across(channels, axis, number)[...] = names[found.label_map]

@@ -27,6 +27,9 @@ from msformer.io import read_image, write_mask
 from msformer.pipeline import segment
 from msformer.processes import Split
 
+OF_A = ["colours/a.png", "labels/a.png", "masks/a.png", "overlays/a.jpg", "preview/a.png"]
+"""What there is of a picture."""
+
 
 @pytest.fixture(scope="module")
 def mixed_folder(tmp_path_factory: pytest.TempPathFactory, square_image: MakeSquare) -> Path:
@@ -93,7 +96,9 @@ def test_nothing_is_half_written(results: tuple[Path, Any]) -> None:
         f"{kind}/{name}{'.tif' if (kind, name) in TIFF else '.png'}"
         for kind in ("labels", "masks", "preview")
         for name in GOOD
-    } | {f"thumbnails/{name}.jpg" for name in GOOD}
+    }
+    expected |= {f"{kind}/{name}.jpg" for kind in ("overlays", "thumbnails") for name in GOOD}
+    expected |= {f"colours/{name}.png" for name in GOOD}
     assert files == expected | {"report.json", "journal/all.jsonl", "regions.csv", "index.html", ".msformer"}
 
 
@@ -151,7 +156,8 @@ def test_page_shows_every_case_and_needs_nothing_from_outside(results: tuple[Pat
     assert all(cases[name]["picture"].startswith("data:image/jpeg;base64,") for name in GOOD)
     assert all(cases[name]["state"] == "failed" and "picture" not in cases[name] for name in BAD)
     for name in GOOD:
-        assert [word for word, _ in cases[name]["files"]] == ["mask", "labels", "preview"]
+        words = [word for word, _ in cases[name]["files"]]
+        assert words == ["outline on the image", "clusters in colours", "mask", "labels", "preview"]
         assert all((out / address).is_file() for _, address in cases[name]["files"])
 
 
@@ -171,13 +177,13 @@ def test_a_case_that_fails_now_keeps_the_results_of_an_earlier_run_but_does_not_
     Pillow.fromarray(square_image()).save(source)
     run_cases(plan_cases([str(source)]), fast, out)
     before = {path: path.read_bytes() for path in out.rglob("a.png")}
-    assert len(before) == 3
+    assert len(before) == 4
     source.write_text("broken")
     run_cases(plan_cases([str(source)]), fast, out)
     assert {path: path.read_bytes() for path in out.rglob("a.png")} == before
     report = json.loads((out / "report.json").read_text())
     assert [case["status"] for case in report["cases"]] == ["failed"]
-    assert report["left_from_other_runs"] == ["labels/a.png", "masks/a.png", "preview/a.png"]
+    assert report["left_from_other_runs"] == OF_A
 
 
 def test_an_unexpected_error_is_a_record_too(
@@ -243,8 +249,8 @@ def test_results_of_other_settings_in_the_same_folder_are_told_and_not_listed(
         run_cases(plan_cases([str(tmp_path / f"{name}.png")]), settings, tmp_path / "out")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [case["case_id"] for case in report["cases"]] == ["b"]
-    assert report["left_from_other_runs"] == ["labels/a.png", "masks/a.png", "preview/a.png"]
-    assert "3 files here are of other runs" in (tmp_path / "out" / "index.html").read_text()
+    assert report["left_from_other_runs"] == OF_A
+    assert "5 files here are of other runs" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_a_second_call_with_other_images_of_the_same_settings_adds_to_the_report(

@@ -44,7 +44,6 @@ def test_some_failed_is_1_and_says_which(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["segment", "IMAGE"], "say where the results go"),
         (["segment", "-o", "OUT"], "at least one image"),
         (["segment", "absent.png", "-o", "OUT"], "absent.png"),
         (["segment", "IMAGE", "-o", "IMAGE"], "must be a folder that can be written to"),

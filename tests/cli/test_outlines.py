@@ -23,6 +23,7 @@ from msformer.batch.learn.corrections import find_corrections
 from msformer.errors import ConfigError
 
 ALL = [word for name in ("geojson", "coco", "imagej-roi", "same") for word in ("--format", name)]
+PICTURES = {"preview", "overlays", "colours"}
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_outlines_of_a_picture_are_beside_its_mask(
     assert run_program(monkeypatch, "segment", picture, "-o", out, *options) == 0
     (case,) = report_of(out)["cases"]
     outputs = case["outputs"]
-    assert {name for name in outputs if name not in ("preview", "thumbnail")} == {
+    assert {name for name in outputs if name not in PICTURES} == {
         "labels", "masks", "masks.geojson", "masks.coco", "masks.imagej-roi",
         "instances", "instances.geojson", "instances.coco", "instances.imagej-roi",
     }  # fmt: skip
@@ -80,7 +81,7 @@ def test_outlines_alone(picture: Path, tmp_path: Path, monkeypatch: pytest.Monke
     out = tmp_path / "out"
     assert run_program(monkeypatch, "segment", picture, "-o", out, "--format", "geojson", *QUICK) == 0
     (case,) = report_of(out)["cases"]
-    assert set(case["outputs"]) == {"masks.geojson", "preview"}
+    assert set(case["outputs"]) == {"masks.geojson", *PICTURES}
     assert not (out / "labels").exists()
     # A run with other formats leaves none of the old files of the case.
     assert run_program(monkeypatch, "segment", picture, "-o", out, "--overwrite", *QUICK) == 0

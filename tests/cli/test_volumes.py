@@ -51,8 +51,8 @@ def test_a_nifti_gives_a_nifti_with_its_geometry_and_the_object_in_it(
     written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert written == {
         "labels/brain.nii.gz", "labels/brain_labels.txt", "masks/brain.nii.gz", "masks/brain_labels.txt",
-        "preview/brain.png", "thumbnails/brain.jpg", "regions.csv", "journal/all.jsonl", "report.json", "index.html",
-        ".msformer",
+        "preview/brain.png", "thumbnails/brain.jpg", "overlays/brain.jpg", "colours/brain.png",
+        "regions.csv", "journal/all.jsonl", "report.json", "index.html", ".msformer",
     }  # fmt: skip
     source = sitk.ReadImage(str(volume))
     for kind in ("labels", "masks"):

@@ -230,9 +230,9 @@ def test_a_path_of_any_kind(tmp_path: Path) -> None:
 def test_segment_gives_back_what_was_given() -> None:
     scene = np.full((64, 80), -900, dtype=np.int16)
     scene[20:44, 30:60] = 40
-    plain = segment(scene, "general", random_state=0)
+    plain = segment(scene, "general", seed=0)
     np.testing.assert_array_equal(plain.mask_image, plain.mask)
-    turned = segment(scene.T, "general", random_state=0, axes="xy")
+    turned = segment(scene.T, "general", seed=0, axes="xy")
     np.testing.assert_array_equal(turned.mask, plain.mask)
     np.testing.assert_array_equal(turned.mask_image, plain.mask.T)
     np.testing.assert_array_equal(turned.label_image, plain.label_map.T)
@@ -240,9 +240,9 @@ def test_segment_gives_back_what_was_given() -> None:
     with pytest.raises(ImageShapeError):
         segment(np.stack([scene] * 30, axis=-1), "general")
     given = nib.Nifti1Image(stack.transpose(1, 0, 2), np.diag([-1, -1, 2.0, 1]))
-    found = segment_volume(given, "general", random_state=0)
+    found = segment_volume(given, "general", seed=0)
     np.testing.assert_array_equal(np.asarray(found.mask_image.dataobj).transpose(2, 1, 0), found.mask)
-    by_array = segment_volume(stack, "general", random_state=0, axes="yxz")
+    by_array = segment_volume(stack, "general", seed=0, axes="yxz")
     np.testing.assert_array_equal(by_array.mask, found.mask)
     np.testing.assert_array_equal(by_array.label_image, by_array.label_map.transpose(1, 2, 0))
     again = pickle.loads(pickle.dumps(found))

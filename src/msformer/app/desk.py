@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import logging
+import shutil
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,25 +15,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from msformer.app import exports
-from msformer.app.folder import Folder
+from msformer.app.folder import Folder, shape_of
 from msformer.app.jobs import Job, Jobs, Status
 from msformer.app.listing import Listing
+from msformer.app.notebook import Start
 from msformer.app.opened import OpenCase
 from msformer.app.pictures import Shown, indices_png, shown_mask
+from msformer.app.stability import TRIES, StoppedError, find_stability
+from msformer.batch.learn.jobs import read_voxels
 from msformer.editing.change import Change
 from msformer.errors import ConfigError, MSFormerError
 from msformer.io import prepare_folder
 from msformer.io.results import SEGMENT_FILES, SEGMENT_FOLDERS, mark_results
 from msformer.plain import printable
 from msformer.render import GAP, jpeg, label_colours
+from msformer.watching import KINDS, read_picture, read_steps, read_watched
+
+logger = logging.getLogger(__name__)
 
 OPEN = 4
 """Cases that stay open; each has its image in memory."""
+WATCHED = ".watch"
+"""Folder of the results in which what is under way is told, while it is."""
 TOLD = 5
 """Names in a sentence."""
+STABLE = 8
+"""Pictures whose stability stays known; a byte a pixel each."""
 THUMBNAIL = 96
 """Longest side in px of the pictures in the list."""
 MOST_THINGS = 200
@@ -71,6 +85,7 @@ class Desk:
         self.listing = Listing(self.folder)
         self.jobs = Jobs()
         self._open: OrderedDict[str, OpenCase] = OrderedDict()
+        self._stable: dict[tuple[str, int | None, int], NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
 
     # What runs in the background
@@ -84,8 +99,10 @@ class Desk:
         """
         if not self.task.inputs:
             raise ConfigError("this folder was opened without its images: give them to msformer app to segment more")
-        words = ["segment", "-o", str(self.task.out), *self.task.options, "--", *self.task.inputs]
-        return self.jobs.command("segment", words, self._segmented)
+        words = ["segment", "-o", str(self.task.out), *self.task.options, *self._watched(), "--", *self.task.inputs]
+        job = self.jobs.command("segment", words, self._segmented)
+        job.before, _ = self.listing.progress()
+        return job
 
     def learn(self) -> Job:
         """Teach the folder by what was corrected.
@@ -105,11 +122,13 @@ class Desk:
                 name for name, digest in self.listing.digests().items()
                 if before.get(name) != digest and name not in given
             ]  # fmt: skip
+            self.forget_watched()
             job.summary = (
                 f"{_count(len(changed), 'mask')} changed: {_some(changed)}" if changed else "no other mask changed"
             )
 
-        return self.jobs.command("learn", ["learn", "--again", str(self.task.out), *self.task.learning], then)
+        words = ["learn", "--again", str(self.task.out), *self.task.learning, *self._watched()]
+        return self.jobs.command("learn", words, then)
 
     def export(self, name: str, which: str) -> Job:
         """Save masks in a format.
@@ -135,6 +154,29 @@ class Desk:
         rows = [row for row in self.listing.rows() if row["state"] in choices[which]]
         return self.jobs.call("export", lambda job: self._export(job, name, rows))
 
+    def find_stability(self, name: str, number: int | None) -> Job:
+        """Find out how far several tries agree on the object of a picture, of which that was not kept.
+
+        Raises:
+            ConfigError: There is no such case or slice.
+            FolderInUseError: Something runs already.
+        """
+        with self.case(name) as case:
+            number = self._part(case, number)
+            image, settings, key = case.picture(number), case.job.settings, (name, number, case.number)
+
+        def work(job: Job) -> Status:
+            try:
+                self._stable[key] = find_stability(image, settings, job)
+            except StoppedError:
+                return "stopped"
+            if len(self._stable) > STABLE:
+                self._stable.pop(next(iter(self._stable)))
+            job.summary = f"{TRIES} tries of {printable(name)} were compared"
+            return "done"
+
+        return self.jobs.call("stability", work)
+
     def told(self) -> dict[str, Any] | None:
         """What runs, or ran last, ready for JSON."""
         job = self.jobs.last
@@ -142,7 +184,33 @@ class Desk:
             return None
         if job.kind == "segment":
             job.done, job.total = self.listing.progress()
+            watched = self.watched()
+            job.share = sum(one["share"] for one in watched)
+            job.left = None if job.done > job.before else _left(watched, job.total - job.done)
+        elif job.kind == "learn":
+            steps = read_steps(self._watch)
+            job.done, job.total, job.left = steps.get("done", 0), steps.get("total", 0), steps.get("left")
+            job.doing = printable(steps.get("what", ""))
         return job.to_json()
+
+    def watched(self) -> list[dict[str, Any]]:
+        """The images under way, the one that began first at the head; see ``watching.Watch``."""
+        job = self.jobs.last
+        return read_watched(self._watch) if job is not None and job.status == "running" else []
+
+    def watched_picture(self, name: str, kind: str) -> bytes:
+        """The label map of an image under way as a PNG, or with ``image`` the image itself; empty where it is done.
+
+        Raises:
+            ConfigError: There is no such picture.
+        """
+        if kind not in KINDS:
+            raise ConfigError(f"kind must be one of {', '.join(KINDS)}; got {printable(kind)!r}")
+        return read_picture(self._watch, name, kind)
+
+    def forget_watched(self) -> None:
+        """Remove what was written for whoever watches."""
+        shutil.rmtree(self._watch, ignore_errors=True)
 
     def settle(self) -> None:
         """Bring every correction to what its notebook says, as after a program that was killed between the two."""
@@ -158,10 +226,23 @@ class Desk:
         """Stop what runs."""
         self.jobs.close()
 
+    @property
+    def _watch(self) -> Path:
+        return self.folder.inside(WATCHED)
+
+    def _watched(self) -> list[str]:
+        """Words that let a command be watched."""
+        if self.jobs.is_busy:  # it is refused, and what runs goes on being watched
+            return []
+        self.forget_watched()
+        self._watch.mkdir(mode=0o700)
+        return ["--watch", str(self._watch)]
+
     # What the page shows
 
     def overview(self) -> dict[str, Any]:
         """The cases and what runs."""
+        self._look_again()
         rows = self.listing.rows()
         return {
             "out": printable(str(self.task.out)),
@@ -191,6 +272,7 @@ class Desk:
                 "colours": label_colours(int(record["n_labels"])).tolist(),
                 "mask": Change.between(np.zeros_like(mask), mask).to_json(),
                 "preset": record["preset"],
+                "tries": self._tries(case, number),
                 **self._about(case, number),
             }
 
@@ -212,6 +294,24 @@ class Desk:
         with self.case(name) as case:
             number = self._part(case, number)
             return indices_png(case.labels(number), Shown(case.picture(number)).factor)
+
+    def stability(self, name: str, number: int | None) -> bytes:
+        """The share of the tries that take a pixel, 0 to 255, as a grey PNG; empty where it is unknown."""
+        with self.case(name) as case:
+            number = self._part(case, number)
+            found = self._stability(case, number)
+            return b"" if found is None else indices_png(found, Shown(case.picture(number)).factor)
+
+    def _stability(self, case: OpenCase, number: int | None) -> NDArray[np.uint8] | None:
+        if (path := case.job.record["outputs"].get("stability")) is None:
+            return self._stable.get((case.name, number, case.number))
+        return np.asarray(read_voxels(self.folder.inside(path), shape_of(case.job.record))[0], dtype=np.uint8)
+
+    def _tries(self, case: OpenCase, number: int | None) -> int | None:
+        """How many tries the stability of a picture is of; None where it is unknown."""
+        if "stability" in case.job.record["outputs"]:
+            return case.job.settings.restarts
+        return TRIES if (case.name, number, case.number) in self._stable else None
 
     def regions(self, name: str, number: int | None) -> dict[str, Any]:
         """The regions of a picture on their own grid, for what lies under the cursor."""
@@ -278,6 +378,7 @@ class Desk:
             case = self._opened(name)
             with case.lock:
                 if self._open.get(name) is case:  # else it was closed while this thread waited
+                    case.look_again()
                     yield case
                     return
 
@@ -302,6 +403,7 @@ class Desk:
         return {
             **case.sheet(number).about(),
             "revision": case.revision(number),
+            "given": case.given,
             "verdict": case.verdict().verdict,
             "pixels": int(np.count_nonzero(mask)),
         }
@@ -314,11 +416,46 @@ class Desk:
         return case.numbers[int(np.argmax(sizes))]
 
     def _segmented(self, job: Job) -> None:
+        self.forget_watched()
         rows = self.listing.rows()
         failed = sum(row["failed"] for row in rows)
         job.summary = f"{_count(len(rows) - failed, 'image')} segmented" + (
             f", {failed} could not be" if failed else ""
         )
+
+    def _look_again(self) -> None:
+        """Take over what other programs corrected: of the cases that are open, and of those with a notebook."""
+        with self._lock:
+            opened = list(self._open.values())
+        for case in opened:
+            if case.lock.acquire(blocking=False):  # else somebody works on it, and looks as well
+                try:
+                    case.look_again()
+                finally:
+                    case.lock.release()
+        names = {case.name for case in opened}
+        while self.listing.elsewhere:
+            name = self.listing.elsewhere.pop()
+            if name not in names:
+                self._take_over(name)
+
+    def _take_over(self, name: str) -> None:
+        """Do so for a case that is not open, without its image where the file says all."""
+        notebook, path = self.folder.notebook(name), self.folder.correction(name)
+        if notebook.begin is None:
+            return
+        try:
+            if path is None:
+                with self.case(name) as case:
+                    case.look_again(is_sure=True)
+                return
+            before = notebook.history().mask
+            mask = read_voxels(path, (1, *before.shape))[0] != 0
+        except MSFormerError as error:  # half written or of another image; looking at the case says more
+            logger.info("%s: the correction is not taken over: %s", printable(name), printable(str(error)))
+            return
+        if not np.array_equal(mask, before):
+            notebook.write({"begin": Start(mask, "given", str(notebook.begin["image"])).to_json()})
 
     def _is_older(self, path: Path, name: str) -> bool:
         own = self.folder.notebook(name).path
@@ -360,6 +497,16 @@ class Desk:
             f"; {left} cannot be held by this format" if left else ""
         )
         return "done"
+
+
+def _left(watched: Sequence[Mapping[str, Any]], missing: int) -> float | None:
+    """Seconds that a run takes before its first image is done, by what those under way know; None where they do not."""
+    known = {one["name"]: float(one["left"]) for one in watched if one["left"] is not None}
+    if not known:
+        return None
+    gone = [time.time() - float(one["began"]) for one in watched if one["name"] in known]
+    whole = (sum(gone) + sum(known.values())) / len(known)
+    return max(known.values()) + whole * max(missing - len(watched), 0) / len(watched)
 
 
 def _things_of(item: exports.Item) -> Iterator[exports.Thing]:

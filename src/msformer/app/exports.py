@@ -18,7 +18,7 @@ from msformer.io.atomic import atomic_path
 from msformer.io.export import FileFormat, list_formats, write_labels
 from msformer.io.segments import object_segment
 from msformer.plain import cell
-from msformer.render import display, draw_outline
+from msformer.render import display, draw_outline, shown_limits
 
 FOLDER = "exports"
 PICTURE_SIDE = 1600
@@ -98,7 +98,7 @@ def save_picture(item: Item, path: Path) -> None:
     number = int(planes.reshape(len(planes), -1).sum(axis=1).argmax())
     image = item.case.picture(number if item.case.volume is not None else None)
     low, high = item.case.job.record["intensity_range"]
-    shown = display(image, (low, high), PICTURE_SIDE)
+    shown = display(image, shown_limits(image.pixels, (low, high)), PICTURE_SIDE)
     mask = cv2.resize(planes[number].astype(np.uint8), shown.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
     write_png(path, draw_outline(shown, mask))
 

@@ -34,6 +34,10 @@ class Job:
         status: How it stands.
         lines: What it said last.
         done: How much of ``total`` is done; 0 of 0 where that is unknown.
+        before: How much of it was done when it began.
+        share: How much of what is under way is done, in pieces of ``total``.
+        doing: What step of it is under way, in words, where ``total`` is of one step.
+        left: Seconds that are left, where somebody knows better than what is done says.
         summary: What came of it, in words.
     """
 
@@ -42,6 +46,10 @@ class Job:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
     done: int = 0
     total: int = 0
+    before: int = 0
+    share: float = 0.0
+    doing: str = ""
+    left: float | None = None
     summary: str = ""
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
@@ -50,9 +58,9 @@ class Job:
     def to_json(self) -> dict[str, Any]:
         """For the page."""
         seconds = (self.ended or time.monotonic()) - self.began
-        left = None
-        if self.status == "running" and 0 < self.done < self.total:
-            left = seconds / self.done * (self.total - self.done)
+        left, done = self.left, self.done - self.before + self.share
+        if left is None and done > 0 and self.done < self.total:
+            left = seconds / done * (self.total - self.done - self.share)
         return {
             "kind": self.kind,
             "status": self.status,
@@ -60,9 +68,12 @@ class Job:
             "lines": list(self.lines)[-20:],
             "done": self.done,
             "total": self.total,
+            "share": round(self.share, 3),
+            "doing": self.doing,
             "summary": self.summary,
             "seconds": round(seconds, 1),
-            "left": None if left is None else round(left),
+            "left": None if left is None or self.status != "running" else round(left),
+            "stopping": self.is_asked_to_stop and self.status == "running",
         }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from msformer.app.folder import Folder
+from msformer.app.folder import NO_FILE, Folder, Stamp, number_of, stamp_of
 from msformer.app.notebook import FOLDER, Notebook
 from msformer.batch.journal import Journal, Records
 from msformer.batch.learn.jobs import Job, can_be_learned, case_of, settings_of
@@ -17,7 +17,6 @@ from msformer.errors import ConfigError
 from msformer.plain import printable
 
 State = Literal["untouched", "corrected", "accepted", "rejected", "failed"]
-Stamp = tuple[int, int]
 CHANGED = frozenset({"region", "outline"})
 
 
@@ -34,11 +33,32 @@ class Row:
     about: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What was read of a case that somebody worked on, and the files that said so.
+
+    Attributes:
+        notebooks: Each notebook and its stamp.
+        given: The stamp of the correction.
+        state: How the case stands.
+        revision: Lines of the notebooks.
+    """
+
+    notebooks: tuple[tuple[str, Stamp], ...]
+    given: Stamp
+    state: State
+    revision: int
+
+
 class Listing:
     """The cases of a folder.
 
     Args:
         folder: Of the results.
+
+    Attributes:
+        elsewhere: Cases with a notebook whose correction was written anew and whose notebook was not; whoever looks
+            whether another program did it takes them out.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -46,23 +66,26 @@ class Listing:
         self.journal: Journal | None = None
         self._stamps: dict[Path, Stamp] = {}
         self._rows: dict[str, Row] = {}
-        self._states: dict[str, tuple[tuple[tuple[str, Stamp], ...], State, int]] = {}
+        self.elsewhere: set[str] = set()
+        self._states: dict[str, Known] = {}
         self._lock = threading.Lock()
 
     def rows(self) -> list[dict[str, Any]]:
         """All cases that the last run's settings hold for, each with its state, ready for JSON."""
         with self._lock:
             self._read()
-            stamps = self._notebook_stamps()
-            return [self._row(name, row, stamps.get(name, ())) for name, row in self._rows.items()]
+            stamps, given = self._notebook_stamps(), self.folder.corrections()
+            return [
+                self._row(name, row, stamps.get(name, ()), given.get(name, NO_FILE)) for name, row in self._rows.items()
+            ]
 
     def last(self) -> str | None:
         """The case that was corrected last and of which nothing was decided: where somebody will want to go on."""
         with self._lock:
             times = {
-                name: max(stamp[0] for _, stamp in stamps)
-                for name, (stamps, state, _) in self._states.items()
-                if state == "corrected" and stamps
+                name: max(stamp[0] for _, stamp in known.notebooks)
+                for name, known in self._states.items()
+                if known.state == "corrected" and known.notebooks
             }
         return max(times, key=lambda name: times[name], default=None)
 
@@ -97,7 +120,7 @@ class Listing:
             return {name: row.about["digest"] for name, row in self._rows.items() if row.about["digest"]}
 
     def _read(self) -> None:
-        files = {path: _stamp(path) for path in (self.folder.out / "journal").glob("*.jsonl")}
+        files = {path: stamp_of(path) for path in (self.folder.out / "journal").glob("*.jsonl")}
         if files == self._stamps:
             return
         journal = Journal(self.folder.out)
@@ -114,15 +137,17 @@ class Listing:
         self._rows = {entry.case_id: read.get(entry.case_id) or known[entry.case_id] for entry in entries}
         self.journal, self._stamps = journal, files
 
-    def _row(self, name: str, row: Row, stamps: tuple[tuple[str, Stamp], ...]) -> dict[str, Any]:
+    def _row(self, name: str, row: Row, stamps: tuple[tuple[str, Stamp], ...], given: Stamp) -> dict[str, Any]:
         about = {key: value for key, value in row.about.items() if key != "digest"} | {"number": row.number}
         if row.about["failed"]:
-            return about | {"state": "failed", "revision": 0}
+            return about | {"state": "failed", "revision": 0, "given": 0}
         known = self._states.get(name)
-        if known is None or known[0] != stamps:
-            state, revision = self._state(name, stamps, has_correction=self.folder.correction(name) is not None)
-            known = self._states[name] = stamps, state, revision
-        return about | {"state": known[1], "revision": known[2]}
+        if known is None or known.notebooks != stamps or known.given != given:
+            if known is not None and known.notebooks == stamps and stamps:
+                self.elsewhere.add(name)
+            state, revision = self._state(name, stamps, has_correction=given != NO_FILE)
+            known = self._states[name] = Known(stamps, given, state, revision)
+        return about | {"state": known.state, "revision": known.revision, "given": number_of(given)}
 
     def _state(self, name: str, stamps: tuple[tuple[str, Stamp], ...], *, has_correction: bool) -> tuple[State, int]:
         own = self.folder.notebook(name)
@@ -136,12 +161,13 @@ class Listing:
     def _notebook_stamps(self) -> dict[str, tuple[tuple[str, Stamp], ...]]:
         """The notebooks of each case and the state of their files."""
         found: dict[str, list[tuple[str, Stamp]]] = {}
-        top = self.folder.inside(FOLDER)
-        for path in sorted(top.rglob("*.jsonl")) if top.is_dir() else ():
-            name = path.relative_to(top).as_posix().removesuffix(".jsonl")
+        for path, stamp in sorted(self.folder.stamps(FOLDER).items()):
+            name = path.removesuffix(".jsonl")
+            if name == path:
+                continue
             above, _, last = name.rpartition("/")
             case = above if name not in self._rows and last.startswith("slice") else name
-            found.setdefault(case, []).append((f"{FOLDER}/{name}.jsonl", _stamp(path)))
+            found.setdefault(case, []).append((f"{FOLDER}/{path}", stamp))
         return {name: tuple(some) for name, some in found.items()}
 
 
@@ -165,11 +191,3 @@ def _about(record: Mapping[str, Any]) -> dict[str, Any]:
         "slices": len(record.get("slices", ())),
         "digest": str(record.get("digests", {}).get(masks, ("",))[0]),
     }
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        told = path.stat()
-    except OSError:
-        return 0, 0
-    return told.st_mtime_ns, told.st_size

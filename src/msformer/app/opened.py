@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.app.folder import Folder, shape_of
+from msformer.app.folder import NO_FILE, Folder, Stamp, number_of, shape_of
 from msformer.app.notebook import Notebook, Origin, Start
 from msformer.app.sheet import Sheet, StaleError, verdict_of
 from msformer.batch.learn.jobs import Job, read_image_of, read_volume_of, read_voxels
@@ -50,11 +50,18 @@ class OpenCase:
             self.image = read_image_of(job, MAX_PIXELS)
         self._masks = folder.automatic(job)
         self._sheets: OrderedDict[int | None, Sheet] = OrderedDict()
+        self._given = folder.given(self.name)
+        self._broken = NO_FILE
 
     @property
     def name(self) -> str:
         """Of the case."""
         return self.job.case.case_id
+
+    @property
+    def given(self) -> int:
+        """A number that is another when the file of the correction is."""
+        return number_of(self._given)
 
     @property
     def numbers(self) -> list[int]:
@@ -132,8 +139,40 @@ class OpenCase:
         self.keep()
         return change
 
+    def look_again(self, *, is_sure: bool = False) -> None:
+        """Take over a correction that another program wrote, or took away.
+
+        It is noted in the notebook, so that whoever goes by the mask as it was is told.
+
+        Args:
+            is_sure: It did so, be it before this was opened.
+        """
+        now = self.folder.given(self.name)
+        if (now == self._given and not is_sure) or not self._can_be_read(now):
+            return
+        self._given = now
+        for number in list(self._sheets) if self.job.is_volume else [None]:
+            notebook, sheet = self._notebook(number), self._sheets.get(number)
+            try:
+                mask = sheet.mask if sheet is not None else notebook.history().mask
+            except MSFormerError:  # nothing was begun, or it is damaged: then the file is what there is
+                continue
+            origin = sheet.start.origin if sheet is not None else (notebook.begin or {}).get("origin")
+            start = self._start(number)
+            if start.origin == "given":
+                is_other = not np.array_equal(start.mask, mask)
+            else:  # nobody's any more; what was drawn here stays, as it is no file of others that has it
+                is_other = now == NO_FILE and origin == "given" and notebook.n_done == 0
+            if is_other:
+                notebook.write({"begin": start.to_json()})
+                self._sheets.pop(number, None)
+
     def keep(self) -> None:
         """Bring the file of the correction to what the notebooks say."""
+        self._keep()
+        self._given = self.folder.given(self.name)
+
+    def _keep(self) -> None:
         mask = self.corrected()
         if mask is None:
             self.folder.remove_correction(self.name)
@@ -156,7 +195,7 @@ class OpenCase:
         result = self._masks.copy() if is_whole else np.zeros_like(self._masks)
         is_any = is_whole
         for number in self.numbers:
-            mask = self._given(number)
+            mask = self._given_by_hand(number)
             if mask is not None:
                 is_any = True
                 np.moveaxis(result, self.axis, 0)[number] = mask
@@ -173,7 +212,7 @@ class OpenCase:
 
     def sheet_mask(self, number: int) -> Mask:
         """``(H, W)``, the mask of a slice, which need not be open."""
-        given = self._given(number)
+        given = self._given_by_hand(number)
         return np.take(self._masks, number, axis=self.axis) if given is None else given
 
     def touched(self) -> list[int]:
@@ -190,7 +229,7 @@ class OpenCase:
     def _axis_or_first(self) -> int:
         return self.axis if self.job.is_volume else 0
 
-    def _given(self, number: int) -> Mask | None:
+    def _given_by_hand(self, number: int) -> Mask | None:
         notebook = self._notebook(number)
         if not notebook.is_given:
             return None
@@ -229,6 +268,19 @@ class OpenCase:
         except MSFormerError:  # of another size: the program's own mask is shown, and learning says what is wrong
             return None
         return None if number is not None and not mask.any() else mask
+
+    def _can_be_read(self, stamp: Stamp) -> bool:
+        """Whether the correction is whole: another program may be in the middle of it, which the next look will see."""
+        if stamp in (NO_FILE, self._broken):
+            return stamp == NO_FILE
+        path = self.folder.correction(self.name)
+        try:
+            if path is not None:
+                read_voxels(path, shape_of(self.job.record))
+        except MSFormerError:
+            self._broken = stamp
+            return False
+        return True
 
     def _check(self, number: int | None) -> None:
         if self.job.is_volume and number not in self.numbers:

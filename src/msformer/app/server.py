@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from msformer import look
 from msformer.app.desk import Desk
 from msformer.app.guard import Guard
 from msformer.app.sheet import StaleError
@@ -87,13 +88,31 @@ def make_app(desk: Desk, token: str, port: int) -> ASGIApp:
         desk.warm(*_part(request))
         return Response(status_code=204)
 
+    def watched_picture(request: Request) -> Response:
+        asked = request.query_params
+        data = desk.watched_picture(asked.get("name", ""), asked.get("kind", ""))
+        return Response(data, media_type="image/png") if data else Response(status_code=404)
+
+    def stability(request: Request) -> Response:
+        data = desk.stability(*_part(request))
+        return Response(data, media_type="image/png") if data else Response(status_code=404)
+
+    def find_stability(said: dict[str, Any]) -> Any:
+        number = said.get("slice")
+        if not (number is None or isinstance(number, int)):
+            raise ConfigError(f"slice must be a number or nothing; got {printable(str(number))!r}")
+        return started(lambda: desk.find_stability(str(said.get("name", "")), number))
+
     async def page(_: Request) -> Response:
         return Response((STATIC / "index.html").read_bytes(), media_type="text/html; charset=utf-8")
 
     routes = [
         Route("/", page),
+        Mount("/look", StaticFiles(directory=str(look.FILES))),
         Mount("/static", StaticFiles(directory=str(STATIC))),
         Route("/api/desk", get(lambda _: desk.overview())),
+        Route("/api/watch", get(lambda _: {"job": desk.told(), "images": desk.watched()})),
+        Route("/api/watch-picture", get(watched_picture)),
         Route("/api/case", get(lambda request: desk.show(*_part(request)))),
         Route("/api/picture", get(packed)),
         Route(
@@ -101,6 +120,8 @@ def make_app(desk: Desk, token: str, port: int) -> ASGIApp:
             get(lambda request: Response(desk.thumbnail(_part(request)[0]), media_type="image/jpeg")),
         ),
         Route("/api/clusters", get(lambda request: Response(desk.clusters(*_part(request)), media_type="image/png"))),
+        Route("/api/stability", get(stability)),
+        Route("/api/stability", post(find_stability), methods=["POST"]),
         Route("/api/regions", get(lambda request: desk.regions(*_part(request)))),
         Route("/api/objects", get(lambda request: desk.objects(*_part(request)))),
         Route("/api/warm", get(warm)),

@@ -120,5 +120,5 @@ def _start_of(notebook: Notebook, start: Start) -> Start:
     is_other_image = noted.digest != start.digest or noted.mask.shape != start.mask.shape
     is_replaced = start.origin == "given" and not np.array_equal(history.mask, start.mask)
     is_untouched = notebook.n_done == 0 and notebook.verdict == "open"
-    is_moved_on = is_untouched and not np.array_equal(noted.mask, start.mask)
+    is_moved_on = is_untouched and noted.origin != "given" and not np.array_equal(noted.mask, start.mask)
     return start if is_other_image or is_replaced or is_moved_on else noted

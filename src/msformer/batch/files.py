@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer.batch.pictures import COLOURS, OVERLAYS
 from msformer.batch.plan import Case
 from msformer.config import Config
 from msformer.errors import ConfigError
@@ -25,7 +26,7 @@ SLICES_SHOWN = 4
 """Slices in the preview of a volume."""
 ALONE = "masks-alone"
 """Folder of the masks that each image's own evidence gave, where a folder decided on them."""
-OPTIONAL_KINDS = ("instances", "stability", ALONE)
+OPTIONAL_KINDS = ("instances", "stability", ALONE, OVERLAYS, COLOURS)
 """Folders of results that only some settings ask for."""
 ALL_KINDS = (*OUTPUT_KINDS, *OPTIONAL_KINDS)
 SAME: dict[Kind, str] = {
@@ -162,6 +163,6 @@ def digests_of(folder: Path, outputs: Mapping[str, str]) -> dict[str, tuple[str,
 
 def _all_paths(out: Path, case: Case) -> list[str]:
     """What an older run may have left of a case, by its name."""
-    suffixes = (*SUFFIXES.values(), "_labels.txt")
+    suffixes = (*SUFFIXES.values(), "_labels.txt", ".jpg")
     paths = (f"{kind}/{case.case_id}{suffix}" for kind in ALL_KINDS for suffix in suffixes)
     return [path for path in paths if (out / path).is_file()]

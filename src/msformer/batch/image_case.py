@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from msformer.batch.files import formats_of, write_results
+from msformer.batch.pictures import write_pictures
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.errors import ReadError
@@ -21,7 +22,8 @@ from msformer.io.values import no_such_frame, one_volume_taken
 from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
 from msformer.refine import Instances
-from msformer.render import preview
+from msformer.render import preview, shown_limits
+from msformer.watching import Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,20 +40,23 @@ def run_image(
     max_pixels: int,
     initial_weights: Mapping[str, Tensor] | None,
     cancel: CancelToken | None,
+    watcher: Watcher,
 ) -> dict[str, Any]:
     """Read, segment and write one image; what there is to record of it.
 
     Raises:
         MSFormerError: It cannot be read, segmented or written.
     """
+    watcher.stage("read")
     start = time.perf_counter()
     frame_notes = _on_frame(case, config.read.frame)
     image = read_image(case.source, page=case.page or 0, max_pixels=max_pixels)
     if spacing_mm is not None:
         image = replace(image, spacing_mm=spacing_mm)
     was_read = time.perf_counter()
-    segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel)
+    segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel, watcher=watcher)
     was_segmented = time.perf_counter()
+    watcher.stage("write")
     notes = [*case.notes, *image.notes, *frame_notes]
     if len(segmentation.objects) > MAX_LABELS:
         notes.append(
@@ -115,7 +120,7 @@ def write_image(
     config: Config,
     intensity_range: tuple[float, float],
 ) -> dict[str, str]:
-    """Write labels, mask, objects and preview of an image.
+    """Write labels, mask, objects and pictures of an image.
 
     Args:
         out: Folder of the results.
@@ -126,7 +131,7 @@ def write_image(
         objects: The map of the objects one by one and how many there are; None where they are not told apart. Of more
             than a file holds there is no map.
         config: Settings that it was segmented with.
-        intensity_range: Values that are shown black and white.
+        intensity_range: Values that were black and white to the method.
 
     Returns:
         Paths below ``out``.
@@ -144,6 +149,9 @@ def write_image(
         written,
     )
     paths["preview"] = f"preview/{case.case_id}.png"
-    picture = preview(image, label_map, mask if objects is None else objects[0], intensity_range)
-    write_png(out / paths["preview"], picture)
+    limits = shown_limits(image.pixels, intensity_range)
+    outlined = mask if objects is None else objects[0]
+    write_png(out / paths["preview"], preview(image, label_map, outlined, limits))
+    if config.write.pictures:
+        paths |= write_pictures(out, case.case_id, image, label_map, outlined, limits)
     return paths

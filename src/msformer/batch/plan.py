@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -135,8 +136,9 @@ def plan_inputs(
         before = len(walk.skipped)
         images, known = _images(given, walk, recursive=recursive)
         if not images and len(walk.skipped) == before:
+            lacks = "has none" if os.path.lexists(given) or any(sign in given for sign in "*?[") else "does not exist"
             raise ConfigError(
-                f"input must be an image, a volume, a folder with some or a pattern; got {given!r}, which has none"
+                f"input must be an image, a volume, a folder with some or a pattern; got {given!r}, which {lacks}"
             )
         found += images
         reals |= known

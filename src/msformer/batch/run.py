@@ -27,6 +27,7 @@ from msformer.io.results import SEGMENT_FILES, SEGMENT_FOLDERS, mark_results
 from msformer.io.scratch import remove_orphans
 from msformer.plain import printable
 from msformer.processes import Split, choose_split
+from msformer.watching import forget
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +73,7 @@ class Order:
         part: Which of the cases this run has.
         redo: What is done again.
         stops_at_failure: Begin nothing more after the first failure.
+        watch: Folder that it is told in how far the cases under way are; see ``watching``.
     """
 
     cases: Sequence[Case]
@@ -83,6 +85,7 @@ class Order:
     part: Part = Part()  # noqa: RUF009 - frozen
     redo: Redo = Redo()  # noqa: RUF009 - frozen
     stops_at_failure: bool = False
+    watch: Path | None = None
 
     def fingerprint(self, config: Config) -> str:
         """Of these settings, or of those that the folder agreed on."""
@@ -198,6 +201,7 @@ class CaseCall:
             spacing_mm=self.order.spacing_mm,
             max_pixels=self.order.max_pixels,
             initial_weights=self.order.initial_weights,
+            watch=self.order.watch,
         )
 
 
@@ -262,6 +266,8 @@ class _Run:
                 else outcome
             )
             self.lock.check()
+            if self.order.watch is not None:
+                forget(self.order.watch, record["case_id"])
             if record.get("errno") in IS_FULL:  # so are all others, and nothing of this case is there
                 raise OSError(record["errno"], os.strerror(record["errno"]), str(self.out))
             reason = record.pop(IN_LOG, record.get("error"))

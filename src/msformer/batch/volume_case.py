@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.batch.files import SLICES_SHOWN, formats_of, write_results
+from msformer.batch.pictures import planes, strip, write_strips
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
 from msformer.errors import MSFormerError, WriteError
 from msformer.geometry import Geometry, with_spacing
-from msformer.image import Image
 from msformer.io import write_png
 from msformer.io.medical import read_volume
 from msformer.io.privacy import known_body_part, known_modality, without_header
 from msformer.measure import VolumeRegion, measure_volume
-from msformer.render import GAP, Picture, preview
+from msformer.render import GAP_COLOUR, INK, Picture, preview, shown_limits
 from msformer.volume import Volume
-from msformer.volumes import segment_volume, shown_slices
+from msformer.volumes import segment_volume
+from msformer.watching import Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,12 +41,14 @@ def run_volume(
     max_pixels: int,
     initial_weights: Mapping[str, Tensor] | None,
     cancel: CancelToken | None,
+    watcher: Watcher,
 ) -> dict[str, Any]:
     """Read, segment and write one volume; what there is to record of it.
 
     Raises:
         MSFormerError: It cannot be read, segmented or written.
     """
+    watcher.stage("read")
     start = time.perf_counter()
     as_read = volume = read_volume(
         case.instances,
@@ -60,15 +63,13 @@ def run_volume(
     config, turned = _across_its_slice(volume, config)
     was_read = time.perf_counter()
     try:
-        found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel)
+        found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel, watcher=watcher)
     except MSFormerError as error:
         raise type(error)(f"{case.source}: {error}") from error
     was_segmented = time.perf_counter()
+    watcher.stage("write")
     paths, notes = write_volume(out, case, found.label_map, found.mask, volume, found.config)
-    paths["preview"] = f"preview/{case.case_id}.png"
-    axis, limits = found.config.read.axis, found.limits
-    picture = volume_preview(volume, found.label_map, found.mask, found.slices, axis, limits)
-    write_png(out / paths["preview"], picture)
+    paths |= write_looks(out, case, found.label_map, found.mask, volume, found.slices, found.limits, found.config)
     regions = measure_volume(found.label_map, volume.geometry, volume.voxels)
     geometry = volume.geometry
     middle = found.middle.record()
@@ -198,6 +199,38 @@ def measured_volume(mask: NDArray[np.bool_], volume: Volume) -> dict[str, Any] |
     return _region(objects[0]) | {"label": 0} if objects else None
 
 
+def write_looks(
+    out: Path,
+    case: Case,
+    label_map: NDArray[np.uint16],
+    mask: NDArray[np.bool_],
+    volume: Volume,
+    slices: tuple[int, ...],
+    limits: tuple[float, float],
+    config: Config,
+) -> dict[str, str]:
+    """Write what people look at: the preview and, unless the settings leave them out, the strips; their paths.
+
+    Args:
+        out: Folder of the results.
+        case: What they are of.
+        label_map: ``(D, H, W)``.
+        mask: ``(D, H, W)``.
+        volume: The volume.
+        slices: Numbers of those that were looked at.
+        limits: Values that were black and white to the method.
+        config: Settings that it was segmented with.
+    """
+    paths = {"preview": f"preview/{case.case_id}.png"}
+    axis, shown = config.read.axis, shown_limits(volume.voxels, limits)
+    picture = volume_preview(volume, label_map, mask, slices, axis, shown)
+    (out / "preview").mkdir(parents=True, exist_ok=True)
+    write_png(out / paths["preview"], picture)
+    if config.write.pictures:
+        paths |= write_strips(out, case.case_id, volume, label_map, mask, slices, axis, shown)
+    return paths
+
+
 def volume_preview(
     volume: Volume,
     label_map: NDArray[np.uint16],
@@ -206,12 +239,9 @@ def volume_preview(
     axis: int,
     limits: tuple[float, float],
 ) -> Picture:
-    """A few slices below each other, each as an image has it."""
-    rows = []
-    for number in shown_slices(slices, SLICES_SHOWN):
-        image = Image.from_array(np.take(volume.voxels, number, axis=axis))
-        labels, shown = np.take(label_map, number, axis=axis), np.take(mask, number, axis=axis)
-        rows += [preview(image, labels, shown, limits, side=320), None]
-    width = max(row.shape[1] for row in rows if row is not None)
-    gap = np.full((GAP, width, 3), 255, dtype=np.uint8)
-    return np.concatenate([gap if row is None else row for row in rows[:-1]])
+    """A few slices below each other, each as an image has it and under its number."""
+    rows = [
+        strip([preview(image, labels, shown, limits, side=320)], [number], GAP_COLOUR, INK)
+        for number, image, labels, shown in planes(volume, label_map, mask, slices, axis, SLICES_SHOWN)
+    ]
+    return np.concatenate(rows)

@@ -24,6 +24,7 @@ from msformer.io import MAX_PIXELS
 from msformer.io.need import bytes_needed
 from msformer.plain import printable
 from msformer.processes import memory_limit
+from msformer.watching import watching
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +49,7 @@ def run_case(
     max_pixels: int = MAX_PIXELS,
     initial_weights: Mapping[str, Tensor] | None = None,
     cancel: CancelToken | None = None,
+    watch: Path | None = None,
 ) -> Record:
     """Read, segment and write one case.
 
@@ -63,6 +65,7 @@ def run_case(
         max_pixels: A larger image fails.
         initial_weights: See ``pipeline.segment``.
         cancel: Ends the optimisation early.
+        watch: Folder that it is told in how far the case is; see ``watching``.
 
     Returns:
         The record; ``error`` says why a case failed.
@@ -77,15 +80,17 @@ def run_case(
     try:
         check_memory(case, max_pixels)
         record["input"]["content"] = content_of(case)
-        result = run(
-            case,
-            config_of(case, config),
-            aside,
-            spacing_mm=spacing_mm,
-            max_pixels=max_pixels,
-            initial_weights=initial_weights,
-            cancel=cancel,
-        )
+        with watching(watch, case.case_id) as watcher:
+            result = run(
+                case,
+                config_of(case, config),
+                aside,
+                spacing_mm=spacing_mm,
+                max_pixels=max_pixels,
+                initial_weights=initial_weights,
+                cancel=cancel,
+                watcher=watcher,
+            )
         digests = publish(aside, out, case, result["outputs"])
         record |= {"status": "done"} | result | {"digests": digests}
         thumbnail_of(out, record)  # here, where cases are done side by side, and not by the report

@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, page, phantoms, report, segment
 from msformer.cli.many import ManyValues, NumberPairs
 
+EXAMPLES = (
+    ("msformer mole.jpg", "segment a picture into mole-msformer, beside it"),
+    ("msformer segment scans/ -o results -r", "a folder with its subfolders"),
+    ("msformer app moles/", "look, point, correct, accept: a page in your browser"),
+    ("msformer demo", "see it work, with nothing at hand"),
+)
+"""What is shown to who says nothing."""
+
+
+class Program(TyperGroup):
+    """The commands; pictures without one are segmented."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put ``segment`` before arguments that name no command and hold an input."""
+        own = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
+        names = {*own, *ctx.help_option_names, *self.commands}
+        if args and args[0] not in names and any(_is_input(word) for word in args):
+            args = ["segment", *args]
+        return list(super().parse_args(ctx, args))
+
+
+def _is_input(word: str) -> bool:
+    """Whether a word is a file or folder, or could be meant as one."""
+    if word.startswith("-"):
+        return False
+    return any(sign in word for sign in "*?/\\") or Path(word).suffix != "" or Path(word).exists()
+
+
 app = typer.Typer(
+    cls=Program,
     name="msformer",
     help="Segment medical images with no labels, no pre-trained network and no GPU.",
-    no_args_is_help=True,
-    add_completion=False,
+    epilog="\n\n".join(["For example:", *(f"{call}   {purpose}" for call, purpose in EXAMPLES)]),
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.command("segment", cls=NumberPairs)(segment.segment)
@@ -37,10 +68,12 @@ def _tell_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _program(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Tell the version and stop.", callback=_tell_version, is_eager=True)
     ] = False,
 ) -> None:
-    pass
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())

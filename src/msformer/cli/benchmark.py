@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from msformer.cli.bars import bar_columns
+from msformer.bars import bar_columns
+from msformer.cli.place import address_of
 from msformer.cli.say import say
 
 
@@ -77,7 +78,7 @@ def benchmark(
             f"failed: {record['set']}/{record['case']} {record['method']} seed {record['seed']}: {record['error']}",
             err=True,
         )
-    say(f"{len(records) - len(failed)} of {len(records)} runs done; look at {out / 'index.html'}")
+    say(f"{len(records) - len(failed)} of {len(records)} runs done; look at {address_of(out / 'index.html')}")
     if failed:
         raise typer.Exit(1)
 

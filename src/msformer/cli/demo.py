@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from msformer.cli.place import address_of, call
+
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for samples and results.")] = Path("demo-output"),
@@ -23,7 +25,10 @@ def demo(
     typer.echo("Dice on phantoms, whose true mask is known (protocol automatic: the program never saw it)")
     for name, scores in result.scores.items():
         typer.echo(f"  {name:<20} {scores.dice:.3f}")
-    typer.echo(f"look at {result.page}")
+    typer.echo(f"look at {address_of(result.page)}#order=certain")
+    typer.echo("then, in this folder:")
+    typer.echo(f"  {call('app', result.page.parent)}   # point, correct, accept, in your browser")
+    typer.echo(f"  {call('segment', 'YOUR_FOLDER', '-o', 'results')}")
     if result.failed:
         typer.echo(f"{result.failed} samples failed; {result.page.with_name('report.json')} says why", err=True)
         raise typer.Exit(1)

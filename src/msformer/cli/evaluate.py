@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer.cli.place import address_of
 from msformer.cli.say import say
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def evaluate(
         say("interrupted; nothing is written", err=True)
         raise typer.Exit(130) from None
     _tell(summary)
-    say(f"{summary['n_scored']} of {summary['n_paired']} pairs scored; look at {out / 'index.html'}")
+    say(f"{summary['n_scored']} of {summary['n_paired']} pairs scored; look at {address_of(out / 'index.html')}")
     if summary["failures"] or summary["only_pred"] or summary["only_gt"]:
         raise typer.Exit(1)
 

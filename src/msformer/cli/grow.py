@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from msformer import stopping
-from msformer.cli.bars import bar_columns
+from msformer.bars import bar_columns
 from msformer.cli.say import say
 
 if TYPE_CHECKING:

@@ -16,7 +16,9 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")]
         typer.echo(json.dumps(facts, indent=2))
         return
     for name, value in facts.items():
-        if isinstance(value, dict):
+        if name == "presets":
+            value = "".join(f"\n{'':>10}  {key}: {about}" for key, about in value.items()).strip()
+        elif isinstance(value, dict):
             value = ", ".join(f"{key} {entry}" for key, entry in value.items())
         elif isinstance(value, list):
             value = ", ".join(map(str, value))
@@ -29,7 +31,7 @@ def _facts() -> dict[str, Any]:
 
     import torch
 
-    from msformer.config import FORMATS, preset_names
+    from msformer.config import FORMATS, preset_summaries
     from msformer.io import IMAGE_SUFFIXES, MAX_PIXELS
     from msformer.io.medical import VOLUME_KINDS
     from msformer.segmentation import versions
@@ -43,7 +45,7 @@ def _facts() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "devices": devices,
-        "presets": preset_names(),
+        "presets": preset_summaries(),
         "suffixes": sorted(IMAGE_SUFFIXES),
         "volumes": sorted(VOLUME_KINDS),
         "formats": list(FORMATS),

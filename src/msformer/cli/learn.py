@@ -42,6 +42,7 @@ def learn(
     scheduler: options.Scheduler = None,
     cluster: options.Cluster = None,
     max_pixels: options.MaxPixels = None,
+    watch: options.Watch = None,
 ) -> None:
     """Segment a folder, then let it teach: corrected images at any number, own masks only in folders that can bear it.
 
@@ -78,6 +79,7 @@ def learn(
             max_pixels=max_pixels,
             scheduler=scheduler,
             cluster=cluster,
+            watch=watch,
         )
     if out is None:
         raise typer.BadParameter("say where the results go", param_hint="--out / -o")
@@ -85,7 +87,9 @@ def learn(
     split = split_cases(len(records), settings, workers=workers)
     try:
         with executor_of(Workers(workers, scheduler=scheduler, cluster=cluster), split) as executor:
-            learn_and_report(settings, out, corrections, None, max_pixels or MAX_PIXELS, executor, updates=updates)
+            learn_and_report(
+                settings, out, corrections, None, max_pixels or MAX_PIXELS, executor, updates=updates, watch=watch
+            )
     except KeyboardInterrupt:
         say(f"interrupted; msformer learn --again {out} goes on with what is there", err=True)
         raise
@@ -116,6 +120,7 @@ def learn_and_report(
     *,
     updates: int | None = None,
     is_told: bool = True,
+    watch: Path | None = None,
 ) -> None:
     """Learn from what was segmented, or take a model; what is decided goes to the journal, and the reports are made."""
     from msformer.batch import tell
@@ -127,7 +132,7 @@ def learn_and_report(
     from msformer.learning import Lessons
 
     how = Lessons(seed=settings.random_state) if updates is None else Lessons(updates, seed=settings.random_state)
-    with locked(out, Part()), _steps(Teller, shown=is_told) as teller:
+    with locked(out, Part()), _steps(Teller, shown=is_told, watch=watch) as teller:
         journal = Journal(out)
         decided, summary = learn_from(
             list(journal.records()),
@@ -145,22 +150,35 @@ def learn_and_report(
 
 
 @contextmanager
-def _steps(make: type[Teller], *, shown: bool) -> Iterator[Teller]:
-    """Lines on standard error, and on a terminal a bar for each step with the time that is left of it."""
+def _steps(make: type[Teller], *, shown: bool, watch: Path | None) -> Iterator[Teller]:
+    """Lines on standard error, a bar on a terminal with the time that is left of each step, and what is watched."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from msformer.cli.bars import bar_columns
+    from msformer.bars import bar_columns
     from msformer.plain import printable
+    from msformer.watching import WatchedSteps
 
+    watched = None if watch is None else WatchedSteps(watch)
     console = Console(stderr=True)
     if not shown:
-        yield make()
+        yield make() if watched is None else make(begin=watched.begin, advance=watched.advance)
         return
     with Progress(*bar_columns("learning"), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
+
+        def begin(what: str, count: int) -> None:
+            bar.reset(task, total=count, description=what)
+            if watched is not None:
+                watched.begin(what, count)
+
+        def advance() -> None:
+            bar.advance(task)
+            if watched is not None:
+                watched.advance()
+
         yield make(
             line=lambda line: console.print(printable(line), highlight=False, markup=False, soft_wrap=True),
-            begin=lambda what, count: bar.reset(task, total=count, description=what),
-            advance=lambda: bar.advance(task),
+            begin=begin,
+            advance=advance,
         )

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+PRESETS = sorted(
+    entry.name.removesuffix(".toml")
+    for entry in (resources.files("msformer") / "presets").iterdir()
+    if entry.name.endswith(".toml")
+)
+"""As ``config.preset_names`` has them, without what reads settings: help answers at once."""
 
 
 class ClusterKind(StrEnum):
@@ -19,7 +27,14 @@ class ClusterKind(StrEnum):
 Out: TypeAlias = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder for the results.", envvar="MSFORMER_OUT")
 ]
-Preset: TypeAlias = Annotated[str | None, typer.Option(help="Named settings to start from.", envvar="MSFORMER_PRESET")]
+Preset: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Named settings to start from: {', '.join(PRESETS)}.",
+        envvar="MSFORMER_PRESET",
+        autocompletion=lambda incomplete: [name for name in PRESETS if name.startswith(incomplete)],
+    ),
+]
 Seed: TypeAlias = Annotated[int | None, typer.Option(help="Seed of every case.", envvar="MSFORMER_SEED")]
 ConfigFile: TypeAlias = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings.", envvar="MSFORMER_CONFIG")
@@ -76,5 +91,35 @@ MaxPixels: TypeAlias = Annotated[
         min=1,
         help="Refuse larger images; of 8 bits they take about ten bytes of memory a pixel; 150,000,000 if left out.",
         envvar="MSFORMER_MAX_PIXELS",
+    ),
+]
+Polarity: TypeAlias = Annotated[
+    str | None, typer.Option(help="The object is darker or brighter than its surroundings, either, or minority.")
+]
+Objects: TypeAlias = Annotated[str | None, typer.Option(help="How many objects: one, two, pair, many or any.")]
+Clusters: TypeAlias = Annotated[int | None, typer.Option(help="Number of clusters in the label map, at most.")]
+Restarts: TypeAlias = Annotated[
+    int | None,
+    typer.Option(help="Seeds that are tried; the mask most like the others is taken. Adds a stability map."),
+]
+MaxCases: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")]
+SpacingMm: TypeAlias = Annotated[
+    tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives areas in mm².")
+]
+Window: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME | CENTRE WIDTH",
+        help="Values that are black and white: lung, soft-tissue, bone, auto, or centre and width.",
+    ),
+]
+Slices: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="all | A:B[:STEP]", help="Slices of a volume, counted from 0, B not included.")
+]
+Watch: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Tell in files there how far the images under way are, twice a second, as the page of msformer app does.",
     ),
 ]

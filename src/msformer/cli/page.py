@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from msformer.cli import options
+from msformer.cli.place import results_beside
 from msformer.cli.say import say
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ def app(
     seed: options.Seed = None,
     config: options.ConfigFile = None,
     assignments: options.Assignments = None,
+    objects: options.Objects = None,
+    polarity: options.Polarity = None,
+    clusters: options.Clusters = None,
+    restarts: options.Restarts = None,
+    slices: options.Slices = None,
+    spacing_mm: options.SpacingMm = None,
+    max_cases: options.MaxCases = None,
     recursive: options.Recursive = False,
     workers: options.Workers = None,
     updates: Annotated[
@@ -41,14 +49,35 @@ def app(
 ) -> None:
     """Look at masks, correct and save them, on a page in your browser. It answers this machine alone.
 
-    A folder of images is segmented in the background, into --out or else NAME-msformer in the folder that you are in;
+    A folder of images is segmented in the background, into --out or else NAME-msformer beside it;
     a folder that msformer segment wrote is opened. Every step is saved at once: masks that you correct or accept are
     in OUT/corrections, which msformer learn reads, and every step is in OUT/editing, so that all can be taken back
     after any stop. What the program made, OUT/masks, stays. Ends with Ctrl-C.
     """
     from msformer.app import Desk, serve
+    from msformer.cli.settings import resolve
+    from msformer.config import merge
+    from msformer.hints import hint_settings
+    from msformer.image import check_spacing
 
-    words = _options(preset, seed, config, assignments, recursive=recursive, workers=workers)
+    hints = hint_settings(polarity=polarity, objects=objects, n_clusters=clusters, restarts=restarts)
+    resolve(preset, seed, config, assignments or [], merge(hints, {"read": {"slices": slices}} if slices else {}))
+    check_spacing(spacing_mm)
+    words = [
+        *_word("--preset", preset),
+        *_word("--seed", seed),
+        *_word("--config", config),
+        *(word for one in assignments or [] for word in ("--set", one)),
+        *_word("--objects", objects),
+        *_word("--polarity", polarity),
+        *_word("--clusters", clusters),
+        *_word("--restarts", restarts),
+        *_word("--slices", slices),
+        *(() if spacing_mm is None else ("--spacing-mm", *map(str, spacing_mm))),
+        *_word("--max-cases", max_cases),
+        *_word("--workers", workers),
+        *(["-r"] if recursive else []),
+    ]
     teaching = [*_word("--updates", updates), *_word("--workers", workers)]
     task = _task(inputs or [], out, words, teaching)
     desk = Desk(task)
@@ -83,34 +112,13 @@ def _task(inputs: list[str], out: Path | None, words: list[str], teaching: list[
             raise typer.BadParameter("give the one folder of results, without --out", param_hint="OUT")
         return Task(Path(opened[0]), (), (), tuple(teaching))
     if out is None:
-        first = Path(inputs[0])
-        out = Path(f"{(first if first.is_dir() else first.parent).resolve().name or 'images'}-msformer")
+        out = results_beside(inputs)
     plan_inputs(inputs, recursive="-r" in words, exclude=[out / folder for folder in SEGMENT_FOLDERS])  # or say why not
     return Task(out, tuple(inputs), tuple(words), tuple(teaching))
 
 
 def _is_results(path: Path) -> bool:
     return (path / "journal").is_dir()
-
-
-def _options(
-    preset: str | None,
-    seed: int | None,
-    config: Path | None,
-    assignments: list[str] | None,
-    *,
-    recursive: bool,
-    workers: int | None,
-) -> list[str]:
-    """Words for ``msformer segment``, which are wrong here if they are wrong there."""
-    from msformer.cli.settings import resolve
-
-    resolve(preset, seed, config, assignments or [], {})
-    words = [*_word("--preset", preset), *_word("--seed", seed), *_word("--config", config)]
-    for one in assignments or []:
-        words += ["--set", one]
-    words += _word("--workers", workers)
-    return [*words, "-r"] if recursive else words
 
 
 def _word(name: str, value: object) -> list[str]:

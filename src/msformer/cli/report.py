@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from msformer.cli.place import address_of
 from msformer.cli.say import say
 
 
@@ -21,4 +22,4 @@ def report(
     from msformer.batch import tell
 
     done, failed = tell.report(out)
-    say(f"{done} segmented, {failed} failed; look at {out / 'index.html'}")
+    say(f"{done} segmented, {failed} failed; look at {address_of(out / 'index.html')}")

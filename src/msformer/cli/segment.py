@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msformer.bars import bar_columns
 from msformer.cli import options
-from msformer.cli.bars import bar_columns
 from msformer.cli.executors import CASE_TIMEOUT_S, Workers, executor_of
+from msformer.cli.place import address_of, results_beside
 from msformer.cli.say import say, start_log
 from msformer.plain import printable
 
@@ -39,10 +40,8 @@ def segment(
     seed: options.Seed = None,
     config: options.ConfigFile = None,
     assignments: options.Assignments = None,
-    polarity: Annotated[
-        str | None, typer.Option(help="The object is darker or brighter than its surroundings, either, or minority.")
-    ] = None,
-    objects: Annotated[str | None, typer.Option(help="How many objects: one, two, pair, many or any.")] = None,
+    polarity: options.Polarity = None,
+    objects: options.Objects = None,
     touches_frame: Annotated[
         bool | None,
         typer.Option("--touches-frame/--inside-frame", help="The object may touch the frame, or not."),
@@ -73,11 +72,8 @@ def segment(
     no_network: Annotated[
         bool, typer.Option("--no-network", help="Do without the network grown from random scenes.")
     ] = False,
-    clusters: Annotated[int | None, typer.Option(help="Number of clusters in the label map, at most.")] = None,
-    restarts: Annotated[
-        int | None,
-        typer.Option(help="Seeds that are tried; the mask most like the others is taken. Adds a stability map."),
-    ] = None,
+    clusters: options.Clusters = None,
+    restarts: options.Restarts = None,
     learn: Annotated[
         bool, typer.Option("--learn", help="Let the folder teach, and decide on each image by what others taught.")
     ] = False,
@@ -89,21 +85,11 @@ def segment(
         Path | None,
         typer.Option(metavar="DIR", help="Decide by what another folder taught: its OUT/model; nothing is learned."),
     ] = None,
-    max_cases: Annotated[int | None, typer.Option(min=1, help="Take only the first so many images.")] = None,
+    max_cases: options.MaxCases = None,
     recursive: options.Recursive = False,
-    spacing_mm: Annotated[
-        tuple[float, float] | None, typer.Option(help="Size of a pixel in mm: row column. Gives areas in mm².")
-    ] = None,
-    window: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME | CENTRE WIDTH",
-            help="Values that are black and white: lung, soft-tissue, bone, auto, or centre and width.",
-        ),
-    ] = None,
-    slices: Annotated[
-        str | None, typer.Option(metavar="all | A:B[:STEP]", help="Slices of a volume, counted from 0, B not included.")
-    ] = None,
+    spacing_mm: options.SpacingMm = None,
+    window: options.Window = None,
+    slices: options.Slices = None,
     axis: Annotated[int | None, typer.Option(min=0, max=2, help="Slices across: 0 slices, 1 rows, 2 columns.")] = None,
     frame: Annotated[
         int | None,
@@ -119,6 +105,12 @@ def segment(
             "of masks and objects as outlines: rtstruct, geojson, coco, imagej-roi. Repeatable.",
         ),
     ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures/--no-pictures", help="Pictures at full size: the image with the outline, clusters in colours."
+        ),
+    ] = True,
     weights: Annotated[
         Path | None, typer.Option(help="Start from a state dict saved from the released MS-Former classes.")
     ] = None,
@@ -150,6 +142,7 @@ def segment(
         typer.Option(help="Where the network runs, as PyTorch names it: cpu, cuda, mps.", envvar="MSFORMER_DEVICE"),
     ] = None,
     max_pixels: options.MaxPixels = None,
+    watch: options.Watch = None,
     progress: Annotated[Progress, typer.Option(help="A bar, or lines for logs.")] = Progress.auto,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the settings as TOML and stop; --config reads them back.")
@@ -157,9 +150,10 @@ def segment(
 ) -> None:
     """Segment images and volumes without labels.
 
-    Writes labels/NAME (1 to K), masks/NAME (the object), preview/NAME.png, regions.csv, report.json and index.html
-    into the output folder, with --restarts also stability/NAME.png (0 to 255: share of the restarts); of images with
-    --objects many, or a preset that says so, also instances/NAME (1 to n, touching objects parted) and objects.csv.
+    Writes labels/NAME (1 to K), masks/NAME (the object), overlays/NAME.jpg, colours/NAME.png, preview/NAME.png,
+    regions.csv, report.json and index.html into the output folder, which is NAME-msformer beside the input if left
+    out, with --restarts also stability/NAME.png (0 to 255: share of the restarts); of images with --objects many, or
+    a preset that says so, also instances/NAME (1 to n, touching objects parted) and objects.csv.
     Labels, masks and instances are of the input's kind, with its geometry, or of those that --format names.
     Contents decide what a file is; what is passed over is counted on standard error and named in report.json.
     The same call again does what is missing, failed for a passing reason, or changed in input, settings or version.
@@ -192,7 +186,7 @@ def segment(
             },
             prepare={"window": _window(window)},
             read={"slices": slices, "axis": axis, "frame": frame, "series": series},
-            write={"formats": tuple(formats) if formats else None},
+            write={"formats": tuple(formats) if formats else None, "pictures": None if pictures else False},
         ),
     )
     settings = resolve(preset, seed, config, assignments or [], said)
@@ -204,7 +198,7 @@ def segment(
     if not inputs:
         raise typer.BadParameter("give at least one image, folder or pattern", param_hint="INPUT")
     if out is None:
-        raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+        out = results_beside(inputs)
     if corrections is not None and (model is not None or not learn):
         raise typer.BadParameter("goes with --learn, and not with --model", param_hint="--corrections")
     if learn and model is not None:
@@ -268,6 +262,7 @@ def segment(
         part=part,
         redo=Redo(everything=overwrite, failed=retry_failed),
         stops_at_failure=fail_fast,
+        watch=watch,
     )
     for line in log_lines(plan.skipped):
         say(line, err=True)
@@ -300,7 +295,14 @@ def segment(
                 from msformer.cli.learn import learn_and_report
 
                 learn_and_report(
-                    settings, out, corrections, model, max_pixels or MAX_PIXELS, executor, is_told=progress != "none"
+                    settings,
+                    out,
+                    corrections,
+                    model,
+                    max_pixels or MAX_PIXELS,
+                    executor,
+                    is_told=progress != "none",
+                    watch=watch,
                 )
     except KeyboardInterrupt:
         say(f"interrupted; what was finished is in {out}, and the same call goes on with the rest", err=True)
@@ -314,7 +316,7 @@ def segment(
         + (f": {counts}" if counts else ""),
         err=True,
     )
-    say(f"{len(records) - failed} of {len(records)} images segmented; look at {out / 'index.html'}")
+    say(f"{len(records) - failed} of {len(records)} images segmented; look at {address_of(out / 'index.html')}")
     if failed:
         raise typer.Exit(1)
 

@@ -11,8 +11,29 @@ from numpy.typing import NDArray
 
 from msformer.geometry import Geometry
 
-GiveBack: TypeAlias = Callable[[NDArray[Any]], Any]
+Make: TypeAlias = Callable[[NDArray[Any]], Any]
 """Takes planes ``(D, H, W)``, a label map or a mask, for the kind of thing that was given, with its geometry."""
+
+
+@dataclass(frozen=True, eq=False)
+class GiveBack:
+    """How to give results back: as the kind of thing that was given, or in files that lie on it.
+
+    Attributes:
+        make: Makes that kind of thing.
+        geometry: Place and size of the voxels of ``(D, H, W)``, where they are known.
+        instances: The DICOM files of the slices.
+        source_name: What the file is called; empty where it came from none.
+    """
+
+    make: Make
+    geometry: Geometry | None = None
+    instances: tuple[Path, ...] = ()
+    source_name: str = ""
+
+    def __call__(self, planes: NDArray[Any]) -> Any:
+        """The kind of thing that was given, of planes ``(D, H, W)``."""
+        return self.make(planes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +49,15 @@ class Given:
         padding_value: What is no data.
         notes: What a reader should know.
         source: A file, where it came from one.
+        instances: The DICOM files of its slices.
     """
 
     values: NDArray[Any]
     axes: str | None = None
-    give_back: GiveBack | None = None
+    give_back: Make | None = None
     geometry: Geometry | None = None
     modality: str | None = None
     padding_value: float | None = None
     notes: tuple[str, ...] = ()
     source: Path | None = None
+    instances: tuple[Path, ...] = ()

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.errors import ConfigError, ImageError, ImageShapeError
-from msformer.geometry import Geometry, with_spacing
+from msformer.geometry import Geometry, flat_geometry, with_spacing
 from msformer.image import Image
 from msformer.interop.axes import as_given, image_axes, ordered, volume_axes
-from msformer.interop.given import GiveBack, Given
+from msformer.interop.given import GiveBack, Given, Make
 from msformer.interop.libraries import reader_for
 from msformer.io.medical import checked
 from msformer.io.reading import read
@@ -46,7 +46,8 @@ def as_image(
     """
     found = take(source)
     if isinstance(found, Image):
-        return (found if spacing_mm is None else replace(found, spacing_mm=spacing_mm)), _giver("yx")
+        image = found if spacing_mm is None else replace(found, spacing_mm=spacing_mm)
+        return image, GiveBack(_giver("yx"), flat_geometry(image.spacing_mm), (), _name(image.source))
     if isinstance(found, Volume):
         found = _of_volume(found)
     letters = image_axes(found.values.shape, _stated(axes, found))
@@ -61,7 +62,10 @@ def as_image(
         padding_value=found.padding_value,
         notes=found.notes,
     )
-    return image, found.give_back or _giver(letters)
+    geometry = found.geometry
+    if spacing_mm is not None:
+        geometry = with_spacing(geometry, spacing_mm)
+    return image, GiveBack(found.give_back or _giver(letters), geometry, found.instances, _name(found.source))
 
 
 def as_volume(
@@ -78,7 +82,7 @@ def as_volume(
     if isinstance(found, Image):
         raise ImageShapeError(f"a picture of shape {found.pixels.shape} is no volume: segment(…) takes it")
     if isinstance(found, Volume):
-        volume, back = found, _giver("zyx")
+        volume, make = found, _giver("zyx")
     else:
         letters = volume_axes(found.values.shape, _stated(axes, found))
         voxels = ordered(found.values, letters)
@@ -93,10 +97,10 @@ def as_volume(
                 padding_value=found.padding_value,
             )
         )
-        back = found.give_back or _giver(letters)
+        make = found.give_back or _giver(letters)
     if spacing_mm is not None:
         volume = replace(volume, geometry=_sized(volume.geometry, spacing_mm))
-    return volume, back
+    return volume, GiveBack(make, volume.geometry, volume.instances, _name(volume.source))
 
 
 def take(source: Any) -> Image | Volume | Given:
@@ -145,11 +149,16 @@ def _of_volume(volume: Volume) -> Given:
         volume.padding_value,
         volume.notes,
         volume.source,
+        volume.instances,
     )
 
 
-def _giver(axes: str) -> GiveBack:
+def _giver(axes: str) -> Make:
     return partial(as_given, axes=axes)
+
+
+def _name(source: Path | None) -> str:
+    return "" if source is None or source == ARRAY else source.name
 
 
 def _without_masked(array: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 from tests.batch.report.made import done, draw_previews, failed, learned, report
 from tests.batch.report.test_page import EVIL
+
+from msformer.batch.report.entries import certainty
 
 OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -180,7 +186,7 @@ def test_a_chunk_that_is_gone_is_told(look: Any, tmp_path: Path) -> None:
     page = look(tmp_path, "#order=certain", trouble="ERR_FILE_NOT_FOUND")
     assert names(page)[0] == "n199"
     assert "report/cases-0002.js cannot be read" in page.inner_text("article >> nth=0")
-    assert "confidence 0.94" in page.inner_text("article >> nth=10"), "those of the other chunk are there"
+    assert "94 % sure" in page.inner_text("article >> nth=10"), "those of the other chunk are there"
 
 
 @pytest.mark.parametrize("count", [len(EVIL), 200])
@@ -247,8 +253,12 @@ def test_text_stands_out_from_its_ground(scheme: str, look: Any, tmp_path: Path)
     page = look(tmp_path)
     page.emulate_media(color_scheme=scheme)
     colours = page.evaluate(
-        "[...document.querySelectorAll('h1, h2, p, a, .mark, summary, label, button')].map(one => "
-        "[getComputedStyle(one).color, getComputedStyle(document.body).backgroundColor])"
+        "[...document.querySelectorAll('h1, h2, p, a, .mark, summary, label, button')].map(one => {"
+        "  const ground = (part) => getComputedStyle(part).backgroundColor;"
+        "  let under = one;"
+        "  while (ground(under) === 'rgba(0, 0, 0, 0)' && under !== document.body) under = under.parentElement;"
+        "  return [getComputedStyle(one).color, ground(under)];"
+        "})"
     )
     assert len(colours) > 10
     for text, ground in colours:
@@ -261,3 +271,125 @@ def luminance(colour: str) -> float:
     parts = [int(part) / 255 for part in colour[4:-1].split(",")]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def draw_full(out: Path, name: str, shape: tuple[int, int]) -> dict[str, str]:
+    """Write an overlay and clusters of one colour each; what a record has of them."""
+    for path, colour in ((f"overlays/{name}.jpg", 90), (f"colours/{name}.png", 200)):
+        (out / path).parent.mkdir(exist_ok=True)
+        Pillow.fromarray(np.full((*shape, 3), colour, dtype=np.uint8)).save(out / path)
+    outputs: dict[str, str] = done(name)["outputs"]
+    return outputs | {"overlays": f"overlays/{name}.jpg", "colours": f"colours/{name}.png"}
+
+
+def shown(page: Any) -> str:
+    """The file that is looked at in full size."""
+    until(page, "document.querySelector('#viewer-stage img')?.complete")
+    return str(page.get_attribute("#viewer-stage img", "src"))
+
+
+def test_a_picture_opens_at_full_size_and_is_zoomed_to_its_pixels(look: Any, tmp_path: Path) -> None:
+    records = [done(name, outputs=draw_full(tmp_path, name, (1500, 2000)), confidence=0.1) for name in ("a", "b")]
+    draw_previews(tmp_path, records)
+    report(tmp_path, records)
+    page = look(tmp_path)
+    page.click("[data-name=a] .look a")
+    assert page.inner_text("#viewer-name") == "a"
+    assert shown(page) == "./overlays/a.jpg"
+    until(page, "document.querySelector('#viewer-stage img').getBoundingClientRect().width <= 1000")
+    page.keyboard.press("1")
+    assert page.inner_text("#zoom") == "100 %"
+    assert page.evaluate("document.querySelector('#viewer-stage img').getBoundingClientRect().width") == 2000
+    page.keyboard.press("c")
+    assert shown(page) == "./colours/a.png"
+    until(page, "document.querySelector('#viewer-stage img').getBoundingClientRect().width === 2000")
+    page.click("[data-beside='1']")
+    assert (page.inner_text("#viewer-name"), shown(page)) == ("b", "./colours/b.png")
+    assert page.is_disabled("[data-beside='1']")
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#viewer")
+    until(page, "document.activeElement.closest('article')?.dataset.name === 'b'")
+
+
+def test_a_volume_is_a_strip_that_scrolls(look: Any, tmp_path: Path) -> None:
+    numbers = {"axis": 0, "slices": list(range(100)), "labels_changed": 0, "labels_followed": 2, "notes": []}
+    outputs = draw_full(tmp_path, "v", (240, 5000))
+    told = {"confidence": 0.4, "confidences": [0.3] * 40 + [0.2] + [0.6] * 59}
+    records = [done("v", shape=[100, 200, 300], outputs=outputs, **numbers, **told)]
+    draw_previews(tmp_path, records)
+    report(tmp_path, records)
+    page = look(tmp_path)
+    until(page, "document.querySelector('.strip img')?.naturalWidth === 5000")
+    assert page.evaluate(
+        "document.querySelector('.strip').scrollWidth > 3 * document.querySelector('.strip').clientWidth"
+    )
+    reason = "Because the masks of 41 of 100 slices are probably wrong, that of slice 40 most of all."
+    assert reason in page.inner_text("[data-name=v]")
+    page.click(".strip a")
+    until(page, "document.querySelector('#viewer-stage img')?.naturalWidth === 5000")
+    assert page.inner_text("#viewer-words") == "probably wrong · 60 of 100 slices, 0 to 99"
+    assert page.evaluate("document.getElementById('viewer-stage').scrollLeft") == 0
+
+
+def test_a_page_without_its_folders_still_shows_what_it_has(look: Any, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    records = [done("a", outputs=draw_full(tmp_path / "made", "a", (300, 400)))]
+    draw_previews(tmp_path / "made", records)
+    report(tmp_path / "made", records)
+    (tmp_path / "alone").mkdir()
+    shutil.copy(tmp_path / "made" / "index.html", tmp_path / "alone")
+    page = look(tmp_path / "alone", trouble="ERR_FILE_NOT_FOUND")
+    page.click("[data-name=a] .look a")
+    until(page, "document.querySelector('#viewer-stage img').naturalWidth === 90")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(scheme: str, width: int, browser: Any, tmp_path: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    slices = {"axis": 0, "slices": [0, 1], "labels_changed": 0, "labels_followed": 2, "confidences": [0.6, 0.6]}
+    records = [
+        done("a", outputs=draw_full(tmp_path, "a", (300, 400)), confidence=0.2, confidence_reason="it is odd"),
+        done("b", confidence=0.9, learned=learned("region", 0.5)),
+        done("v", shape=[2, 200, 300], outputs=draw_full(tmp_path, "v", (240, 600)), confidence=0.6, **slices),
+        failed("c"),
+    ]
+    draw_previews(tmp_path, records)
+    report(tmp_path, records, skipped=[{"path": "l.png", "why": "link", "reason": "it leads nowhere"}])
+    # The policy of the page forbids the script that looks at it.
+    context = browser.new_context(viewport={"width": width, "height": 720}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto((tmp_path / "index.html").as_uri())
+    page.wait_for_selector("[data-name=a] .look a")
+    assert axe.run(page).response["violations"] == []
+    page.click("[data-name=a] .look a")
+    shown(page)
+    assert axe.run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def test_without_scripts_cases_are_links_to_their_largest_pictures(browser: Any, tmp_path: Path) -> None:
+    records = [done("a<b>", outputs=draw_full(tmp_path, "a", (30, 40)), confidence_reason="it is odd", confidence=0.1)]
+    report(tmp_path, [*records, done("plain"), failed("c")])
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((tmp_path / "index.html").as_uri())
+    lines = page.locator("noscript li").all_inner_texts()
+    assert lines[1:] == ["a<b>: probably wrong. Because it is odd.", "plain: worth a look."]
+    assert lines[0].startswith("c: failed, /data/c.png: no image format")
+    links = page.locator("noscript li a")
+    assert [links.nth(place).get_attribute("href") for place in (0, 1)] == ["./overlays/a.jpg", "./preview/plain.png"]
+    context.close()
+
+
+def test_words_for_certainty_are_those_of_the_other_page() -> None:
+    script = (resources.files("msformer.app") / "static" / "list.js").read_text()
+    rules = re.findall(r'if \(confidence >= ([\d.]+)\) return \["([a-z ]+)", "([a-z]+)"\];', script)
+    last = re.search(r'\n  return \["([a-z ]+)", "([a-z]+)"\];', script)
+    assert len(rules) == 2
+    assert last is not None
+    for least, words, kind in rules:
+        assert certainty(float(least)) == (words, kind)
+    assert certainty(float(rules[-1][0]) - 1e-6) == last.groups()
+    assert certainty(float(rules[0][0]) - 1e-6) == rules[1][1:]

@@ -169,10 +169,12 @@ class Addresses(HTMLParser):
 
 @pytest.mark.parametrize("count", [3, 200])
 def test_a_page_asks_nobody_for_anything(count: int, tmp_path: Path) -> None:
-    report(tmp_path, [done(f"n{place}") for place in range(count)])
+    names = [f"n{place}" for place in range(count)]
+    report(tmp_path, [done(name) for name in names])
     page = Addresses()
     page.feed((tmp_path / "index.html").read_text())
-    assert set(page.found) <= {"./preview/", "./regions.csv", "./report.json", "./report/index.js"}
+    previews = {f"./preview/{name}.png" for name in names}
+    assert set(page.found) <= {"#cases", "./regions.csv", "./report.json", "./report/index.js"} | previews
     assert page.policy.startswith("default-src 'none'; ")
     assert "http" not in page.policy
     assert "connect-src" not in page.policy

@@ -9,6 +9,7 @@ import { Pointer } from "./pointer.js";
 import { Regions } from "./regions.js";
 import { addButtons, COMMANDS, HISTORY, KEYS, TOOLS } from "./toolbox.js";
 import { View } from "./view.js";
+import { duration, Watch } from "./watch.js";
 
 const at = (id) => document.getElementById(id);
 const BUSY_MS = 800;
@@ -25,8 +26,10 @@ const list = new List((name) => open(name));
 const panel = new Panel(view, {
   chosen: (index) => act({ do: { kind: "alternative", index } }),
   part: () => partOf(now),
+  find: () => now && begin("stability", partOf(now)),
 });
 const pointer = new Pointer(view, settings, { act: (action) => act({ do: action }), moved: tellPlace, taken: tell });
+const watch = new Watch({ stop: () => begin("stop"), changed: () => now || list.current || emptyNotice() });
 
 let now = null; // what is open: name, slice, revision, …
 let desk = null;
@@ -117,6 +120,7 @@ async function open(name, slice = null, { keepsView = false } = {}) {
       panel.open(shown, row);
       getReady(mine, part, picture);
     }
+    panel.know(shown.tries);
     showSlices();
     update(shown);
     at("case-name").textContent = name;
@@ -230,6 +234,7 @@ async function reload() {
   view.mask.fill(0);
   apply(await changeOf(shown.mask), view.mask, view.picture.width);
   view.drawMask();
+  panel.know(shown.tries);
   update(shown);
 }
 
@@ -332,7 +337,7 @@ async function begin(what, body = {}) {
   look();
 }
 
-const RUNNING = { segment: "Finding the objects", learn: "Teaching the folder", export: "Saving" };
+const RUNNING = { segment: "Finding the objects", learn: "Teaching the folder", export: "Saving", stability: "Comparing tries" };
 
 function showJob() {
   const job = desk.job;
@@ -341,13 +346,16 @@ function showJob() {
   at("teach").disabled = isRunning;
   at("segment").disabled = isRunning;
   if (isRunning) {
-    const left = job.left === null ? "" : job.left > 90 ? `, about ${Math.round(job.left / 60)} min left` : `, about ${job.left} s left`;
-    const count = job.total ? `: ${job.done} of ${job.total}${left}` : job.kind === "learn" && job.line ? `: ${job.line}` : " …";
-    at("job-words").textContent = RUNNING[job.kind] + count;
+    const left = job.left === null ? "" : `, about ${duration(job.left)} left`;
+    const doing = job.doing ? `${job.doing} ` : "";
+    const count = job.total ? `: ${doing}${job.done} of ${job.total}${left}` : job.kind === "learn" && job.line ? `: ${job.line}` : " …";
+    at("job-words").textContent = job.stopping ? "Stopping …" : RUNNING[job.kind] + count;
     at("job-words").title = at("job-words").textContent;
-    if (job.total) at("job-bar").value = job.done / job.total;
+    at("job-stop").disabled = job.stopping;
+    if (job.total) at("job-bar").value = (job.done + job.share) / job.total;
     else at("job-bar").removeAttribute("value");
   }
+  watch.update(job, Boolean(now || list.current));
   const key = job ? `${job.kind} ${job.status} ${job.summary}` : "";
   if (key !== lastJob && job && !isRunning && lastJob.includes("running")) ended(job);
   lastJob = key;
@@ -358,6 +366,9 @@ function ended(job) {
     toast(`${RUNNING[job.kind]} failed: ${job.line}`);
   } else if (job.status === "stopped") {
     toast("Stopped. What was finished is kept.", job.kind === "segment" ? "Go on" : null, () => begin("segment"));
+  } else if (job.kind === "stability") {
+    tell(`${job.summary}.`);
+    if (now) reload();
   } else if (job.kind === "learn") {
     const some = desk.cases.some((one) => one.changed);
     toast(`The folder has learned: ${job.summary}.`, some ? "Show them" : null, () => {
@@ -403,9 +414,10 @@ async function follow(isFirst) {
     else emptyNotice();
   } else if (row && waiting === 0 && !pointer.path) {
     if (now.number !== undefined && row.number !== now.number) await open(now.name, now.slice, { keepsView: true });
-    else if (!now.slices.length && row.revision !== now.revision) {
+    else if ((!now.slices.length && row.revision !== now.revision) || row.given !== now.given) {
+      const { revision } = now;
       await reload();
-      if (row.revision === now.revision) tell("This mask was changed in another window");
+      if (now && now.revision !== revision) toast("This mask was changed in another window or by another program. It is shown as it is now.");
     }
     if (now) now.number = row.number;
   }
@@ -413,8 +425,10 @@ async function follow(isFirst) {
 
 function emptyNotice() {
   const job = desk.job;
-  if (job?.status === "running") notice("Finding the objects …", "The first image appears as soon as it is done.", "busy");
+  if (watch.isOpen) notice("");
+  else if (job?.status === "running") notice("Finding the objects …", "The first image appears as soon as it is done.", "busy");
   else if (job?.status === "failed") notice("No image could be segmented", job.line, "error");
+  else if (job?.status === "stopped") notice("Stopped before the first image was done", "Segment the rest goes on.");
   else notice("There is nothing here yet", "Start msformer app with a folder of images.");
 }
 
@@ -460,6 +474,7 @@ function key(event) {
     "0": () => view.fit(),
     v: () => turnLook(),
     c: () => at("show-clusters").click(),
+    s: () => at("show-stability").click(),
     Escape: () => pointer.giveUp(),
     "?": () => at("keys").showModal(),
     f: () => command("fill"),

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { certainty } from "./list.js";
+import { loadStability } from "./stability.js";
 
 const at = (id) => document.getElementById(id);
 const MEANINGS = { part: "Part", object: "Object", whole: "Whole" };
@@ -9,10 +10,11 @@ const MEANINGS = { part: "Part", object: "Object", whole: "Whole" };
 const capital = (words) => `${words[0].toUpperCase()}${words.slice(1)}`;
 
 export class Panel {
-  /** chosen: called with the number of another answer; part: gives what is open. */
-  constructor(view, { chosen, part }) {
+  /** chosen: called with the number of another answer; part: gives what is open; find: finds out its stability. */
+  constructor(view, { chosen, part, find }) {
     Object.assign(this, { view, chosen, part });
-    for (const id of ["show-mask", "show-clusters", "look", "colour", "opacity"]) {
+    at("stability-find").addEventListener("click", find);
+    for (const id of ["show-mask", "show-clusters", "show-stability", "look", "colour", "opacity"]) {
       at(id).addEventListener("input", () => this.overlays());
     }
     for (const id of ["level", "width"]) at(id).addEventListener("input", () => this.lit());
@@ -27,12 +29,33 @@ export class Panel {
     Object.assign(look, {
       mask: at("show-mask").checked,
       clusters: at("show-clusters").checked,
+      stability: at("show-stability").checked,
       as: at("look").value,
       colour: at("colour").value,
       opacity: at("opacity").value / 100,
     });
     if (look.clusters && this.view.picture && !this.view.clusters) this.loadClusters();
+    this.showStability();
     if (colour !== look.colour && this.view.picture) this.view.drawMask();
+    this.view.draw();
+  }
+
+  /** The stability of the open picture, if it is wanted; what the scale means, or how to find out. */
+  async showStability() {
+    const { picture, look } = this.view;
+    at("stability").hidden = !look.stability;
+    at("stability-known").hidden = !this.tries;
+    at("stability-none").hidden = Boolean(this.tries);
+    if (!look.stability || !this.tries || !picture || this.view.stability) return;
+    const { tries } = this;
+    const found = await loadStability(this.part(), picture);
+    if (!found || picture !== this.view.picture) return;
+    this.view.stability = found;
+    at("stability-few").textContent = `1 of ${tries} tries`;
+    at("stability-all").textContent = `all ${tries}`;
+    at("stability-words").textContent = found.share !== null
+      ? `All tries agree on ${Math.floor(found.share * 100)} % of what any of them takes for the object. White line: what any try takes; yellow line: what all take.`
+      : "No try found an object.";
     this.view.draw();
   }
 
@@ -81,6 +104,12 @@ export class Panel {
     this.range = this.rangeOf(shown.picture);
     this.place(...shown.picture.contrast);
     this.tellSure(shown, row);
+  }
+
+  /** tries: how many the stability of the picture is of, nothing where it is unknown. */
+  know(tries) {
+    this.tries = tries;
+    this.showStability();
   }
 
   rangeOf(picture) {

@@ -42,6 +42,7 @@ export const KEYS = [
   ["+ − 0", "zoom in, out, whole picture"],
   ["V", "outline, tint, both"],
   ["C", "clusters"],
+  ["S", "stability: how far several tries agree"],
   ["Shift + arrows", "move the cross over the picture"],
   ["Enter", "click at the cross; with Shift the other button"],
   ["Esc", "give up what was begun"],

@@ -1,6 +1,8 @@
 // The stage: picture, overlays, strokes under way and the cursor, each on a canvas of its own, at any zoom.
 
 const HALO = "#000000";
+const FEW_TRIES = "#ffffff";
+const ALL_TRIES = "#ffe14d";
 const AROUND = [[1, 0], [-1, 0], [0, 1], [0, -1], [0.7, 0.7], [-0.7, 0.7], [0.7, -0.7], [-0.7, -0.7]];
 
 function context(id) {
@@ -21,7 +23,8 @@ export class View {
     this.mask = null; // one byte a pixel
     this.drawnMask = null; // the same as a canvas
     this.clusters = null;
-    this.look = { mask: true, clusters: false, as: "both", colour: "#56b4e9", opacity: 0.3, hidden: false };
+    this.stability = null; // how far tries agree: a tint, and what any and all of them take, as canvases
+    this.look = { mask: true, clusters: false, stability: false, as: "both", colour: "#56b4e9", opacity: 0.3, hidden: false };
     this.pending = false;
     this.decorate = () => {};
     new ResizeObserver(() => this.resize()).observe(stage);
@@ -35,6 +38,7 @@ export class View {
     this.mask = new Uint8Array(picture.width * picture.height);
     this.drawnMask = new OffscreenCanvas(picture.width, picture.height);
     this.clusters = null;
+    this.stability = null;
     this.stroke.clearRect(0, 0, this.stroke.canvas.width, this.stroke.canvas.height);
     if (!(keepsView && isSame)) this.fit();
     this.draw();
@@ -155,30 +159,57 @@ export class View {
   }
 
   paintMarks(width, height) {
-    const { marks, flat, rim, look } = this;
+    const { marks, flat, look } = this;
     this.place(marks);
     if (look.clusters && this.clusters) {
       marks.globalAlpha = Math.min(look.opacity * 1.5, 1);
       marks.drawImage(this.clusters, 0, 0, width, height);
     }
+    if (look.stability && this.stability) {
+      const { tint, any, all } = this.stability;
+      if (look.as !== "outline") {
+        marks.globalAlpha = Math.min(look.opacity * 1.5, 1);
+        marks.drawImage(tint, 0, 0, width, height);
+      }
+      if (look.as !== "fill") {
+        this.paintLine(any, width, height, FEW_TRIES);
+        this.paintLine(all, width, height, ALL_TRIES);
+      }
+    }
     if (look.mask) {
-      marks.setTransform(1, 0, 0, 1, 0, 0);
-      flat.setTransform(1, 0, 0, 1, 0, 0);
-      flat.clearRect(0, 0, flat.canvas.width, flat.canvas.height);
-      this.place(flat);
-      flat.drawImage(this.drawnMask, 0, 0, width, height);
+      this.flatten(this.drawnMask, width, height);
       if (look.as !== "outline") {
         marks.globalAlpha = look.opacity;
         marks.drawImage(flat.canvas, 0, 0);
       }
-      if (look.as !== "fill") {
-        marks.globalAlpha = 0.75;
-        marks.drawImage(this.rimOf(rim, 2.6 * this.dots, HALO), 0, 0);
-        marks.globalAlpha = 1;
-        marks.drawImage(this.rimOf(rim, 1.6 * this.dots, look.colour), 0, 0);
-      }
+      if (look.as !== "fill") this.paintRim(look.colour);
     }
     marks.globalAlpha = 1;
+  }
+
+  /** Draw a canvas of the picture's size as it lies on the screen. */
+  flatten(canvas, width, height) {
+    const { marks, flat } = this;
+    marks.setTransform(1, 0, 0, 1, 0, 0);
+    flat.setTransform(1, 0, 0, 1, 0, 0);
+    flat.clearRect(0, 0, flat.canvas.width, flat.canvas.height);
+    this.place(flat);
+    flat.drawImage(canvas, 0, 0, width, height);
+  }
+
+  /** Draw a line around what was flattened, with a dark one around that, so that it shows on any ground. */
+  paintRim(colour) {
+    const { marks, rim } = this;
+    marks.globalAlpha = 0.75;
+    marks.drawImage(this.rimOf(rim, 2.6 * this.dots, HALO), 0, 0);
+    marks.globalAlpha = 1;
+    marks.drawImage(this.rimOf(rim, 1.6 * this.dots, colour), 0, 0);
+  }
+
+  paintLine(canvas, width, height, colour) {
+    this.flatten(canvas, width, height);
+    this.paintRim(colour);
+    this.place(this.marks);
   }
 
   /** What lies around the mask on the screen, so wide, in a colour. */

@@ -15,11 +15,10 @@ from msformer.batch.learn.corrections import read_correction
 from msformer.batch.learn.jobs import Job, Places, keep_alone, pictures_of, read_volume_of, read_voxels, slices_of
 from msformer.batch.record import Record
 from msformer.batch.thumbnails import thumbnail_of
-from msformer.batch.volume_case import measured_volume, volume_preview, write_volume
+from msformer.batch.volume_case import measured_volume, write_looks, write_volume
 from msformer.errors import MSFormerError
 from msformer.focus import find_focus
 from msformer.image import Image, Mask
-from msformer.io import write_png
 from msformer.learning import Decision, Lesson, Member, Rule, judge, read_lesson, read_member
 from msformer.learning.lesson import for_one_object
 from msformer.learning.redraw import redraw
@@ -169,8 +168,7 @@ def _write_volume(
         mask[tuple(index)] = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
     label_map = read_voxels(out / record["outputs"]["labels"], volume.shape).astype(np.uint16)
     paths, _ = write_volume(out, job.case, label_map, mask, volume, job.settings)
-    low, high = record["intensity_range"]
-    picture = volume_preview(volume, label_map, mask, tuple(record["slices"]), axis, (low, high))
-    write_png(out / record["outputs"]["preview"], picture)
+    slices, (low, high) = tuple(record["slices"]), record["intensity_range"]
+    paths |= write_looks(out, job.case, label_map, mask, volume, slices, (low, high), job.settings)
     record["outputs"].update(paths)
     return {"foreground": measured_volume(mask, volume), "is_empty": not bool(mask.any())}

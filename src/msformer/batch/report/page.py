@@ -19,14 +19,16 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from msformer.batch.pictures import OVERLAYS
 from msformer.batch.record import Record
-from msformer.batch.report.entries import address, details_of
+from msformer.batch.report.entries import address, because, certainty, details_of
 from msformer.batch.report.index import Index
 from msformer.batch.skipped import count, in_words
 from msformer.batch.thumbnails import thumbnail_of
 from msformer.io.write import text_file, write_text
+from msformer.look import base_style
 from msformer.plain import printable
-from msformer.render import data_uri
+from msformer.render import data_uri, label_colours
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,10 @@ LISTED = 200
 """Of what was passed over, so many of each kind are named on the page."""
 LONGEST = 300
 """Characters of a name in that list; of what is longer the end is shown."""
+PLAIN = 200
+"""So many cases have a line on the page for browsers without scripts."""
+SWATCHES = 8
+"""Of the legend: the colours that differ for any eye."""
 IN_SCRIPT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
 """What would end a script, or begin a comment, inside a page."""
 
@@ -63,7 +69,8 @@ def write_page(
     is_whole = len(records) < WHOLE_BELOW
     index = Index(CHUNK, "" if is_whole else f"./{FOLDER}/")
     chunks = _chunks(out, (records[place] for place in order), index, is_whole=is_whole)
-    head, tail = _frame(out, len(records), summary, skipped)
+    plain = _plain_list([records[place] for place in order[:PLAIN]], len(records))
+    head, tail = _frame(out, len(records), summary, skipped, plain)
     written = set()
     if is_whole:
         with text_file(out / "index.html") as page:
@@ -113,7 +120,7 @@ def _call(name: str, *values: Any) -> str:
 
 
 def _frame(
-    out: Path, n_cases: int, summary: Mapping[str, Any], skipped: Sequence[Mapping[str, str]]
+    out: Path, n_cases: int, summary: Mapping[str, Any], skipped: Sequence[Mapping[str, str]], plain: str
 ) -> tuple[str, str]:
     """The page before and after the data."""
     static = resources.files("msformer.batch.report") / "static"
@@ -122,7 +129,7 @@ def _frame(
     )
     others = len(summary["left_from_other_runs"])
     facts = [
-        summary["created"],
+        f"{summary['created'][:16].replace('T', ' ')} UTC",
         f"preset {summary['config']['preset']}",
         f"seed {summary['config']['random_state']}",
         f"msformer {summary['versions']['msformer']}",
@@ -138,16 +145,43 @@ def _frame(
             title=escape(
                 f"msformer: {summary['done']} segmented, {summary['failed']} failed, {summary['n_skipped']} skipped"
             ),
-            style=style,
+            style=base_style() + style,
             script=script,
             summary=escape(" · ".join(facts)),
             tables=", ".join(f'<a href="./{name}">{name}</a>' for name in tables),
+            swatches=_swatches(),
+            plain=plain,
             skipped=_skipped_section(skipped),
             data=marker,
         )
         .split(marker)
     )
     return head, tail
+
+
+def _swatches() -> str:
+    """The colours of the first clusters, with their numbers."""
+    shown = label_colours(SWATCHES).tolist()[1:]
+    return "".join(
+        f'<span class="swatch" style="background:rgb({red} {green} {blue})">{number}</span>'
+        for number, (red, green, blue) in enumerate(shown, start=1)
+    )
+
+
+def _plain_list(records: Sequence[Record], n_cases: int) -> str:
+    """The first cases with links to their largest pictures, for browsers without scripts."""
+    rows = []
+    for record in records:
+        name = _shown(record["case_id"])
+        if record["status"] == "failed":
+            rows.append(f"<li>{name}: failed, {_shown(record['error'])}</li>\n")
+            continue
+        outputs = record["outputs"]
+        kind = next((one for one in (OVERLAYS, "preview", "masks") if one in outputs), None)
+        link = name if kind is None else f'<a href="{escape(address(outputs[kind]))}">{name}</a>'
+        rows.append(f"<li>{link}: {certainty(record['confidence'])[0]}. {_shown(because(record))}</li>\n")
+    more = f"<p>and {n_cases - len(records)} more</p>\n" if n_cases > len(records) else ""
+    return f"<ul>\n{''.join(rows)}</ul>\n{more}"
 
 
 def _skipped_section(skipped: Sequence[Mapping[str, str]]) -> str:

@@ -75,42 +75,211 @@ const msformer = (() => {
 
   const chunkAddress = (number) => `${index.folder}cases-${String(number + 1).padStart(4, "0")}.js`;
 
-  function picture(details, name) {
-    if (details.picture === null) return noPicture();
+  // The full-size picture may be missing where the page was moved without its folders; then the small one stands in.
+
+  function picture(details, name, at) {
+    if (details.picture === null) return make("div", { className: "look" }, noPicture());
     const image = make("img", {
       loading: "lazy", decoding: "async", alt: `image, clusters and outline of the mask of ${name}`,
       width: 960, height: Math.max(Math.round(960 / details.ratio), 1),
     });
     image.onerror = () => image.replaceWith(noPicture());
     image.src = details.picture;
-    return image;
+    const small = open(make("a", { href: details.full ?? details.picture }, image), at, name);
+    if (details.slices === undefined || details.full === null) return make("div", { className: "look" }, small);
+    const strip = make("img", { loading: "lazy", decoding: "async", alt: `${details.slices} of ${name}, with the outline` });
+    strip.onerror = () => strip.closest(".strip").replaceWith(small);
+    strip.height = 232;
+    strip.width = Math.round(232 * details.strip);
+    strip.src = details.full;
+    const row = make("div", { className: "strip", tabIndex: 0 }, open(make("a", { href: details.full }, strip), at, name));
+    row.setAttribute("role", "group");
+    row.setAttribute("aria-label", `Slices of ${name}`);
+    return make("div", { className: "look" }, row);
+  }
+
+  function open(link, at, name) {
+    link.setAttribute("aria-label", `${name} at full size`);
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab, as of any link
+      event.preventDefault();
+      viewer.show(at);
+    });
+    return link;
   }
 
   const noPicture = () => make("p", { className: "none", textContent: "no preview" });
+  const detailsOf = (at) => chunks.get(Math.floor(at / index.chunk))?.[at % index.chunk];
 
   function entry(at) {
-    const name = index.names[at], state = index.states[at];
-    const number = Math.floor(at / index.chunk), details = chunks.get(number)?.[at % index.chunk];
+    const name = index.names[at], state = index.states[at], details = detailsOf(at);
     const title = make("h2", { textContent: name });
     if (state !== "segmented") title.append(make("span", { className: "mark", textContent: STATES[state] }));
-    const article = make("article", { className: state }, title);
+    const about = make("div", { className: "about" }, title);
+    const article = make("article", { className: state }, about);
     article.dataset.name = name;
     if (details === undefined) {
-      article.append(make("p", { textContent: `${chunkAddress(number)} cannot be read; it belongs to this page` }));
+      const address = chunkAddress(Math.floor(at / index.chunk));
+      about.append(make("p", { textContent: `${address} cannot be read; it belongs to this page` }));
       return article;
     }
-    if (details.picture !== undefined) article.append(picture(details, name));
-    article.append(make("p", { textContent: details.facts.join(" · ") }));
+    if (details.picture !== undefined) article.prepend(picture(details, name, at));
+    if (details.sure !== undefined) {
+      const [words, kind] = details.sure;
+      about.append(make("p", { className: `sure ${kind}`, textContent: words }));
+    }
+    about.append(...details.facts.map((fact) => make("p", { className: "why", textContent: fact })));
     if (details.files !== undefined) {
       const links = details.files.map(([word, address]) => {
         const link = make("a", { href: address, textContent: word });
         link.setAttribute("aria-label", `${word} of ${name}`);
         return link;
       });
-      article.append(make("p", { className: "files" }, ...links));
+      about.append(make("p", { className: "files" }, ...links));
+    }
+    if (details.how !== undefined) {
+      const how = details.how.map((text) => make("p", { className: "soft", textContent: text }));
+      about.append(make("details", {}, make("summary", { textContent: "How it was made" }), ...how));
     }
     return article;
   }
+
+  // A case at full size
+
+  const viewer = (() => {
+    const dialog = byId("viewer"), stage = byId("viewer-stage");
+    let at = -1, shows = "overlay", zoom = 0, image = null, grip = null;
+
+    const fit = () => Math.min(stage.clientWidth / image.naturalWidth, stage.clientHeight / image.naturalHeight, 4);
+
+    /** Zoom about a place of the stage; 0 is all of the picture. */
+    function scale(next, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
+      if (!image?.naturalWidth) return;
+      const before = zoom || fit(), box = image.getBoundingClientRect(), edge = stage.getBoundingClientRect();
+      const column = (x + edge.left - box.left) / before, row = (y + edge.top - box.top) / before;
+      zoom = next === 0 ? 0 : Math.min(Math.max(next, Math.min(fit(), 0.05)), 16);
+      const now = zoom || fit();
+      image.style.width = `${Math.max(image.naturalWidth * now, 1)}px`;
+      image.classList.toggle("near", now >= 2); // pixels as they are
+      stage.classList.toggle("near", now > fit());
+      stage.scrollLeft = column * now - x;
+      stage.scrollTop = row * now - y;
+      byId("zoom").textContent = `${Math.round(now * 100)} %`;
+    }
+
+    /** Show what is chosen of the case; the small picture where that is not there. */
+    function draw(keepsZoom) {
+      const details = detailsOf(at), name = index.names[at];
+      const source = shows === "colours" ? details.colours ?? details.full : details.full;
+      const words = shows === "colours" ? "clusters" : "image with the outline";
+      image = make("img", { alt: `${words} of ${name}`, draggable: false });
+      const place = keepsZoom ? [stage.scrollLeft, stage.scrollTop] : [0, 0];
+      image.onload = () => {
+        const isStrip = details.slices !== undefined && image.naturalWidth > 2 * image.naturalHeight;
+        scale(keepsZoom ? zoom : isStrip ? Math.min(1, stage.clientHeight / image.naturalHeight) : 0);
+        stage.scrollTo(...place);
+      };
+      image.onerror = () => {
+        if (details.picture && image.src !== new URL(details.picture, location.href).href) image.src = details.picture;
+        else image.replaceWith(make("p", { textContent: "no picture" }));
+      };
+      stage.replaceChildren(image);
+      image.src = source ?? details.picture;
+      byId("viewer-name").textContent = name;
+      const sure = details.sure?.[0] ?? "";
+      byId("viewer-words").textContent = [sure, details.slices, ...(shows === "colours" ? [`${details.clusters} clusters, 1 the darkest`] : [])]
+        .filter((text) => text).join(" · ");
+      for (const button of dialog.querySelectorAll("[data-shows]")) {
+        button.setAttribute("aria-pressed", String(button.dataset.shows === shows));
+        button.disabled = button.dataset.shows === "colours" && !details.colours;
+      }
+      const seen = looked();
+      for (const button of dialog.querySelectorAll("[data-beside]")) {
+        button.disabled = seen[seen.indexOf(at) + Number(button.dataset.beside)] === undefined;
+      }
+    }
+
+    /** The cases of this page that have a picture. */
+    const looked = () => shown.slice(page * PAGE, (page + 1) * PAGE).filter((one) => detailsOf(one)?.picture);
+
+    function beside(step) {
+      const seen = looked(), next = seen[seen.indexOf(at) + step];
+      if (next === undefined) return;
+      at = next;
+      zoom = 0;
+      draw(false);
+    }
+
+    function turn(to) {
+      if (to === "colours" && !detailsOf(at).colours) return;
+      shows = to;
+      draw(true);
+    }
+
+    const STEPS = {
+      in: () => scale((zoom || fit()) * 1.5), out: () => scale((zoom || fit()) / 1.5), fit: () => scale(0), native: () => scale(1),
+    };
+    const KEYS = {
+      "+": STEPS.in, "=": STEPS.in, "-": STEPS.out, 0: STEPS.fit, 1: STEPS.native, ArrowLeft: () => beside(-1),
+      ArrowRight: () => beside(1), c: () => turn(shows === "colours" ? "overlay" : "colours"),
+    };
+    dialog.addEventListener("click", ({ target }) => {
+      const { zoom: step, shows: what, beside: way } = target.dataset;
+      if (step) STEPS[step]();
+      else if (what) turn(what);
+      else if (way) beside(Number(way));
+      else if (target.id === "viewer-close") dialog.close();
+    });
+    dialog.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const isScrolled = event.target === stage && stage.classList.contains("near") && event.key.startsWith("Arrow");
+      const act = isScrolled ? null : KEYS[event.key.toLowerCase()] ?? KEYS[event.key];
+      event.stopPropagation(); // the list behind it stays where it is
+      if (!act) return;
+      act();
+      event.preventDefault();
+    });
+    dialog.addEventListener("close", () => {
+      [...list.children].find((one) => one.dataset.name === index.names[at])?.querySelector(".look a")?.focus();
+    });
+    stage.addEventListener("wheel", (event) => {
+      if (event.shiftKey || event.deltaX !== 0) return; // sideways along a strip
+      event.preventDefault();
+      const edge = stage.getBoundingClientRect();
+      scale((zoom || fit()) * 1.2 ** -Math.sign(event.deltaY), event.clientX - edge.left, event.clientY - edge.top);
+    }, { passive: false });
+    stage.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || event.pointerType === "touch") return; // a finger scrolls by itself
+      grip = { x: event.clientX, y: event.clientY, left: stage.scrollLeft, top: stage.scrollTop, isMoved: false };
+      stage.setPointerCapture(event.pointerId);
+    });
+    stage.addEventListener("pointermove", (event) => {
+      if (grip === null) return;
+      const x = event.clientX - grip.x, y = event.clientY - grip.y;
+      grip.isMoved ||= Math.abs(x) + Math.abs(y) > 4;
+      stage.classList.toggle("held", grip.isMoved);
+      stage.scrollTo(grip.left - x, grip.top - y);
+    });
+    stage.addEventListener("pointercancel", () => { grip = null; });
+    stage.addEventListener("pointerup", (event) => {
+      const isClick = grip !== null && !grip.isMoved;
+      grip = null;
+      stage.classList.remove("held");
+      if (!isClick) return;
+      const edge = stage.getBoundingClientRect(), isNear = stage.classList.contains("near");
+      scale(isNear ? 0 : 1, event.clientX - edge.left, event.clientY - edge.top);
+    });
+    window.addEventListener("resize", () => dialog.open && zoom === 0 && scale(0));
+
+    return {
+      show(place) {
+        [at, zoom, shows] = [place, 0, "overlay"];
+        dialog.showModal();
+        draw(false);
+        stage.focus();
+      },
+    };
+  })();
 
   async function draw() {
     const mine = ++turn;
@@ -239,6 +408,7 @@ const msformer = (() => {
     prepare();
     recall();
     form.hidden = byId("pager").hidden = false;
+    byId("filters").open = window.innerWidth > 640 || location.hash.length > 1; // on a telephone the cases come first
     shown = matching();
     mark();
     draw();
