@@ -13,16 +13,15 @@ import statistics
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 import msformer
+from benchmarks.paper.plan import SHOWN_SIDE
+from benchmarks.paper.run import load
 from msformer.evaluation.metrics import score_selection
 from msformer.evaluation.protocols import Selection, automatic, oracle_cluster, released
-from msformer.image import LabelMap, Mask, Pixels
-from msformer.io import read_image
+from msformer.image import LabelMap, Mask
 
-SIDE = 257
 PUBLISHED = {"IMD004": 0.933, "IMD021": 0.924, "IMD176": 0.961}
 """Dice of the released notebook on its own samples under its own scorer."""
 
@@ -36,12 +35,12 @@ def main() -> None:
     parser.add_argument("--preset", default="paper-scored")
     given = parser.parse_args()
 
-    print(f"{given.preset}, {SIDE} × {SIDE} px, {platform.machine()}, msformer {msformer.__version__}\n")
+    print(f"{given.preset}, {SHOWN_SIDE} × {SHOWN_SIDE} px, {platform.machine()}, msformer {msformer.__version__}\n")
     print("| case | seed | updates | labels | `released` | `oracle-cluster` | `automatic` | s |")
     print("|---|---|---|---|---|---|---|---|")
     medians = []
     for case in given.cases:
-        image, truth = load(given.data, case)
+        image, truth = load(*(given.data / kind / f"{case}.png" for kind in ("images", "masks")))
         rows = []
         for seed in given.seeds:
             start = time.perf_counter()
@@ -58,15 +57,6 @@ def main() -> None:
     for case, values in medians:
         published = f"{PUBLISHED[case]:.3f}" if case in PUBLISHED else "–"
         print(f"| {case} | {published} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
-
-
-def load(data: Path, case: str) -> tuple[Pixels, Mask]:
-    """Image and truth as the released evaluation takes them: squashed to a square, truth wherever not zero."""
-    image = read_image(data / "images" / f"{case}.png").pixels
-    mask = read_image(data / "masks" / f"{case}.png").pixels
-    size = (SIDE, SIDE)
-    small = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_LINEAR)
-    return small, np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR) > 0)
 
 
 def protocols(label_map: LabelMap, channels: tuple[int, ...], mask: Mask, truth: Mask) -> list[Selection]:

@@ -11,13 +11,23 @@ from msformer.errors import ConfigError
 
 def test_shipped_presets() -> None:
     assert preset_names() == [
-        "auto", "chest-xray", "dermoscopy", "general", "lung-ct", "nuclei", "paper-demo", "paper-scored",
-        "stained-tissue", "ultrasound",
+        "auto", "chest-xray", "dermoscopy", "general", "lung-ct", "nuclei", "paper", "paper-demo",
+        "paper-lung", "paper-scored", "stained-tissue", "ultrasound",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "inter", "intra"), [("paper-demo", 2.0, 1.2), ("paper-scored", 1.5, 1.3)])
-def test_paper_presets_are_the_released_settings(name: str, inter: float, intra: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "weights", "shift", "merge_to"),
+    [
+        ("paper-demo", (1.0, 2.0, 1.2), 1, None),
+        ("paper-scored", (1.0, 1.5, 1.3), 1, None),
+        ("paper", (1.0, 2.0, 1.2), 2, 3),
+        ("paper-lung", (1.2, 1.8, 1.2), 2, 2),
+    ],
+)
+def test_paper_presets_are_the_released_settings_or_those_of_the_text(
+    name: str, weights: tuple[float, float, float], shift: int, merge_to: int | None
+) -> None:
     """Written out from docs/fidelity.md, not read from the preset's file."""
     config = Config.from_preset(name)
     assert config.preset == name
@@ -38,11 +48,13 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
         "smoothing": 0.0,
         "tone": "lab",
     }
-    assert config.network.model_dump() == {"embed_dim": 100, "depth": 2, "patch_size": 32}
+    assert config.network.model_dump() == {"embed_dim": 100, "depth": 2, "patch_size": 32, "affinity_shift": shift}
+    assert (config.cluster.method, config.cluster.merge_to) == ("network", merge_to)
+    assert (config.foreground.source, config.grown.prompts) == ("clusters", False)
     fit = config.fit
     assert (fit.max_iter, fit.min_clusters, fit.learning_rate, fit.momentum) == (50, 3, 0.1, 0.9)
     assert fit.precision == "float32"
-    assert fit.loss_weights.model_dump() == {"cluster": 1.0, "inter_scale": inter, "intra_scale": intra}
+    assert tuple(fit.loss_weights.model_dump().values()) == weights
     assert (config.refine.logit_smoothing, config.refine.boundary_rounds) == (1, 0)
 
 
@@ -53,6 +65,8 @@ def test_paper_presets_are_the_released_settings(name: str, inter: float, intra:
         ({"fit": {"max_itre": 1}}, r"fit\.max_itre: .*not permitted, got 1"),
         ({"prepare": {"working_size": 32}}, r"prepare\.working_size: .*33, got 32"),
         ({"fit": {"learning_rate": float("nan")}}, r"fit\.learning_rate"),
+        ({"network": {"affinity_shift": 0}}, r"network\.affinity_shift: .*greater than or equal to 1, got 0"),
+        ({"network": {"affinity_shift": 17}}, r"network\.affinity_shift: .*less than or equal to 16, got 17"),
         ({"preset": "nope"}, r"preset must be one of auto, .* got 'nope'"),
         ({"foreground": 3}, r"foreground"),
         ({"fit": {"max_iter": True}}, r"fit\.max_iter: .*valid integer, got True"),

@@ -153,6 +153,13 @@ def test_released_weights_start_the_network(square_image: MakeSquare) -> None:
     assert max(result.cluster_channels) < 6
     with pytest.raises(WeightsError, match="are for 3 channels; the prepared image has 1"):
         segment(square_image(channels=1), initial_weights=state)
+    # A shift has no weights: it comes from the settings, and patches must fit beside it.
+    shifted = segment(square_image(), "paper", initial_weights=state)
+    assert shifted.network is not None
+    assert (shifted.network["patch_size"], shifted.network["affinity_shift"]) == (32, 2)
+    small = Config.from_preset("paper").replace(prepare={"working_size": 33})
+    with pytest.raises(ConfigError, match=r"affinity_shift must be at most the shorter .*, 33 px; got 32 \+ 2"):
+        segment(square_image(), small)
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -164,6 +171,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"network": {"embed_dim": 13}},
     {"network": {"depth": 1}},
     {"network": {"patch_size": 20}},
+    {"network": {"affinity_shift": 2}},
     {"fit": {"max_iter": 4}},
     {"fit": {"learning_rate": 0.3}},
     {"refine": {"logit_smoothing": 1}},

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.config import Config, Precision
-from msformer.errors import WeightsError
+from msformer.errors import ConfigError, WeightsError
 from msformer.prepare import Prepared
 from msformer.segmentation import StopReason
 
@@ -90,7 +90,7 @@ def network_clusterer(
 
         in_channels = prepared.network_input.shape[0]
         if initial_weights is not None:
-            network = load_released(initial_weights)
+            network = load_released(initial_weights, affinity_shift=settings.network.affinity_shift)
             if (expected := network.fine.embedding.projection.in_channels) != in_channels:
                 raise WeightsError(
                     f"initial_weights are for {expected} channels; the prepared image has {in_channels} "
@@ -103,6 +103,7 @@ def network_clusterer(
                 embed_dim=settings.network.embed_dim,
                 depth=settings.network.depth,
                 patch_size=settings.network.patch_size,
+                affinity_shift=settings.network.affinity_shift,
                 generator=torch.Generator().manual_seed(settings.random_state),
             )
         clustering = _optimised(network, prepared, settings, on_event=on_event, cancel=cancel)
@@ -151,6 +152,15 @@ def _optimised(
     """Optimise a network, from the parameters it has, on a prepared image."""
     from msformer.fit import fit
 
+    needed, shortest = (
+        network.sizes["patch_size"] + network.sizes["affinity_shift"],
+        min(prepared.network_input.shape[1:]),
+    )
+    if shortest < needed:
+        raise ConfigError(
+            f"network.patch_size + network.affinity_shift must be at most the shorter side of the network's input, "
+            f"{shortest} px; got {network.sizes['patch_size']} + {network.sizes['affinity_shift']}"
+        )
     result = fit(network, prepared.network_input, settings.fit, on_event=on_event, cancel=cancel)
     inside = slice(prepared.padding, -prepared.padding or None)
     return Clustering(

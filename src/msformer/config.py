@@ -165,6 +165,13 @@ class NetworkSettings(_Settings):
     embed_dim: int = Field(48, ge=2, le=512, description="Channels; also the number of clusters at the start.")
     depth: int = Field(2, ge=1, le=8, description="Transformer blocks in each branch.")
     patch_size: int = Field(12, ge=2, le=32, description="Side in px of the patches whose affinity is stabilised.")
+    affinity_shift: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="How far in px, down and right, patches are shifted to be compared with: 1 as released, 2 in the "
+        "paper's text.",
+    )
 
 
 class LossWeights(_Settings):

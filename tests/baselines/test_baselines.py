@@ -21,7 +21,9 @@ from tests.conftest import MakeSquare
 
 from msformer import baselines, pipeline
 from msformer.baselines import METHODS, Method, get_method, method_names, register, segment, settings_of
+from msformer.baselines import deepcluster as deepcluster_module
 from msformer.baselines import dfc as dfc_module
+from msformer.baselines import iic as iic_module
 from msformer.baselines import sgscn as sgscn_module
 from msformer.baselines.base import Counted, LearningSettings, one_hot
 from msformer.cluster import Clustering
@@ -35,18 +37,21 @@ from msformer.prepare import Prepared, prepare
 NAMES = [
     "msformer", "msformer-clusters", "as-shipped", "untrained", "otsu-2", "otsu-3", "otsu-4", "kmeans-2", "kmeans-3",
     "kmeans-5", "kmeans-8", "slic-kmeans", "felzenszwalb", "chan-vese", "grabcut", "disc", "dfc", "sgscn",
+    "iic-2", "iic-3", "deepcluster-2", "deepcluster-3",
 ]  # fmt: skip
 SEEDED = {
     "msformer", "msformer-clusters", "as-shipped", "untrained", "kmeans-2", "kmeans-3", "kmeans-5", "kmeans-8",
-    "slic-kmeans", "grabcut", "dfc", "sgscn",
+    "slic-kmeans", "grabcut", "dfc", "sgscn", "iic-2", "iic-3", "deepcluster-2", "deepcluster-3",
 }  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def few_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     """The learning methods with 3 updates: seconds, and the contract is the same."""
-    monkeypatch.setattr(dfc_module, "LEARNING", LearningSettings(max_iter=3))
-    monkeypatch.setattr(sgscn_module, "LEARNING", LearningSettings(max_iter=3))
+    for module in (dfc_module, sgscn_module, iic_module):
+        monkeypatch.setattr(module, "LEARNING", LearningSettings(max_iter=3))
+    monkeypatch.setattr(deepcluster_module, "LEARNING", LearningSettings(width=16, max_iter=4))
+    monkeypatch.setattr(deepcluster_module, "ROUNDS", 2)
 
 
 @pytest.fixture(scope="module")

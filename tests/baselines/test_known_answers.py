@@ -133,6 +133,18 @@ def test_ellipse_of_the_first_guess_by_hand() -> None:
     assert drawn == expected
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", ["iic-2", "deepcluster-2"])
+def test_two_learned_classes_are_the_two_parts(name: str, seed: int) -> None:
+    config = Config.from_mapping({"prepare": {"working_size": 49}})
+    result = segment(two_parts(noise=12), name, config, random_state=seed)
+    labels = result.label_map
+    assert (result.n_labels, result.n_iter) == (2, 50)
+    assert (labels[:, : BORDER - 6] == labels[0, 0]).mean() > 0.98
+    assert (labels[:, BORDER + 6 :] == labels[0, -1]).mean() > 0.98
+    assert labels[0, 0] != labels[0, -1]
+
+
 @pytest.mark.parametrize("name", ["dfc", "sgscn"])
 def test_learned_clusters_keep_two_parts_apart(name: str) -> None:
     config = Config.from_mapping({"prepare": {"working_size": 37}})

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from msformer.baselines import dfc, segment, sgscn
-from msformer.baselines.base import LearningSettings
+from msformer.baselines import deepcluster, dfc, iic, segment, sgscn
+from msformer.baselines.base import Counted, LearningSettings
 from msformer.baselines.self_labelling import (
     build_convnet,
     concentration_loss,
     continuity_loss,
+    jittered,
     learn_labels,
     similarity_loss,
 )
 from msformer.config import Config
-from msformer.errors import FitDivergedError
+from msformer.errors import ConfigError, FitDivergedError
 from msformer.image import Image
 from msformer.prepare import Prepared, prepare
 
@@ -135,3 +136,109 @@ def test_history_has_every_term(name: str, module: object, monkeypatch: pytest.M
         assert set(step.losses) == {"total"} | names
         assert step.losses["total"] == pytest.approx(sum(step.losses[term] for term in names), rel=1e-6)
     assert result.record()["n_iter"] == 2
+
+
+def information(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], reach: int) -> float:
+    """The definition once more, pixel by pixel: pairs within the picture, either order, Σ p log(p / (row · column))."""
+    classes, height, width = first.shape
+    values = []
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            joint = np.zeros((classes, classes))
+            for row in range(height):
+                for column in range(width):
+                    if 0 <= row + down < height and 0 <= column + right < width:
+                        joint += np.outer(first[:, row, column], second[:, row + down, column + right])
+            joint = (joint + joint.T) / (2 * joint.sum())
+            apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+            values.append(float((joint * np.log(joint / apart)).sum()))
+    return sum(values) / len(values)
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2])
+def test_mutual_information_equals_its_definition(reach: int) -> None:
+    rng = np.random.default_rng(5)
+    first, second = (rng.dirichlet(np.ones(3), (5, 7)).transpose(2, 0, 1) for _ in range(2))
+    ours = iic.mutual_information(torch.from_numpy(first), torch.from_numpy(second), reach).item()
+    assert ours == pytest.approx(information(first, second, reach), abs=1e-12)
+
+
+def test_mutual_information_of_equal_halves_is_that_of_a_coin() -> None:
+    halves = torch.zeros(2, 4, 6, dtype=torch.float64)
+    halves[0, :2] = halves[1, 2:] = 1
+    assert iic.mutual_information(halves, halves, 0).item() == pytest.approx(math.log(2), abs=1e-9)
+    alone = torch.zeros(2, 4, 6, dtype=torch.float64)
+    alone[0] = 1  # one class everywhere tells nothing
+    assert iic.mutual_information(alone, alone, 1).item() == pytest.approx(0, abs=1e-9)
+    for reach in (-1, 4):
+        with pytest.raises(
+            ConfigError, match=f"reach must be at least 0 and under the shorter side, 4 px; got {reach}"
+        ):
+            iic.mutual_information(halves, halves, reach)
+
+
+@pytest.mark.parametrize("count", [1, 65])
+def test_a_number_of_classes_has_limits(count: int) -> None:
+    with pytest.raises(ConfigError, match=f"count must be from 2 to 64; got {count}"):
+        Counted(iic.group, count)
+
+
+def test_whitening_gives_uncorrelated_directions_of_length_one() -> None:
+    rng = np.random.default_rng(4)
+    points = rng.normal(size=(997, 2)) @ np.array([[5.0, 1.0, 0.0], [0.0, 0.5, 0.0]])  # two directions in three numbers
+    scores = deepcluster.whitened(points + 100, 8)
+    assert scores.shape == (997, 2)
+    np.testing.assert_allclose(np.linalg.norm(scores, axis=1), 1)
+    np.testing.assert_allclose(scores.T @ scores / 997, np.eye(2) / 2, atol=0.06)  # an even circle
+    first = deepcluster.whitened(points, 1)
+    assert set(np.round(np.unique(first), 9)) == {-1.0, 1.0}  # of one direction only the sign is left
+    raw = (points - points.mean(axis=0))[:, 0]
+    assert abs(np.corrcoef(first[:, 0], np.sign(raw))[0, 1]) > 0.9  # the strong one
+
+
+def test_a_sample_labels_all_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepcluster, "SAMPLE", 50)
+    rng = np.random.default_rng(2)
+    names = rng.integers(0, 3, 700)
+    points = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])[names] + rng.normal(scale=0.3, size=(700, 2))
+    labels = deepcluster.labels_by_sample(points, 3, seed=1)
+    assert len({(int(a), int(b)) for a, b in zip(names, labels, strict=True)}) == 3
+    assert sorted(set(labels)) == [0, 1, 2]
+
+
+def test_other_light_changes_channels_apart_and_within_limits() -> None:
+    image = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(1))
+    changed = jittered(image, torch.Generator().manual_seed(2))
+    factors = []
+    for channel in range(3):
+        before, after = image[0, channel].flatten(), changed[0, channel].flatten()
+        gain = (after[1] - after[0]) / (before[1] - before[0])
+        torch.testing.assert_close(after, before * gain + (after[0] - before[0] * gain))
+        assert abs(gain - 1) <= 0.1001
+        factors.append(round(float(gain), 4))
+    assert len(set(factors)) == 3
+
+
+@pytest.mark.parametrize(("name", "module"), [("iic-2", iic), ("deepcluster-2", deepcluster)])
+@pytest.mark.parametrize("change", [{"width": 8}, {"depth": 1}, {"learning_rate": 0.2}, {"momentum": 0.5}], ids=str)
+def test_settings_of_the_classes_change_the_losses(
+    name: str, module: Any, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(1).integers(0, 255, (41, 53, 3), dtype=np.uint8)
+    config = Config.from_preset().replace(prepare={"working_size": 33})
+    totals = []
+    for options in ({}, change):
+        monkeypatch.setattr(module, "LEARNING", LearningSettings(**{"width": 16, "max_iter": 10, **options}))
+        totals.append([step.losses["total"] for step in segment(image, name, config).history])
+    assert totals[0] != totals[1]
+    assert all(len(some) == 10 for some in totals)
+
+
+def test_classes_tell_more_of_each_other_as_iic_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iic, "LEARNING", LearningSettings(width=16, max_iter=20))
+    image = np.random.default_rng(1).integers(0, 255, (41, 53, 3), dtype=np.uint8)
+    image[:, 20:] //= 3
+    history = segment(image, "iic-2", Config.from_preset().replace(prepare={"working_size": 33})).history
+    assert set(history[0].losses) == {"total", "classes", "over_clustering"}
+    assert history[-1].losses["classes"] < history[0].losses["classes"] - 0.1
+    assert history[-1].losses["classes"] > -math.log(2)  # no more than a coin

@@ -184,7 +184,7 @@ def test_released_weights_are_loaded(image: Path, tmp_path: Path, monkeypatch: p
     assert code == 0
     (case,) = json.loads((tmp_path / "out" / "report.json").read_text())["cases"]
     assert max(case["cluster_channels"]) < 6
-    assert case["network"] == {"embed_dim": 6, "depth": 1, "patch_size": 8}
+    assert case["network"] == {"embed_dim": 6, "depth": 1, "patch_size": 8, "affinity_shift": 1}
     first, digest = (tmp_path / "out" / "labels" / "a.png").read_bytes(), case["initial_weights_digest"]
     state["linear_down.weight"] = state["linear_down.weight"].flip(0) * 2
     torch.save(state, tmp_path / "weights.pt")

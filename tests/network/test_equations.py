@@ -92,22 +92,22 @@ def branch(image: Array, p: Parameters, name: str, stride: int) -> tuple[Array, 
     return tokens, shape, context
 
 
-def affinity(score_map: Array, p: Parameters) -> Array:
+def affinity(score_map: Array, p: Parameters, shift: int) -> Array:
     height, width, _ = score_map.shape
     normed = batch_norm(score_map.reshape(-1, DIM), p, "affinity.norm").reshape(score_map.shape)
 
     def embed(shifted: Array) -> Array:
         starts = []
-        for length in (height - 1, width - 1):
+        for length in (height - shift, width - shift):
             count = -(-length // PATCH)
             starts.append([round(i * (length - PATCH) / max(count - 1, 1)) for i in range(count)])
         patches = [shifted[r : r + PATCH, c : c + PATCH].reshape(-1) for r in starts[0] for c in starts[1]]
         return linear(np.stack(patches), p, "affinity.projection")
 
-    return softmax(embed(normed[1:, 1:]) @ embed(normed[:-1, :-1]).T / 8, 1)  # 64^(-1/2) = 1/8
+    return softmax(embed(normed[shift:, shift:]) @ embed(normed[:-shift, :-shift]).T / 8, 1)  # 64^(-1/2) = 1/8
 
 
-def forward(image: Array, p: Parameters) -> tuple[Array, Array, Array, Array]:
+def forward(image: Array, p: Parameters, shift: int = 1) -> tuple[Array, Array, Array, Array]:
     _, height, width = image.shape
     fine, _, context_fine = branch(image, p, "fine", 1)
     coarse, (rows, columns), context_coarse = branch(image, p, "coarse", 2)
@@ -118,11 +118,11 @@ def forward(image: Array, p: Parameters) -> tuple[Array, Array, Array, Array]:
             upsampled[row, column] = wide[row // 2, column // 2, row % 2, column % 2]
     both = np.concatenate([upsampled[:height, :width], fine.reshape(height, width, DIM)], axis=2)
     logits = linear(both, p, "fuse")
-    return logits, affinity(logits, p), context_fine, context_coarse
+    return logits, affinity(logits, p, shift), context_fine, context_coarse
 
 
-def loss(image: Array, p: Parameters, labels: NDArray[np.intp]) -> float:
-    logits, attention, fine, coarse = forward(image, p)
+def loss(image: Array, p: Parameters, labels: NDArray[np.intp], shift: int = 1) -> float:
+    logits, attention, fine, coarse = forward(image, p, shift)
     probabilities = softmax(logits, 2)
     cluster = -np.log(np.take_along_axis(probabilities, labels[:, :, None], 2)).mean()
     cosines = (fine * coarse).sum(1) / (np.linalg.norm(fine, axis=1) * np.linalg.norm(coarse, axis=1))
@@ -131,10 +131,16 @@ def loss(image: Array, p: Parameters, labels: NDArray[np.intp]) -> float:
     return float(cluster + 2.0 * inter + 1.2 * intra)
 
 
-def build() -> MSFormerNet:
+def build(shift: int = 1) -> MSFormerNet:
     generator = torch.Generator().manual_seed(3)
     network = build_network(
-        CHANNELS, embed_dim=DIM, depth=DEPTH, patch_size=PATCH, generator=generator, dtype=torch.float64
+        CHANNELS,
+        embed_dim=DIM,
+        depth=DEPTH,
+        patch_size=PATCH,
+        affinity_shift=shift,
+        generator=generator,
+        dtype=torch.float64,
     )
     with torch.no_grad():  # norms start at 1 and 0, where a forgotten one would not show
         for name, parameter in network.named_parameters():
@@ -151,12 +157,15 @@ def image(height: int, width: int) -> Array:
     return np.random.default_rng(11).random((CHANNELS, height, width))
 
 
-@pytest.mark.parametrize(("height", "width"), [(13, 9), (9, 13), (11, 17), (16, 14), (7, 19)])
-def test_forward_equals_the_equations(height: int, width: int) -> None:
-    """13 × 9 is k · patch + 1 on both axes, as the released code demands; the others are the generalisation."""
-    network, pixels = build(), image(height, width)
+@pytest.mark.parametrize(
+    ("height", "width", "shift"),
+    [(13, 9, 1), (9, 13, 1), (11, 17, 1), (16, 14, 1), (7, 19, 1), (14, 10, 2), (13, 9, 2), (11, 17, 2), (7, 19, 3)],
+)
+def test_forward_equals_the_equations(height: int, width: int, shift: int) -> None:
+    """13 × 9 is k · patch + 1 on both axes, as the released code demands, 14 × 10 the same for the paper's 2 px."""
+    network, pixels = build(shift), image(height, width)
     output = network(torch.from_numpy(pixels)[None])
-    logits, attention, fine, coarse = forward(pixels, parameters(network))
+    logits, attention, fine, coarse = forward(pixels, parameters(network), shift)
     pairs: list[tuple[torch.Tensor, Any]] = [
         (output.logits[0], logits.transpose(2, 0, 1)),
         (output.affinity[0], attention),
@@ -167,12 +176,13 @@ def test_forward_equals_the_equations(height: int, width: int) -> None:
         np.testing.assert_allclose(ours.detach().numpy(), expected, rtol=0, atol=1e-11)
 
 
-def test_objective_equals_the_equations() -> None:
-    network, pixels = build(), image(13, 11)
+@pytest.mark.parametrize("shift", [1, 2])
+def test_objective_equals_the_equations(shift: int) -> None:
+    network, pixels = build(shift), image(13, 11)
     output = network(torch.from_numpy(pixels)[None])
     labels = output.logits.argmax(dim=1)
     ours = objective(output, labels, WEIGHTS).total.item()
-    assert ours == pytest.approx(loss(pixels, parameters(network), labels[0].numpy()), abs=1e-11)
+    assert ours == pytest.approx(loss(pixels, parameters(network), labels[0].numpy(), shift), abs=1e-11)
 
 
 def test_two_updates_equal_momentum_descent_on_the_equations() -> None:

@@ -19,7 +19,20 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from msformer.baselines import chan_vese, dfc, disc, felzenszwalb, grabcut, kmeans, otsu, sgscn, slic, untrained
+from msformer.baselines import (
+    chan_vese,
+    deepcluster,
+    dfc,
+    disc,
+    felzenszwalb,
+    grabcut,
+    iic,
+    kmeans,
+    otsu,
+    sgscn,
+    slic,
+    untrained,
+)
 from msformer.baselines.base import Counted, Method
 from msformer.cluster import Clustering, chosen_clusterer, network_clusterer
 from msformer.config import DEFAULT_PRESET, Config
@@ -203,6 +216,6 @@ register(
         limits="Those of the clustering that the preset names.",
     )
 )
-for _module in (untrained, otsu, kmeans, slic, felzenszwalb, chan_vese, grabcut, disc, dfc, sgscn):
+for _module in (untrained, otsu, kmeans, slic, felzenszwalb, chan_vese, grabcut, disc, dfc, sgscn, iic, deepcluster):
     for _method in _module.METHODS:
         register(_method)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.cluster import Clusterer, Clustering
-from msformer.config import Config
+from msformer.config import MOST_CLUSTERS, Config
+from msformer.errors import ConfigError
 from msformer.prepare import Prepared
 
 
@@ -60,10 +61,18 @@ class LearningSettings:
 
 @dataclass(frozen=True)
 class Counted:
-    """A clustering with a number of classes: plain data, so that nothing else can be carried into it."""
+    """A clustering with a number of classes: plain data, so that nothing else can be carried into it.
+
+    Raises:
+        ConfigError: The number is under 2, or more than any setting of the package allows.
+    """
 
     run: Callable[[Prepared, Config, int], Clustering]
     count: int
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.count <= MOST_CLUSTERS:
+            raise ConfigError(f"count must be from 2 to {MOST_CLUSTERS}; got {self.count}")
 
     def __call__(self, prepared: Prepared, settings: Config) -> Clustering:
         """Cluster into ``count`` classes."""

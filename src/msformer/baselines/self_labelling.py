@@ -1,6 +1,6 @@
-"""What DFC and SGSCN share: a small convolutional network that learns from its own labels, its losses, its loop.
+"""What the other methods that learn share: a small convolutional network, losses on its own labels, the loop.
 
-The method itself has its one loop in ``fit.py``; this is the one loop of the other methods that learn.
+The method itself has its one loop in ``fit.py``; this is the one loop of the others, DFC, SGSCN, IIC and DeepCluster.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from msformer.baselines.base import LearningSettings
@@ -22,6 +23,8 @@ from msformer.fit import FitStep, StopReason, find_device
 from msformer.prepare import Prepared
 from msformer.threads import torch_threads
 
+JITTER = 0.1
+"""How far the light of a channel is changed, of its range of 1."""
 POSITIVE = 1e-12
 """Keeps the mass of a cluster that holds nothing away from 0."""
 
@@ -36,17 +39,19 @@ class ConvNet(nn.Module):
     soon wins everywhere. Statistics are those of the image, always.
     """
 
-    def __init__(self, in_channels: int, width: int, depth: int) -> None:
+    def __init__(self, in_channels: int, width: int, depth: int, responses: int) -> None:
         super().__init__()
         sizes = [in_channels] + [width] * depth
         self.blocks = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1) for before, after in itertools.pairwise(sizes)
         )
-        self.response = nn.Conv2d(width, width, 1)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width, track_running_stats=False) for _ in range(depth + 1))
+        self.response = nn.Conv2d(width, responses, 1)
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(size, track_running_stats=False) for size in [width] * depth + [responses]
+        )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the logits ``(1, width, h, w)`` of an image ``(1, C, h, w)``."""
+        """Compute the logits ``(1, responses, h, w)`` of an image ``(1, C, h, w)``."""
         features = image
         *inner, last = self.norms
         for convolution, norm in zip(self.blocks, inner, strict=True):
@@ -55,13 +60,16 @@ class ConvNet(nn.Module):
         return logits
 
 
-def build_convnet(in_channels: int, width: int, depth: int, generator: torch.Generator) -> ConvNet:
+def build_convnet(
+    in_channels: int, width: int, depth: int, generator: torch.Generator, responses: int | None = None
+) -> ConvNet:
     """Build a network whose parameters are drawn from ``generator`` alone, as PyTorch would draw them.
 
-    Built without storage first, because PyTorch would otherwise draw from the caller's random state.
+    It has ``width`` responses unless their number is given. Built without storage first, because PyTorch would
+    otherwise draw from the caller's random state.
     """
     with torch.device("meta"):
-        network = ConvNet(in_channels, width, depth)
+        network = ConvNet(in_channels, width, depth, width if responses is None else responses)
     network = network.to_empty(device="cpu")
     with torch.no_grad():
         for module in network.modules():
@@ -130,31 +138,99 @@ def learn_labels(
     Raises:
         FitDivergedError: The loss became NaN or infinite.
     """
-    generator = torch.Generator().manual_seed(settings.random_state)
-    device = find_device(settings.fit.device)
-    network = build_convnet(prepared.network_input.shape[0], learning.width, learning.depth, generator).to(device)
-    image = torch.from_numpy(np.ascontiguousarray(prepared.network_input)).to(device)[None]
-    optimiser = torch.optim.SGD(network.parameters(), lr=learning.learning_rate, momentum=learning.momentum)
-    history: list[FitStep] = []
-    stop_reason: StopReason = "max_iter"
-    for step in range(learning.max_iter):
-        logits = network(image)
+    learner = Learner(prepared, settings, learning)
+    for _ in range(learning.max_iter):
+        logits = learner.responses()
         pseudo_labels = logits.detach().argmax(dim=1)  # (1, h, w)
-        terms = objective(logits, pseudo_labels)
+        if learner.update(objective(logits, pseudo_labels), pseudo_labels) <= learning.min_labels:
+            learner.stop_reason = "min_clusters"
+            break
+    return learner.clustering(learner.final())
+
+
+class Learner:
+    """A ``ConvNet`` on its way on one image: its updates, what is recorded of them, and its end.
+
+    Args:
+        prepared: The image.
+        settings: Of which ``random_state`` and ``fit.device`` are used.
+        learning: Sizes and step size.
+        responses: Channels of the network's last map; ``learning.width`` if left out.
+    """
+
+    def __init__(
+        self, prepared: Prepared, settings: Config, learning: LearningSettings, responses: int | None = None
+    ) -> None:
+        self.generator = torch.Generator().manual_seed(settings.random_state)
+        self.stop_reason: StopReason = "max_iter"
+        self._device = find_device(settings.fit.device)
+        in_channels = prepared.network_input.shape[0]
+        network = build_convnet(in_channels, learning.width, learning.depth, self.generator, responses)
+        self._network = network.to(self._device)
+        self.image = torch.from_numpy(np.ascontiguousarray(prepared.network_input)).to(self._device)[None]
+        self._learning = learning
+        self._optimiser = self._descent([])
+        self._history: list[FitStep] = []
+        self._padding = prepared.padding
+
+    def responses(self, image: Tensor | None = None) -> Tensor:
+        """The network's map of an image ``(1, C, h, w)``; of its own where none is given."""
+        logits: Tensor = self._network(self.image if image is None else image)
+        return logits
+
+    def new_classifier(self, classes: int) -> Tensor:
+        """Weights ``(classes, responses)``, optimised from now on; those before and all momentum are gone."""
+        size = self._network.response.out_channels
+        bound = 1.0 / math.sqrt(size)
+        drawn = torch.empty(classes, size).uniform_(-bound, bound, generator=self.generator)
+        weights = drawn.to(self._device).requires_grad_()
+        self._optimiser = self._descent([weights])
+        return weights
+
+    def _descent(self, further: list[Tensor]) -> torch.optim.SGD:
+        parameters = [*self._network.parameters(), *further]
+        return torch.optim.SGD(parameters, lr=self._learning.learning_rate, momentum=self._learning.momentum)
+
+    def update(self, terms: Mapping[str, Tensor], labels: Tensor) -> int:
+        """One step down the sum of the terms; returns how many labels there were.
+
+        Raises:
+            FitDivergedError: The sum is NaN or infinite.
+        """
         total = torch.stack(list(terms.values())).sum()
         losses = {"total": total.item()} | {name: term.item() for name, term in terms.items()}
+        step = len(self._history)
         if not math.isfinite(losses["total"]):
             raise FitDivergedError(f"the loss must be finite; got {losses} at step {step}")
-        history.append(FitStep(step, int(torch.unique(pseudo_labels).numel()), losses))
-        optimiser.zero_grad(set_to_none=True)
+        self._history.append(FitStep(step, int(torch.unique(labels).numel()), losses))
+        self._optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        if history[-1].n_labels <= learning.min_labels:
-            stop_reason = "min_clusters"
-            break
-    with torch.no_grad():
-        final = network(image)[0].cpu().numpy()
-    if not np.isfinite(final).all():
-        raise FitDivergedError(f"the final logits must be finite; got NaN or infinity after {len(history)} updates")
-    inside = slice(prepared.padding, -prepared.padding or None)
-    return Clustering(final[:, inside, inside], stop_reason, len(history), tuple(history))
+        self._optimiser.step()
+        return self._history[-1].n_labels
+
+    @torch.no_grad()
+    def final(self) -> NDArray[np.float32]:
+        """The network's map ``(responses, h, w)`` of the image, border included.
+
+        Raises:
+            FitDivergedError: It holds NaN or infinity.
+        """
+        final: NDArray[np.float32] = self.responses()[0].cpu().numpy()
+        if not np.isfinite(final).all():
+            steps = len(self._history)
+            raise FitDivergedError(f"the final logits must be finite; got NaN or infinity after {steps} updates")
+        return final
+
+    def clustering(self, logits: NDArray[np.float32]) -> Clustering:
+        """What is handed back: the logits without the border, and the record."""
+        inside = slice(self._padding, -self._padding or None)
+        return Clustering(logits[:, inside, inside], self.stop_reason, len(self._history), tuple(self._history))
+
+
+def jittered(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Other light: each channel of ``(1, C, h, w)`` times 1 ± up to JITTER, plus up to ± JITTER."""
+    gain, bias = (
+        torch.empty(image.shape[1]).uniform_(-JITTER, JITTER, generator=generator).to(image.device)[:, None, None]
+        for _ in range(2)
+    )
+    return image * (1 + gain) + bias

@@ -21,7 +21,7 @@ class NetworkOutput:
 
     Attributes:
         logits: ``(B, K, H, W)``, one score per cluster and pixel; K = ``embed_dim``.
-        affinity: ``(B, n, n)``, rows sum to 1: how much each patch resembles each patch shifted by one pixel.
+        affinity: ``(B, n, n)``, rows sum to 1: how much each patch resembles each shifted patch.
         context_fine: ``(B, K, K)``, what the last block of the fine branch attends to.
         context_coarse: The same of the coarse branch.
     """
@@ -33,23 +33,27 @@ class NetworkOutput:
 
 
 class PatchAffinity(nn.Module):
-    """Affinity between the patches of a score map and those of the same map shifted by one pixel.
+    """Affinity between the patches of a score map and those of the same map shifted down and right.
+
+    The released code shifts by one pixel, the paper's text by two.
 
     Rows of patches are spread evenly, from the first pixel to the last, and overlap where the side is no multiple
-    of the patch; at (k · patch + 1) pixels they tile the map exactly as in the released code.
+    of the patch; at (k · patch + shift) pixels they tile the map exactly as in the released code.
     """
 
-    def __init__(self, dim: int, patch_size: int) -> None:
+    def __init__(self, dim: int, patch_size: int, shift: int) -> None:
         super().__init__()
         self.patch_size = patch_size
+        self.shift = shift
         self.norm = BatchStatNorm(dim)
         self.projection = nn.Linear(patch_size * patch_size * dim, dim)
 
     def forward(self, score_map: Tensor) -> Tensor:
         """Compute the affinity ``(n, n)`` of a score map ``(H, W, D)``."""
+        shift = self.shift
         normed = self.norm(score_map.flatten(0, 1)).view(score_map.shape)
         # Both sets of patches in one product, whose weight is the largest array of the network.
-        patches = torch.cat([self._patches(normed[1:, 1:]), self._patches(normed[:-1, :-1])])
+        patches = torch.cat([self._patches(normed[shift:, shift:]), self._patches(normed[:-shift, :-shift])])
         queries, keys = self.projection(patches).chunk(2)  # (n, d) each
         return torch.softmax(queries @ keys.T * AFFINITY_TEMPERATURE, dim=-1)
 
@@ -90,19 +94,27 @@ class MSFormerNet(nn.Module):
         embed_dim: Channels D inside the network; also the number of clusters at the start.
         depth: Transformer blocks in each branch.
         patch_size: Side in px of the patches in the affinity.
+        affinity_shift: How far in px, on both axes, the patches are shifted that they are compared with.
     """
 
-    def __init__(self, in_channels: int, embed_dim: int = 100, depth: int = 2, patch_size: int = 32) -> None:
+    def __init__(
+        self, in_channels: int, embed_dim: int = 100, depth: int = 2, patch_size: int = 32, affinity_shift: int = 1
+    ) -> None:
         super().__init__()
         self.fine = Branch(in_channels, embed_dim, depth, stride=1)
         self.coarse = Branch(in_channels, embed_dim, depth, stride=2)
         self.upsample = nn.Linear(embed_dim, 4 * embed_dim, bias=False)
         self.fuse = nn.Linear(2 * embed_dim, embed_dim, bias=False)
-        self.affinity = PatchAffinity(embed_dim, patch_size)
-        self.sizes = {"embed_dim": embed_dim, "depth": depth, "patch_size": patch_size}
+        self.affinity = PatchAffinity(embed_dim, patch_size, affinity_shift)
+        self.sizes = {
+            "embed_dim": embed_dim,
+            "depth": depth,
+            "patch_size": patch_size,
+            "affinity_shift": affinity_shift,
+        }
 
     def forward(self, image: Tensor) -> NetworkOutput:
-        """Run both branches on an image ``(1, C, H, W)`` in [0, 1], both sides > ``patch_size``."""
+        """Run both branches on an image ``(1, C, H, W)`` in [0, 1], no side under ``patch_size + affinity_shift``."""
         height, width = image.shape[2:]
         fine, _, context_fine = self.fine(image)
         coarse, (rows, columns), context_coarse = self.coarse(image)
@@ -127,6 +139,7 @@ def build_network(
     embed_dim: int,
     depth: int,
     patch_size: int,
+    affinity_shift: int = 1,
     generator: torch.Generator,
     dtype: torch.dtype = torch.float32,
 ) -> MSFormerNet:
@@ -137,7 +150,9 @@ def build_network(
     """
     # PyTorch draws parameters of its own first. (To build without them, on its meta device, imports 500 modules.)
     with torch.random.fork_rng(devices=[]):
-        network = MSFormerNet(in_channels, embed_dim, depth, patch_size).to(device=generator.device, dtype=dtype)
+        network = MSFormerNet(in_channels, embed_dim, depth, patch_size, affinity_shift).to(
+            device=generator.device, dtype=dtype
+        )
     draw_maps(network, generator)
     for module in network.modules():
         if isinstance(module, nn.LayerNorm | BatchStatNorm):

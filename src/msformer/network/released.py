@@ -69,13 +69,16 @@ def from_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return translated
 
 
-def load_released(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float32) -> MSFormerNet:
+def load_released(
+    state: Mapping[str, Tensor], *, affinity_shift: int = 1, dtype: torch.dtype = torch.float32
+) -> MSFormerNet:
     """Build the network that a released state dict belongs to, with its weights.
 
     Channels, depth and the side of the affinity's patches are read off the shapes.
 
     Args:
         state: Tensors keyed by the released parameter names.
+        affinity_shift: Shift of the affinity's patches in px, which no weight tells.
         dtype: Type of the parameters.
 
     Raises:
@@ -88,7 +91,7 @@ def load_released(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.flo
     depth = len({name.split(".")[2] for name in weights if name.startswith("fine.blocks.")})
     dim, in_channels = embedding.shape[:2]
     patch_size = math.isqrt(_require(weights, "affinity.projection.weight").shape[1] // dim)
-    network = MSFormerNet(in_channels, dim, depth, patch_size).to(dtype)
+    network = MSFormerNet(in_channels, dim, depth, patch_size, affinity_shift).to(dtype)
     expected = set(network.state_dict())
     missing, unknown = sorted(expected - set(weights)), sorted(set(weights) - expected)
     if missing or unknown:
