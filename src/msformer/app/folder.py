@@ -27,7 +27,7 @@ Stamp = tuple[int, int]
 """Time in nanoseconds and size of a file."""
 NO_FILE: Stamp = (0, 0)
 """The stamp of one that is not there."""
-SUFFIXES = sorted(PIXEL_SUFFIXES, key=len, reverse=True)
+SUFFIXES = sorted(GIVEN_SUFFIXES, key=len, reverse=True)
 
 
 @dataclass(frozen=True)
