@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,14 +48,29 @@ def test_cores_and_memory_of_this_machine_are_found() -> None:
     assert processes.free_memory() > 2**20
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the second source is Linux's")
+def test_free_memory_is_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_read", lambda path: "")  # no container
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    told = int(lines["MemAvailable"].split()[0]) * 1024
+    assert processes.free_memory() == pytest.approx(told, rel=0.2)  # others run meanwhile
+
+
+def test_a_system_without_affinity_has_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_read", lambda path: "")
+    monkeypatch.setattr("psutil.Process", SimpleNamespace)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert processes.usable_cores() == 7
+
+
 def test_a_container_with_less_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
         "/sys/fs/cgroup/cpu.max": "100000 100000\n",
-        "/proc/meminfo": "MemTotal: 9 kB\nMemAvailable:    8000 kB\n",
         "/sys/fs/cgroup/memory.max": "5000000\n",
         "/sys/fs/cgroup/memory.current": "3000000\n",
     }
     monkeypatch.setattr(processes, "_read", lambda path: files.get(path, ""))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8_192_000))
     assert processes.usable_cores() == 1
     assert processes.free_memory() == 2_000_000
     files["/sys/fs/cgroup/memory.max"] = "max\n"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.interaction.many import many_table
 from benchmarks.interaction.methods import FOREST, METHODS
@@ -15,10 +14,9 @@ from benchmarks.interaction.methods.base import LONGEST, Saying
 from benchmarks.interaction.methods.marked import SIDE
 from benchmarks.interaction.protocols import AUTOMATIC, BEST_OF_3, BOX, GOALS, JITTERED, MOST_CLICKS, ONE_CLICK, Row
 from benchmarks.interaction.sets import GROUPS
-from msformer.evaluation.aggregate import COVERAGE, summarise
+from msformer.evaluation.aggregate import COVERAGE, interval_of_mean, summarise
 from msformer.evaluation.prompts import JITTER
 
-N_RESAMPLES = 5_000
 COMMAND = "python -m benchmarks.interaction --data ../shared/data --out OUT --markdown docs/interaction.md"
 TITLES = {
     AUTOMATIC: "Without a prompt",
@@ -65,13 +63,7 @@ def mean_over_sets(values: Values, seed: int) -> Mean:
     mean = float(np.mean([np.mean(list(cases.values())) for cases in values.values()]))
     if min(len(cases) for cases in values.values()) < 2:
         return Mean(mean, np.nan, np.nan)
-    rng = np.random.default_rng(seed)
-    drawn: NDArray[np.float64] = np.zeros(N_RESAMPLES)
-    for cases in values.values():
-        own = np.array(list(cases.values()))
-        drawn += own[rng.integers(len(own), size=(N_RESAMPLES, len(own)))].mean(axis=1) / len(values)
-    low, high = np.quantile(drawn, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return Mean(mean, float(low), float(high))
+    return Mean(mean, *interval_of_mean([np.array(list(cases.values())) for cases in values.values()], seed))
 
 
 def paired(first: Values, second: Values) -> Values:

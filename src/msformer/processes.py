@@ -62,8 +62,12 @@ def choose_split(
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on: its affinity, and the quota of its container (cgroup v2)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may run on: its affinity if there is one, and its container's quota (cgroup v2)."""
+    import psutil
+
+    this = psutil.Process()
+    cores = len(this.cpu_affinity() or ()) if hasattr(this, "cpu_affinity") else 0  # macOS has none
+    cores = cores or os.cpu_count() or 1
     quota, _, period = _read("/sys/fs/cgroup/cpu.max").partition(" ")
     if quota.isdigit() and period.strip().isdigit():
         cores = min(cores, max(int(quota) // int(period), 1))
@@ -71,9 +75,10 @@ def usable_cores() -> int:
 
 
 def free_memory() -> int:
-    """Bytes that can be allocated without swapping, in this machine and in this container; 4 GiB where unknown."""
-    available = [line.split() for line in _read("/proc/meminfo").splitlines() if line.startswith("MemAvailable:")]
-    free = int(available[0][1]) * 1024 if available else 4 * 2**30
+    """Bytes that can be allocated without swapping, in this machine and in this container (cgroup v2)."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
     limit, used = _read("/sys/fs/cgroup/memory.max").strip(), _read("/sys/fs/cgroup/memory.current").strip()
     if limit.isdigit() and used.isdigit():
         free = min(free, max(int(limit) - int(used), 0))

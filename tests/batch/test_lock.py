@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from msformer.batch import lock as module
@@ -76,6 +77,29 @@ def test_of_another_machine_the_beat_counts_and_a_clock_that_went_back_harms_nob
         with pytest.raises(FolderInUseError, match="ada on far, process 7, since 2026-01-01"):
             FolderLock(tmp_path).take()
         assert json.loads(path.read_text())["token"] == "t"
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_when_a_process_began_tells_it_from_others_and_the_dead_never_did(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if system == "linux" and not sys.platform.startswith("linux"):
+        pytest.skip("no /proc")
+    psutil.Process()  # loaded as this system's own
+    with (
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(sys, "platform", system)
+        mine, theirs = module._started(os.getpid()), module._started(other.pid)
+        assert mine == module._started(os.getpid()) != theirs
+        assert theirs is not None
+        other.kill()
+        deadline = time.monotonic() + 10
+        while module._started(other.pid) is not None:  # nobody has asked what it ended with: a zombie
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert module._started(other.pid) is None  # and now it is gone
 
 
 def test_a_process_with_the_number_of_one_that_died_holds_nothing(tmp_path: Path) -> None:

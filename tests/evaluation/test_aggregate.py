@@ -13,9 +13,31 @@ from scipy import stats
 
 from msformer.errors import ConfigError, MSFormerError
 from msformer.evaluation import aggregate
-from msformer.evaluation.aggregate import compare, summarise
+from msformer.evaluation.aggregate import compare, interval_of_mean, summarise
 
 NAN = math.nan
+
+
+class TestIntervalOfMean:
+    def test_of_several_samples_it_is_that_of_all_resamples_of_each(self) -> None:
+        few, more = [0.0, 0.6], [0.1, 0.2, 0.9]
+        means = [
+            (np.mean(one) + np.mean(other)) / 2 for one in product(few, repeat=2) for other in product(more, repeat=3)
+        ]  # all 108 equally likely ones
+        found = interval_of_mean([np.array(few), np.array(more)], random_state=3, n_resamples=40_000)
+        # which of its values a quantile falls on hangs on the draws: the next ones are .017 away
+        np.testing.assert_allclose(found, np.quantile(means, [0.025, 0.975]), atol=0.034)
+
+    def test_samples_count_alike_and_each_is_drawn_from_by_itself(self) -> None:
+        low, high = interval_of_mean([np.full(2, 0.25), np.full(997, 0.75)], random_state=0)
+        assert (low, high) == (0.5, 0.5)
+
+    def test_the_seed_and_the_number_of_resamples_count(self) -> None:
+        samples = [np.random.default_rng(4).random(19), np.random.default_rng(5).random(7)]
+        first = interval_of_mean(samples, random_state=0)
+        assert first == interval_of_mean(samples, random_state=0)
+        assert first != interval_of_mean(samples, random_state=1)
+        assert first != interval_of_mean(samples, random_state=0, n_resamples=501)
 
 
 class TestSummarise:

@@ -71,6 +71,16 @@ class TestByHand:
         scores = score_masks(mask_pred=pred, mask_gt=truth, tolerance_px=1.0)
         assert scores.surface_dice == pytest.approx((2 + 1) / (12 + 1))
 
+    def test_as_far_as_the_tolerance_is_within_it_whatever_the_spacing(self) -> None:
+        pred, truth = np.zeros((11, 13), dtype=bool), np.zeros((11, 13), dtype=bool)
+        pred[5, 2] = truth[5, 5] = True
+        for side in (0.1, 0.2, 0.3, 0.6, 0.7, 1.1):  # three columns; a product of these is not what its decimals say
+            for tolerance in (3 * side, float(f"{3 * side:.1f}")):
+                scores = score_masks(mask_pred=pred, mask_gt=truth, spacing_mm=(1.0, side), tolerance_mm=tolerance)
+                assert scores.surface_dice == 1.0, (side, tolerance)
+            scores = score_masks(mask_pred=pred, mask_gt=truth, spacing_mm=(1.0, side), tolerance_mm=2.99 * side)
+            assert scores.surface_dice == 0.0
+
     def test_only_the_tolerance_of_the_unit_counts(self) -> None:
         def surface_dice(**settings: Any) -> float:
             return score_masks(mask_pred=self.PRED, mask_gt=self.TRUTH, **settings).surface_dice
@@ -125,6 +135,58 @@ def directed_by_simpleitk(
     ]
     on = [sitk.GetArrayFromImage(edge) > 0 for edge in edges]
     return fields[1][on[0]], fields[0][on[1]]
+
+
+def directed_by_monai(
+    pred: Mask, truth: Mask, spacing: tuple[float, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    torch = pytest.importorskip("torch")
+    monai = pytest.importorskip("monai.metrics.utils", reason="MONAI is not installed")
+    tensors = [torch.from_numpy(mask.copy()) for mask in (pred, truth)]
+    with warnings.catch_warnings():  # MONAI 1.6 warns of an argument that it passes to itself
+        warnings.simplefilter("ignore", FutureWarning)
+        _, distances, _ = monai.get_edge_surface_distance(*tensors, spacing=list(spacing), symmetric=True)
+    return distances[0].numpy().astype(np.float64), distances[1].numpy().astype(np.float64)
+
+
+class TestAgainstMonai:
+    @pytest.mark.parametrize(("shape", "spacing"), GRIDS)
+    @pytest.mark.parametrize("steps", [0, 1, 3])
+    def test_all_three_are_the_same_to_the_last_bit(
+        self, shape: tuple[int, ...], spacing: tuple[float, ...] | None, steps: int
+    ) -> None:
+        sides = spacing or (1.0,) * len(shape)
+        tolerance = steps * sides[-1]  # a distance that occurs: one column, or three
+        for seed in range(3):
+            pred, truth = blobs(shape, seed), blobs(shape, seed + 10)
+            there, back = directed_by_monai(pred, truth, sides)
+            scores = score_masks(
+                mask_pred=pred, mask_gt=truth, spacing_mm=spacing, tolerance_mm=tolerance, tolerance_px=tolerance
+            )
+            both = np.concatenate([there, back])
+            assert scores.hausdorff95 == max(np.percentile(there, 95), np.percentile(back, 95))
+            assert scores.assd == both.mean()
+            assert scores.surface_dice == (both.astype(np.float32) <= np.float32(tolerance)).mean()
+
+    @pytest.mark.parametrize(("shape", "spacing"), GRIDS)
+    def test_its_own_metrics_say_the_same(self, shape: tuple[int, ...], spacing: tuple[float, ...] | None) -> None:
+        torch = pytest.importorskip("torch")
+        metrics = pytest.importorskip("monai.metrics", reason="MONAI is not installed")
+        pred, truth = blobs(shape, 4), blobs(shape, 5)
+        tensors = [torch.from_numpy(mask.copy())[None, None] for mask in (pred, truth)]
+        tolerance = 2 * (spacing or (1.0,))[-1]
+        grid: dict[str, Any] = {"include_background": True, "spacing": spacing}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            hausdorff95 = metrics.compute_hausdorff_distance(*tensors, percentile=95, **grid).item()
+            assd = metrics.compute_average_surface_distance(*tensors, symmetric=True, **grid).item()
+            surface_dice = metrics.compute_surface_dice(*tensors, class_thresholds=[tolerance], **grid).item()
+        scores = score_masks(
+            mask_pred=pred, mask_gt=truth, spacing_mm=spacing, tolerance_mm=tolerance, tolerance_px=tolerance
+        )
+        assert scores.hausdorff95 == pytest.approx(hausdorff95, rel=1e-6)  # its quantile is of single precision
+        assert scores.assd == pytest.approx(assd, rel=1e-6)  # and so is its mean
+        assert scores.surface_dice == pytest.approx(surface_dice, rel=1e-6)
 
 
 class TestAgainstASecondLibrary:

@@ -179,6 +179,7 @@ def serve(desk: Desk, *, port: int, opens_browser: bool, tell: Callable[[str], N
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
+            listening.listen()  # before the address is told, so that whoever opens it at once waits and is not refused
         except OSError as error:
             raise ConfigError(f"--port must be free; got {port}: {error.strerror}") from error
         port = listening.getsockname()[1]

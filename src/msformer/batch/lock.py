@@ -10,6 +10,7 @@ import getpass
 import json
 import os
 import socket
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -199,7 +200,19 @@ def _age(path: Path) -> float:
 
 
 def _started(process: int) -> int | None:
-    """When a process of this machine began, in ticks since the machine did; None where there is none that lives."""
+    """When a process of this machine began; None where there is none that lives.
+
+    On Linux in ticks since the machine did: psutil adds when that was, and a clock that is set moves it. Elsewhere in
+    microseconds since 1970, as the system keeps it.
+    """
+    if not sys.platform.startswith("linux"):
+        import psutil
+
+        try:
+            found = psutil.Process(process)
+            return None if found.status() == psutil.STATUS_ZOMBIE else round(found.create_time() * 1e6)
+        except psutil.Error:
+            return None
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return None if fields[0] == "Z" else int(fields[19])

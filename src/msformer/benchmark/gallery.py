@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from html import escape
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from msformer.benchmark.table import Table
 from msformer.evaluation.agreement import draw_agreement
@@ -18,12 +19,11 @@ OTHERS = 2
 WIDTH = 360
 
 
-def gallery(table: Table, out: Path, own: str) -> str:
-    """HTML of the cases with the largest and the smallest spread of Dice between methods.
+def gallery(table: Table, out: Path, own: str) -> Iterator[dict[str, Any]]:
+    """The cases with the largest and the smallest spread of Dice between methods, a row of pictures each.
 
     Each picture shows the mask of one method against the ground truth, whose file the record names.
     """
-    parts = ["<section><h2>Agreements and disagreements</h2>"]
     for set_name in table.sets:
         others = [row.method for row in table.rows(set_name, "automatic") if row.method != own][:OTHERS]
         methods = [own, *others]
@@ -36,24 +36,17 @@ def gallery(table: Table, out: Path, own: str) -> str:
         together = [case for case in sorted(spread, key=lambda case: (spread[case], -mean[case])) if case not in apart]
         for kind, cases in (("methods disagree", apart), ("methods agree", together[:PER_SET])):
             for case in cases:
-                parts.append(f"<h3>{escape(set_name)}: {escape(case)}, {kind}</h3><div class=row>")
-                parts += [_picture(table, out, set_name, method, case) for method in methods]
-                parts.append("</div>")
-    parts.append("</section>")
-    return "\n".join(parts)
+                pictures = [_picture(table, out, set_name, method, case) for method in methods]
+                yield {"set": set_name, "case": case, "kind": kind, "pictures": pictures}
 
 
-def _picture(table: Table, out: Path, set_name: str, method: str, case: str) -> str:
+def _picture(table: Table, out: Path, set_name: str, method: str, case: str) -> dict[str, str]:
     runs = [record for record in table.runs(set_name, method) if record["case"] == case]
     record = runs[0]
-    name = escape(method)
     if record["status"] == "failed":
-        return f"<figure><figcaption>{name}: failed</figcaption></figure>"
+        return {"method": method, "picture": "", "words": ": failed"}
     dice = record["scores"]["automatic"]["dice"]
     mask_pred, _ = read_truth(out / record["mask"])
     mask_gt, _ = read_truth(Path(record["truth"]))
     picture = data_uri("jpeg", jpeg(draw_agreement(mask_pred, mask_gt, Path(record["image"])), WIDTH))
-    return (
-        f'<figure><img alt="{name} on {escape(case)}" src="{picture}">'
-        f"<figcaption>{name}, seed {record['seed']}: Dice {dice:.3f}</figcaption></figure>"
-    )
+    return {"method": method, "picture": picture, "words": f", seed {record['seed']}: Dice {dice:.3f}"}

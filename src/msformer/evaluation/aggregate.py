@@ -3,6 +3,7 @@
 A metric that is undefined for a case (nan, see ``metrics``) cannot enter a mean; it is left out and counted, and the
 count is part of every result. Intervals are percentile bootstrap intervals (Efron and Tibshirani 1993) with a
 generator of their own: the same values and seed give the same interval, and no one else's random state is touched.
+Percentile and not BCa, because BCa is undefined where all values are the same, as a difference of two methods can be.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from msformer.errors import ConfigError, MSFormerError
 COVERAGE = 0.95
 """Share of the resampled means that an interval holds."""
 N_RESAMPLES = 5_000
-MAX_DRAWS = 1_000_000
-"""Most indices drawn at once, which bounds the memory."""
+MAX_DRAWS = 4_000_000
+"""Most indices drawn at once of a sample, which bounds the memory."""
 
 Values = NDArray[np.float64]
 
@@ -158,6 +159,33 @@ def compare(
     )
 
 
+def interval_of_mean(
+    samples: Sequence[Values], random_state: int, n_resamples: int = N_RESAMPLES
+) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean of one sample, or of the mean of several samples' means.
+
+    Args:
+        samples: Each is resampled by itself, so samples stay and count alike; at least two values in each.
+        random_state: Seed.
+        n_resamples: How many times each is resampled.
+    """
+
+    def mean_of_means(*drawn: Values, axis: int) -> Values:
+        return np.asarray(np.mean([one.mean(axis=axis) for one in drawn], axis=0))
+
+    found = stats.bootstrap(
+        tuple(samples),
+        mean_of_means,
+        n_resamples=n_resamples,
+        batch=max(1, MAX_DRAWS // max(one.size for one in samples)),
+        vectorized=True,
+        confidence_level=COVERAGE,
+        method="percentile",
+        rng=np.random.default_rng(random_state),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
 def _as_values(name: str, values: Sequence[float] | Values) -> Values:
     array = np.asarray(values, dtype=np.float64)
     if np.isinf(array).any():
@@ -170,11 +198,4 @@ def _bootstrap_interval(values: Values, random_state: int, n_resamples: int) -> 
         raise ConfigError(f"n_resamples must be at least 1; got {n_resamples}")
     if values.size < 2:
         return math.nan, math.nan  # one case says nothing of the spread
-    generator = np.random.default_rng(random_state)
-    a_time = max(1, MAX_DRAWS // values.size)
-    means = [
-        values[generator.integers(values.size, size=(min(a_time, n_resamples - start), values.size))].mean(axis=1)
-        for start in range(0, n_resamples, a_time)
-    ]
-    low, high = np.quantile(np.concatenate(means), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return float(low), float(high)
+    return interval_of_mean([values], random_state, n_resamples)

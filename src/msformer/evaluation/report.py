@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from msformer.plain import cell
 from msformer.segmentation import versions
 
 DEFINITIONS = {
-    "surface_library": "monai.metrics",
+    "surface_library": "scipy, equal to monai.metrics",
     "outline": "pixels of a mask with one of their 4 neighbours, or the end of the image, outside it",
     "hausdorff95": "the larger of the two directed 95th percentiles of the distances from outline pixels to the "
     "nearest pixel of the other outline",
@@ -139,7 +138,7 @@ def summarise_run(inputs: Inputs, pairing: Pairing, scored: Scored, settings: Sc
         "protocols": tables,
         "instances": summarise_objects([row.scores for row in scored.objects]) if scored.objects else None,
         "definitions": DEFINITIONS,
-        "versions": {**versions(), "monai": version("monai")},
+        "versions": versions(),
     }
 
 

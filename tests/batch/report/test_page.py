@@ -22,7 +22,7 @@ from tests.helpers import page_cases
 MEGABYTE = 10**6
 EVIL = [
     "</script><script>window.hacked=1</script>", "<img src=x onerror=window.hacked=1>", "<!--<script>",
-    "a\u2028b\u2029", "\"quoted\" 'q' & $title ${x} `${y}`", "line\nbreak", "odd\udcff",
+    "a\u2028b\u2029", "\"quoted\" 'q' & {{ title }} {% for x in y %} ${x} `${y}`", "line\nbreak", "odd\udcff",
     "javascript:window.hacked=1", "#x?y%41",
 ]  # fmt: skip
 

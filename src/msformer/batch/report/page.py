@@ -13,11 +13,12 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from importlib import resources
+from itertools import islice
 from pathlib import Path
-from string import Template
 from typing import Any
+
+from markupsafe import Markup
 
 from msformer.batch.pictures import OVERLAYS
 from msformer.batch.record import Record
@@ -26,7 +27,7 @@ from msformer.batch.report.index import Index
 from msformer.batch.skipped import count, in_words
 from msformer.batch.thumbnails import thumbnail_of
 from msformer.io.write import text_file, write_text
-from msformer.look import base_style
+from msformer.look import base_style, template
 from msformer.plain import printable
 from msformer.render import data_uri, label_colours
 
@@ -69,21 +70,27 @@ def write_page(
     is_whole = len(records) < WHOLE_BELOW
     index = Index(CHUNK, "" if is_whole else f"./{FOLDER}/")
     chunks = _chunks(out, (records[place] for place in order), index, is_whole=is_whole)
-    plain = _plain_list([records[place] for place in order[:PLAIN]], len(records))
-    head, tail = _frame(out, len(records), summary, skipped, plain)
     written = set()
+    calls: Iterator[Markup] = iter(())
     if is_whole:
-        with text_file(out / "index.html") as page:
-            page.write(head)
-            page.writelines(f"<script>{_call('cases', *chunk)}</script>\n" for chunk in enumerate(chunks))
-            page.write(f"<script>{_call('index', index.record())}</script>\n{tail}")
+        calls = _calls(chunks, index)
     else:
         for number, chunk in enumerate(chunks):
             written.add(f"cases-{number + 1:04d}.js")
             write_text(out / FOLDER / f"cases-{number + 1:04d}.js", _call("cases", number, chunk))
         written.add("index.js")
         write_text(out / FOLDER / "index.js", _call("index", index.record()))
-        write_text(out / "index.html", f'{head}<script src="./{FOLDER}/index.js"></script>\n{tail}')
+    with text_file(out / "index.html") as page:
+        parts = template("batch/report/static/page.html").generate(
+            **_words(out, len(records), summary),
+            n_cases=len(records),
+            plain=[_plain(records[place]) for place in order[:PLAIN]],
+            n_skipped=len(skipped),
+            skipped=_skipped(skipped),
+            calls=calls,
+            data=None if is_whole else f"./{FOLDER}/index.js",
+        )
+        page.writelines(parts)
     _remove_others(out / FOLDER, written)
 
 
@@ -113,97 +120,74 @@ def _picture(out: Path, record: Record, *, is_whole: bool) -> str | None:
     return data_uri("jpeg", (out / thumbnail).read_bytes()) if is_whole else address(thumbnail)
 
 
-def _call(name: str, *values: Any) -> str:
+def _calls(chunks: Iterator[list[dict[str, Any]]], index: Index) -> Iterator[Markup]:
+    """The data of a page that has it inside; the index is whole once all chunks were made, so it comes last."""
+    for number, chunk in enumerate(chunks):
+        yield _call("cases", number, chunk)
+    yield _call("index", index.record())
+
+
+def _call(name: str, *values: Any) -> Markup:
     """A call of the page's script, for a script inside a page or beside it."""
     packed = (json.dumps(value, separators=(",", ":"), allow_nan=False) for value in values)
-    return f"msformer.{name}({','.join(packed).translate(IN_SCRIPT)});"
+    return Markup(f"msformer.{name}({','.join(packed).translate(IN_SCRIPT)});")
 
 
-def _frame(
-    out: Path, n_cases: int, summary: Mapping[str, Any], skipped: Sequence[Mapping[str, str]], plain: str
-) -> tuple[str, str]:
-    """The page before and after the data."""
+def _words(out: Path, n_cases: int, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template says of the run as a whole, with its style and script."""
     static = resources.files("msformer.batch.report") / "static"
-    template, style, script = (
-        (static / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
-    )
+    style, script = ((static / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     others = len(summary["left_from_other_runs"])
-    facts = [
-        f"{summary['created'][:16].replace('T', ' ')} UTC",
-        f"preset {summary['config']['preset']}",
-        f"seed {summary['config']['random_state']}",
-        f"msformer {summary['versions']['msformer']}",
-        f"settings {summary['config_digest']}",
-        *([f"{others} files here are of other runs"] if others else []),
-        *([f"interrupted after {n_cases} of {summary['planned']}"] if summary["interrupted"] else []),
+    return {
+        "title": f"msformer: {summary['done']} segmented, {summary['failed']} failed, {summary['n_skipped']} skipped",
+        "style": Markup(base_style() + style),
+        "script": Markup(script),
+        "facts": [
+            f"{summary['created'][:16].replace('T', ' ')} UTC",
+            f"preset {summary['config']['preset']}",
+            f"seed {summary['config']['random_state']}",
+            f"msformer {summary['versions']['msformer']}",
+            f"settings {summary['config_digest']}",
+            *([f"{others} files here are of other runs"] if others else []),
+            *([f"interrupted after {n_cases} of {summary['planned']}"] if summary["interrupted"] else []),
+        ],
+        "tables": ["regions.csv", *(["objects.csv"] if (out / "objects.csv").is_file() else []), "report.json"],
+        "swatches": label_colours(SWATCHES).tolist()[1:],
+    }
+
+
+def _plain(record: Record) -> dict[str, str | None]:
+    """A case as browsers without scripts show it: its name, a link to its largest picture, what there is to say."""
+    name = _shown(record["case_id"])
+    if record["status"] == "failed":
+        return {"name": name, "link": None, "words": f"failed, {_shown(record['error'])}"}
+    outputs = record["outputs"]
+    kind = next((one for one in (OVERLAYS, "preview", "masks") if one in outputs), None)
+    return {
+        "name": name,
+        "link": None if kind is None else address(outputs[kind]),
+        "words": f"{certainty(record['confidence'])[0]}. {_shown(because(record))}",
+    }
+
+
+def _skipped(skipped: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """What was passed over, by kind of reason, with the first of each."""
+    return [
+        {
+            "title": in_words({why: number}),
+            "number": number,
+            "some": [
+                {"path": _shown(one["path"]), "reason": _shown(one["reason"])}
+                for one in islice((one for one in skipped if one["why"] == why), LISTED)
+            ],
+        }
+        for why, number in count(skipped).items()
     ]
-    tables = ["regions.csv", *(["objects.csv"] if (out / "objects.csv").is_file() else []), "report.json"]
-    marker = "<!--data-->"
-    head, tail = (
-        Template(template)
-        .substitute(
-            title=escape(
-                f"msformer: {summary['done']} segmented, {summary['failed']} failed, {summary['n_skipped']} skipped"
-            ),
-            style=base_style() + style,
-            script=script,
-            summary=escape(" · ".join(facts)),
-            tables=", ".join(f'<a href="./{name}">{name}</a>' for name in tables),
-            swatches=_swatches(),
-            plain=plain,
-            skipped=_skipped_section(skipped),
-            data=marker,
-        )
-        .split(marker)
-    )
-    return head, tail
-
-
-def _swatches() -> str:
-    """The colours of the first clusters, with their numbers."""
-    shown = label_colours(SWATCHES).tolist()[1:]
-    return "".join(
-        f'<span class="swatch" style="background:rgb({red} {green} {blue})">{number}</span>'
-        for number, (red, green, blue) in enumerate(shown, start=1)
-    )
-
-
-def _plain_list(records: Sequence[Record], n_cases: int) -> str:
-    """The first cases with links to their largest pictures, for browsers without scripts."""
-    rows = []
-    for record in records:
-        name = _shown(record["case_id"])
-        if record["status"] == "failed":
-            rows.append(f"<li>{name}: failed, {_shown(record['error'])}</li>\n")
-            continue
-        outputs = record["outputs"]
-        kind = next((one for one in (OVERLAYS, "preview", "masks") if one in outputs), None)
-        link = name if kind is None else f'<a href="{escape(address(outputs[kind]))}">{name}</a>'
-        rows.append(f"<li>{link}: {certainty(record['confidence'])[0]}. {_shown(because(record))}</li>\n")
-    more = f"<p>and {n_cases - len(records)} more</p>\n" if n_cases > len(records) else ""
-    return f"<ul>\n{''.join(rows)}</ul>\n{more}"
-
-
-def _skipped_section(skipped: Sequence[Mapping[str, str]]) -> str:
-    """What was passed over, a list for each kind of reason; empty where nothing was."""
-    if not skipped:
-        return ""
-    counts = count(skipped)
-    lists = []
-    for why, number in counts.items():
-        some = [one for one in skipped if one["why"] == why][:LISTED]
-        rows = "".join(f"<li>{_shown(one['path'])}: {_shown(one['reason'])}</li>\n" for one in some)
-        more = f"<li>and {number - LISTED} more, which report.json has</li>\n" if number > LISTED else ""
-        lists.append(f"<h3>{escape(in_words({why: number}))}</h3>\n<ul>\n{rows}{more}</ul>\n")
-    return (
-        f"<details id='skipped'><summary>Skipped {len(skipped)}: {escape(in_words(counts))}</summary>\n"
-        f"{''.join(lists)}</details>\n"
-    )
 
 
 def _shown(text: str) -> str:
-    """Text of a stranger inside a page."""
-    return escape(printable(text if len(text) <= LONGEST else f"…{text[-LONGEST:]}"))
+    """Text of a stranger without what commands a terminal, and not without end."""
+    return printable(text if len(text) <= LONGEST else f"…{text[-LONGEST:]}")
 
 
 def _remove_others(folder: Path, written: set[str]) -> None:
