@@ -222,7 +222,7 @@ def test_the_run_tells_what_it_passed_over(
     (data / "scene.mrml").write_text("<MRML/>")
     (data / "b.dcm").write_text("no image")
     out = data / "results"
-    for skipped, counts in ((1, "1 of no known kind"), (9, "8 results, 1 of no known kind")):
+    for skipped, counts in ((1, "1 of no known kind"), (11, "10 results, 1 of no known kind")):
         assert run_program(monkeypatch, "segment", data, "-r", "-o", out, "--progress", "none", *FAST) == 1
         assert f"segmented 1, failed 1, skipped {skipped}: {counts}" in capsys.readouterr().err
         report = json.loads((out / "report.json").read_text())
