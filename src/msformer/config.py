@@ -37,7 +37,19 @@ Box: TypeAlias = Annotated[tuple[int, int, int, int], BeforeValidator(_as_tuple)
 Point: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
 """Row, column, in px."""
 Format: TypeAlias = Literal[
-    "same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg", "rtstruct", "geojson", "coco", "imagej-roi"
+    "same",
+    "png",
+    "tif",
+    "nii.gz",
+    "nrrd",
+    "seg.nrrd",
+    "mha",
+    "dicom-seg",
+    "ome-zarr",
+    "rtstruct",
+    "geojson",
+    "coco",
+    "imagej-roi",
 ]
 """What labels and masks can be written as; ``same`` stands for the kind of the input."""
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -76,8 +88,8 @@ class WriteSettings(_Settings):
     formats: Formats = Field(
         ("same",),
         min_length=1,
-        description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same: the kind of the input; outlines of "
-        "masks and objects only: rtstruct, geojson, coco, imagej-roi.",
+        description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, ome-zarr, or same: the kind of the input; "
+        "outlines of masks and objects only: rtstruct, geojson, coco, imagej-roi.",
     )
     pictures: bool = Field(
         True, description="Write pictures at full size: overlays, the image with the outline, and clusters in colours."

@@ -142,7 +142,7 @@ def write_image(
         case,
         label_map[None],
         mask[None],
-        formats_of(config, "photo" if image.page is None else "tiff"),
+        formats_of(config, "zarr" if case.source.is_dir() else "photo" if image.page is None else "tiff"),
         flat_geometry(image.spacing_mm),
         (),
         config.digest,

@@ -100,8 +100,8 @@ def segment(
         typer.Option(
             "--format",
             metavar="KIND",
-            help="Files of labels and masks: png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same as the input; "
-            "of masks and objects as outlines: rtstruct, geojson, coco, imagej-roi. Repeatable.",
+            help="Files of labels and masks: png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, ome-zarr, or same as the "
+            "input; of masks and objects as outlines: rtstruct, geojson, coco, imagej-roi. Repeatable.",
         ),
     ] = None,
     pictures: Annotated[
