@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from msformer.batch.bids import FOLDER as BIDS
+from msformer.batch.bids import KINDS, bids_name, write_sidecars
 from msformer.batch.pictures import COLOURS, OVERLAYS
 from msformer.batch.plan import Case
 from msformer.config import Config
@@ -43,6 +45,8 @@ def formats_of(config: Config, kind: Kind) -> list[str]:
 
     What reads masks again, and replaces them at once, does so with files.
     """
+    if config.write.naming == "bids":
+        return ["nii.gz"]
     names = list(dict.fromkeys(SAME[kind] if name == "same" else name for name in config.write.formats))
     folder = next((index for index, name in enumerate(names) if name in FOLDERS), None)
     if folder is None:
@@ -77,13 +81,14 @@ def write_results(
     objects: NDArray[np.uint16] | None = None,
     *,
     stored: tuple[Sequence[int], int] = ((), 0),
+    is_bids: bool = False,
 ) -> dict[str, str]:
     """Write labels, mask and, where there are some, objects one by one, all ``(D, H, W)``, in each format.
 
     Formats of outlines are of mask and objects only.
 
     ``stored`` are the numbers of the slices in a DICOM file of several frames, and how many it has: a DICOM
-    segmentation refers to all of them. Without numbers they are all, in order.
+    segmentation refers to all of them. Without numbers they are all, in order. ``is_bids`` gives the names of ``bids``.
 
     Returns:
         Paths below ``out``: ``labels``, ``masks`` and ``instances`` for the first format of pixels, ``labels.FORMAT`` …
@@ -101,7 +106,7 @@ def write_results(
         for kind, array, segments, description in drawn:
             if kind == "labels" and name in OUTLINES:
                 continue
-            relative = f"{kind}/{case.case_id}{SUFFIXES[name]}"
+            relative = _place(case, kind, SUFFIXES[name], is_bids=is_bids)
             path = out / relative
             path.parent.mkdir(parents=True, exist_ok=True)
             if kind == "masks" and name == "png" and len(mask) == 1:
@@ -125,7 +130,13 @@ def write_results(
             paths[kind if name in of_pixels[:1] else f"{kind}.{name}"] = relative
             if len(written) > 1:
                 paths[f"{kind}.names"] = written[1].relative_to(out).as_posix()
+            if is_bids:
+                paths |= write_sidecars(out, case, kind, segments)
     return paths
+
+
+def _place(case: Case, kind: str, suffix: str, *, is_bids: bool) -> str:
+    return bids_name(case.case_id).path(kind, suffix) if is_bids else f"{kind}/{case.case_id}{suffix}"
 
 
 def _as_stored(
@@ -183,5 +194,8 @@ def _digest_of(path: Path) -> tuple[str, int]:
 def _all_paths(out: Path, case: Case) -> list[str]:
     """What an older run may have left of a case, by its name."""
     suffixes = (*SUFFIXES.values(), "_labels.txt", ".jpg")
-    paths = (f"{kind}/{case.case_id}{suffix}" for kind in ALL_KINDS for suffix in suffixes)
+    paths = [_place(case, kind, suffix, is_bids=False) for kind in ALL_KINDS for suffix in suffixes]
+    if (out / BIDS).is_dir():
+        ends = (".nii.gz", "_labels.txt", ".json", ".tsv")
+        paths += [_place(case, kind, end, is_bids=True) for kind in KINDS for end in ends]
     return [path for path in paths if (out / path).exists()]

@@ -147,6 +147,7 @@ def write_image(
         (),
         config.digest,
         written,
+        is_bids=config.write.naming == "bids",
     )
     paths["preview"] = f"preview/{case.case_id}.png"
     limits = shown_limits(image.pixels, intensity_range)
