@@ -19,7 +19,7 @@ from msformer.batch.run import Order, look_ahead, run_cases
 from msformer.config import Config
 from msformer.errors import ConfigError
 
-RULE = re.compile(  # of masks and segmentations among derivatives, as the standard words it; the validator knows raw data
+RULE = re.compile(  # of masks and segmentations among derivatives, by the standard; the validator knows raw data
     r"(sub-[A-Za-z0-9]+)/(?:(ses-[A-Za-z0-9]+)/)?(anat|func|dwi|fmap|perf|pet|micr)/\1(?:_\2)?(?:_[a-z]+-[A-Za-z0-9]+)*"
     r"_desc-[A-Za-z0-9]+_(?:mask\.(?:nii\.gz|json)|dseg\.(?:nii\.gz|json|tsv))"
 )
@@ -95,5 +95,5 @@ def test_two_images_of_one_name_are_refused(tmp_path: Path, fast: Config, square
 
 
 def test_other_formats_are_refused() -> None:
-    with pytest.raises(ConfigError, match="same or nii.gz with naming bids; got png"):
+    with pytest.raises(ConfigError, match=r"same or nii\.gz with naming bids; got png"):
         Config.from_mapping({"write": {"naming": "bids", "formats": ["png"]}})

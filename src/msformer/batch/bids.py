@@ -1,6 +1,6 @@
 """Names of BIDS derivatives: masks and label maps in ``OUT/bids``, a data set that its validator accepts.
 
-``sub-01_ses-2_T1w.nii.gz`` gives ``sub-01/ses-2/anat/sub-01_ses-2_desc-msformerT1w_mask.nii.gz`` and ``_dseg.nii.gz``: all
+``sub-01_ses-2_T1w.nii.gz`` gives ``sub-01/ses-2/anat/sub-01_ses-2_desc-msformerT1w_mask.nii.gz`` and ``_dseg``: all
 entities of the source, and its suffix within ``desc``, so that several images of a subject never share a name. What has
 no such name becomes a subject of its own.
 """

@@ -51,7 +51,8 @@ def write_label_zarr(
     axes = "yx" if is_flat else "zyx"
     group = zarr.open_group(str(folder), mode="w", zarr_format=3)
     level: NDArray[Any] = labels[0] if is_flat else labels
-    step, datasets = 1, []
+    step = 1
+    datasets: list[Any] = []
     while True:
         chunks = tuple(min(side, most) for side, most in zip(level.shape, CHUNK[-level.ndim :], strict=True))
         place = str(len(datasets))
