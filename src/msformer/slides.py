@@ -91,7 +91,7 @@ class SlideSegmentation:
 
 
 def tiles_of(shape: tuple[int, int], side: int = TILE, margin: int = MARGIN) -> list[Tile]:
-    """Part a level into tiles of about one size, in rows that are gone through to and fro, so that each is beside the last.
+    """Part a level into tiles of about one size, row by row, to and fro, so that each lies beside the one before.
 
     Raises:
         ImageShapeError: The level is too small.
@@ -198,7 +198,7 @@ def _place(
 ) -> list[InstanceRow]:
     """Put the objects whose centre a tile decides on into the whole, beyond its own part too, where nothing is yet."""
     top, left = tile.seen_rows.start, tile.seen_columns.start
-    placed = []
+    placed: list[InstanceRow] = []
     for one in rows:
         row, column = one.centroid[0] + top, one.centroid[1] + left
         if not (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -67,7 +68,7 @@ def test_a_run_makes_a_data_set_and_goes_on(tmp_path: Path, fast: Config, square
     assert [name for name in files - top - ignored if not RULE.fullmatch(name)] == []
     stem = "sub-01/ses-2/anat/sub-01_ses-2_desc-msformerT1w"
     assert {f"{stem}_mask.nii.gz", f"{stem}_mask.json", f"{stem}_dseg.nii.gz", f"{stem}_dseg.tsv"} <= files
-    mask = nibabel.load(out / "bids" / f"{stem}_mask.nii.gz")  # type: ignore[attr-defined]
+    mask: Any = nibabel.load(out / "bids" / f"{stem}_mask.nii.gz")
     np.testing.assert_array_equal(mask.affine, affine)
     assert mask.shape == (47, 53, 3)
     assert json.loads((out / "bids" / f"{stem}_mask.json").read_text())["RawSources"] == ["sub-01_ses-2_T1w.nii.gz"]

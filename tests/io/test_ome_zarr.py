@@ -50,7 +50,10 @@ def old(path: Path, array: NDArray[Any], axes: str, unit: str = "millimeter") ->
     """A picture of version 0.4, in zarr's second format."""
     group = zarr.open_group(str(path), mode="w", zarr_format=2)
     group.create_array("0", data=array)
-    steps = [{"type": "scale", "scale": [0.5] * array.ndim}, {"type": "translation", "translation": [3.0] * array.ndim}]
+    steps: Any = [
+        {"type": "scale", "scale": [0.5] * array.ndim},
+        {"type": "translation", "translation": [3.0] * array.ndim},
+    ]
     group.attrs["multiscales"] = [
         {
             "version": "0.4",

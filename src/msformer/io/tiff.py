@@ -384,6 +384,7 @@ def levels_of(file: tifffile.TiffFile, base: tifffile.TiffPage) -> list[tifffile
 
 
 def at_level(geometry: Geometry, base: tifffile.TiffPage, level: tifffile.TiffPage) -> Geometry:
+    """The geometry of a smaller copy of a page."""
     column, row, slice_ = geometry.spacing_mm
     sizes = (column * base.imagewidth / level.imagewidth, row * base.imagelength / level.imagelength, slice_)
     return replace(geometry, spacing_mm=sizes)
@@ -408,6 +409,7 @@ def _no_data(page: tifffile.TiffPage) -> float | None:
 
 
 def upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Pixels of a page as they are meant: channels last, colours as RGB, without alpha, turned upright; and notes."""
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
         pixels = np.moveaxis(pixels, 0, -1)
     pixels, notes = as_meant(pixels, page)
