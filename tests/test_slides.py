@@ -159,6 +159,16 @@ def test_files_of_a_slide(tmp_path: Path) -> None:
         assert again.read_bytes() == (tmp_path / "out" / "labels" / "a.tif").read_bytes()
 
 
+def test_white_glass_in_a_tile_is_no_object(tmp_path: Path) -> None:
+    truth = made(tmp_path / "a.tif")
+    with open_slide(tmp_path / "a.tif") as opened:
+        found = segment_slide(opened, Config.from_preset("nuclei"), tmp_path)
+    assert found.tiles == 1
+    assert found.config.foreground.polarity == "darker"
+    mask = np.asarray(found.mask) > 0
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.9
+
+
 def test_the_command_tells_what_failed(tmp_path: Path) -> None:
     made(tmp_path / "a.tif")
     (tmp_path / "b.tif").write_bytes(b"II*\0 no more")

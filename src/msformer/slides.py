@@ -31,6 +31,8 @@ MARGIN = 128
 """A tile sees so many pixels of its neighbours: objects up to this size are whole in the tile that has their centre."""
 SAMPLED = 16
 """Tiles that the basis of colours is found in."""
+WHITE, WHITE_SHARE = 220, 0.02
+"""Values from which ground is white glass, and the share of the slide that it has at least."""
 GLASS = 0.1
 """A tile whose grey values spread less than this share of those of the whole slide shows glass alone."""
 
@@ -125,7 +127,9 @@ def segment_slide(
     """Segment a slide.
 
     The preset that ``auto`` takes is that of the tile with the most contrast; black, white and the basis of colours are
-    those of the whole; clusters start from those of the tile before, so that a label means the same everywhere.
+    those of the whole; where glass is white, and the settings say neither darker nor brighter, objects are darker, or
+    glass between tissue would be one. Clusters start from those of the tile before, so that a label means the same
+    everywhere.
 
     Args:
         slide: Open.
@@ -150,6 +154,8 @@ def segment_slide(
         first = _image(slide, max(shown, key=lambda one: _spread(slide, one)), limits) if shown else None
         compared = [] if first is None else compare(first, find_focus(first.shape, config.hints), config)
         settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
+    if settings.foreground.polarity in ("either", "minority") and _has_white_glass(slide.overview):
+        settings = settings.replace(foreground={"polarity": "darker"})
     is_many = settings.foreground.objects == "many"
     sampled = shown[:: max(len(shown) // SAMPLED, 1)]
     basis = shared_basis((_image(slide, one, limits) for one in sampled), settings.prepare, len(sampled))
@@ -250,6 +256,13 @@ def _grey(slide: Slide, tile: Tile | None) -> NDArray[Any]:
 def _spread(slide: Slide, tile: Tile | None) -> float:
     low, high = np.percentile(_grey(slide, tile), (0.1, 99.9))
     return float(high - low)
+
+
+def _has_white_glass(overview: NDArray[Any]) -> bool:
+    """Whether a picture in colours of 8 bits has ground that is lit through, near white in all channels."""
+    if overview.ndim != 3 or overview.dtype != np.uint8:
+        return False
+    return float((overview.min(axis=2) >= WHITE).mean()) >= WHITE_SHARE
 
 
 def _is_glass(slide: Slide, tile: Tile) -> bool:
