@@ -5,6 +5,7 @@ python scripts/build_docs.py [--check]
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from msformer.baselines import METHODS
+from msformer.batch.report.schema import report_schema
 from msformer.config import Config, preset_names
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -21,6 +23,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 def main() -> int:
     """Write the pages; with ``--check``, tell which differ and return 1."""
     pages = {"command-line.md": command_line(), "settings.md": settings(), "methods.md": methods()}
+    pages["report.schema.json"] = json.dumps(report_schema(), indent=1) + "\n"
     stale = [name for name, text in pages.items() if not same(DOCS / name, text)]
     if "--check" in sys.argv[1:]:
         for name in stale:

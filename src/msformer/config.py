@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from msformer.errors import ConfigError
 
@@ -37,7 +37,19 @@ Box: TypeAlias = Annotated[tuple[int, int, int, int], BeforeValidator(_as_tuple)
 Point: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
 """Row, column, in px."""
 Format: TypeAlias = Literal[
-    "same", "png", "tif", "nii.gz", "nrrd", "seg.nrrd", "mha", "dicom-seg", "rtstruct", "geojson", "coco", "imagej-roi"
+    "same",
+    "png",
+    "tif",
+    "nii.gz",
+    "nrrd",
+    "seg.nrrd",
+    "mha",
+    "dicom-seg",
+    "ome-zarr",
+    "rtstruct",
+    "geojson",
+    "coco",
+    "imagej-roi",
 ]
 """What labels and masks can be written as; ``same`` stands for the kind of the input."""
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -76,12 +88,23 @@ class WriteSettings(_Settings):
     formats: Formats = Field(
         ("same",),
         min_length=1,
-        description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same: the kind of the input; outlines of "
-        "masks and objects only: rtstruct, geojson, coco, imagej-roi.",
+        description="png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, ome-zarr, or same: the kind of the input; "
+        "outlines of masks and objects only: rtstruct, geojson, coco, imagej-roi.",
+    )
+    naming: Literal["plain", "bids"] = Field(
+        "plain",
+        description="Where labels and masks go: labels/NAME and masks/NAME, or as NIfTI into bids/, a data set of BIDS "
+        "derivatives; then formats is same or nii.gz.",
     )
     pictures: bool = Field(
         True, description="Write pictures at full size: overlays, the image with the outline, and clusters in colours."
     )
+
+    @model_validator(mode="after")
+    def _formats_of_bids(self) -> Self:
+        if self.naming == "bids" and not set(self.formats) <= {"same", "nii.gz"}:
+            raise ValueError(f"formats must be same or nii.gz with naming bids; got {', '.join(self.formats)}")
+        return self
 
 
 class PrepareSettings(_Settings):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from msformer.errors import ImageShapeError
 from msformer.geometry import Geometry
 
-Kind: TypeAlias = Literal["dicom", "nifti", "nrrd", "mha", "tiff", "photo", "array"]
+Kind: TypeAlias = Literal["dicom", "nifti", "nrrd", "mha", "tiff", "zarr", "photo", "array"]
 """Families of files."""
 
 

@@ -40,7 +40,7 @@ def test_alone_it_says_what_it_can_do(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 @pytest.mark.parametrize(
-    "command", ["segment", "learn", "app", "evaluate", "measure", "grow", "report", "info", "demo"]
+    "command", ["segment", "learn", "app", "evaluate", "measure", "grow", "report", "slide", "info", "demo"]
 )
 def test_every_command_knows_h(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -23,7 +23,7 @@ from PIL import Image as Pillow
 from msformer.config import FORMATS as SETTINGS
 from msformer.errors import WriteError
 from msformer.geometry import Geometry
-from msformer.io.export import FORMATS, OUTLINES, SUFFIXES, list_formats, write_itksnap_labels, write_labels
+from msformer.io.export import FOLDERS, FORMATS, OUTLINES, SUFFIXES, list_formats, write_itksnap_labels, write_labels
 from msformer.io.medical import read_volume
 from msformer.io.segments import Segment, object_segment, segments_of
 
@@ -218,7 +218,7 @@ def test_read_write_read(tmp_path: Path, first: str, second: str, which: str) ->
     np.testing.assert_allclose(again.geometry.affine, affine, rtol=4e-16, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in (*OF_DICOM, *OUTLINES)])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in (*OF_DICOM, *OUTLINES, *FOLDERS)])
 @pytest.mark.parametrize(("largest", "bits"), [(255, 8), (256, 16)])
 def test_numbers_are_as_deep_as_they_must_be(tmp_path: Path, name: str, largest: int, bits: int) -> None:
     labels = labels_of((1, 20, 30), largest)
@@ -229,7 +229,7 @@ def test_numbers_are_as_deep_as_they_must_be(tmp_path: Path, name: str, largest:
     np.testing.assert_array_equal(voxels, labels)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("png", *OF_DICOM)])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("png", *OF_DICOM, *FOLDERS)])
 def test_the_same_labels_give_the_same_bytes(tmp_path: Path, name: str) -> None:
     written = [tmp_path / f"{stem}{SUFFIXES[name]}" for stem in "ab"]
     for path in written:
@@ -388,7 +388,7 @@ def test_nifti_cannot_count_further(tmp_path: Path) -> None:
         write(tmp_path / "b.nii.gz", np.zeros((1, 1, 32768), np.uint8), "nii.gz", None)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in OF_DICOM])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in (*OF_DICOM, *FOLDERS)])
 def test_a_folder_whose_name_is_no_utf8(tmp_path: Path, name: str) -> None:
     folder = tmp_path / os.fsdecode(b"no \xff UTF-8")
     labels = labels_of((1, 4, 5))

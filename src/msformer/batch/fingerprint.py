@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msformer import __version__
 from msformer.batch.plan import Case
 from msformer.config import Config
+from msformer.io.ome_zarr import files_below, is_picture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +39,11 @@ class InputPrint:
 
 
 def files_of(case: Case) -> tuple[Path, ...]:
-    """The files of a case."""
-    return case.instances or (case.source,)
+    """The files of a case; of a picture that is a folder all that are in it."""
+    given = case.instances or (case.source,)
+    if len(given) == 1 and given[0].is_dir() and is_picture(given[0]):
+        return tuple(files_below(given[0]))
+    return given
 
 
 def stat_of(case: Case) -> str:

@@ -142,11 +142,12 @@ def write_image(
         case,
         label_map[None],
         mask[None],
-        formats_of(config, "photo" if image.page is None else "tiff"),
+        formats_of(config, "zarr" if case.source.is_dir() else "photo" if image.page is None else "tiff"),
         flat_geometry(image.spacing_mm),
         (),
         config.digest,
         written,
+        is_bids=config.write.naming == "bids",
     )
     paths["preview"] = f"preview/{case.case_id}.png"
     limits = shown_limits(image.pixels, intensity_range)

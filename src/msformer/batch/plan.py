@@ -15,7 +15,7 @@ from msformer.batch.skipped import Skipped, count, in_words
 from msformer.batch.walk import Entry, Walk
 from msformer.config import HintSettings
 from msformer.errors import ConfigError, ReadError
-from msformer.io import IMAGE_SUFFIXES, count_pages
+from msformer.io import IMAGE_SUFFIXES, count_pages, ome_zarr
 from msformer.io.contents import is_meant_as_image, look_at, looks_medical
 from msformer.io.dicom import read_instance
 from msformer.io.label_maps import Header, holds_labels, read_header
@@ -24,7 +24,7 @@ from msformer.io.tiff import count_stacks, is_stack, stack_files
 
 VOLUME_SUFFIXES = (
     ".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima", ".zip",
-    ".ome.tif", ".ome.tiff", ".tif", ".tiff",
+    ".ome.tif", ".ome.tiff", ".tif", ".tiff", ".ome.zarr", ".zarr",
 )  # fmt: skip
 """What is no part of a volume's name; after other dots may come the rest of a long number."""
 
@@ -90,7 +90,7 @@ class _Found:
             yield (self.source.resolve().name or "root") + page
             return
         name, suffix = relative.as_posix(), relative.suffix
-        if self.instances:
+        if self.instances or suffix == ".zarr":
             known = [*VOLUME_SUFFIXES, *IMAGE_SUFFIXES]
             suffix = next((one for one in known if name.lower().endswith(one)), "")
         yield name[: len(name) - len(suffix)] + page
@@ -191,8 +191,11 @@ def _together(found: list[_Found], named: set[Path]) -> list[_Found]:
 def _images(given: str, walk: Walk, *, recursive: bool) -> tuple[list[_Found], dict[Path, str]]:
     """What is to be segmented of one input, and the paths without links of its files."""
     path = Path(given)
-    if path.is_dir():
-        entries, root, named = walk.folder(path, recursive=recursive), path, False
+    if ome_zarr.is_picture(path):
+        one = walk.file(path)
+        entries, root, named = ([] if one is None else [one]), path.parent, True
+    elif path.is_dir():
+        entries, root, named = walk.folder(path, recursive=recursive or ome_zarr.is_group(path)), path, False
     elif path.exists():
         one = walk.file(path)
         entries, root, named = ([] if one is None else [one]), path.parent, True
@@ -214,7 +217,7 @@ def _matches(pattern: str, root: Path, walk: Walk, *, recursive: bool) -> list[E
     first = next((index for index, part in enumerate(parts) if part == "**"), None)
     if first is None:
         paths = [Path(one) for one in sorted(glob.glob(pattern))]  # noqa: PTH207 - patterns may be absolute
-        folders = [one for one in paths if one.is_dir()]
+        folders = [one for one in paths if one.is_dir() and not ome_zarr.is_picture(one)]
         entries = [entry for one in paths if one not in folders and (entry := walk.file(one)) is not None]
         for folder in folders:
             if recursive:
@@ -286,6 +289,8 @@ class _Sorter:
                 found.append(_whole_set(path, self.root))
             elif contents.kind in ("photo", "tiff"):
                 found.append(_Found(path, self.root))
+            elif contents.kind == "zarr":
+                self._zarr(path, found)
             elif contents.kind == "archive":
                 found.append(_Found(path, self.root, instances=(path,)))
             else:
@@ -302,6 +307,17 @@ class _Sorter:
                 self.skipped.append(Skipped(path, "unknown", reason))
         found += self._series(instances)
         return sorted(found, key=lambda one: (one.source, one.instances))
+
+    def _zarr(self, path: Path, found: list[_Found]) -> None:
+        """A picture that is a folder: an image, a volume, or what it says are labels."""
+        try:
+            if ome_zarr.is_label_map(path):
+                self.skipped.append(Skipped(path, "label map", "it says that its numbers are labels (image-label)"))
+                return
+            is_volume = ome_zarr.is_volume(path)
+        except ReadError:  # the case itself will tell what is wrong
+            is_volume = False
+        found.append(_Found(path, self.root, instances=(path,) if is_volume else ()))
 
     def _why_labels(self, path: Path, header: Header) -> str | None:
         """Why a volume is a label map; None where it is an image, or somebody named it and its header says nothing."""

@@ -18,6 +18,7 @@ from msformer.io import count_pages, read_image
 from msformer.io.contents import images_below, looks_medical, without_suffixes
 from msformer.io.folder import is_segment_output
 from msformer.io.medical import VOLUME_KINDS, kind_of, read_volume
+from msformer.io.ome_zarr import is_picture
 from msformer.io.photo import check_voxel_count
 from msformer.io.read_seg import read_segments
 from msformer.io.tiff import is_stack, tiff_geometry
@@ -143,7 +144,7 @@ def find_labels(inputs: Sequence[str]) -> list[LabelFile]:
     found: dict[Path, LabelFile] = {}
     for given in inputs:
         path = Path(given)
-        if path.is_dir():
+        if path.is_dir() and not is_picture(path):
             folders = [path / "labels", path / "masks"] if is_segment_output(path) else [path]
             items = [
                 LabelFile(file, without_suffixes(file.relative_to(root)))
@@ -241,9 +242,10 @@ def read_labels(path: Path, max_voxels: int) -> Iterator[tuple[int | None, Volum
         volume = read_volume([path], max_voxels=max_voxels)
     else:
         volume = _read_picture(path, None, max_voxels)
-    with path.open("rb") as file:
-        if file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE:
-            raise ImageError(f"{path}: labels must not be a JPEG, which blurs them")
+    if kind == "photo":
+        with path.open("rb") as file:
+            if file.read(len(JPEG_SIGNATURE)) == JPEG_SIGNATURE:
+                raise ImageError(f"{path}: labels must not be a JPEG, which blurs them")
     if volume.voxels.ndim == 4:
         grey = volume.voxels[..., :1]
         if not all((plane == plane[..., :1]).all() for plane in volume.voxels):

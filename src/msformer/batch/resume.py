@@ -12,6 +12,7 @@ from pathlib import Path
 from msformer.batch.fingerprint import content_of, stat_of
 from msformer.batch.journal import Entry, Journal
 from msformer.batch.plan import Case
+from msformer.io.ome_zarr import files_below
 
 PASSING = frozenset(
     {"MemoryError", "OSError", "PermissionError", "FileNotFoundError", "TimeoutError", "WorkerDiedError"}
@@ -112,7 +113,10 @@ def _are_there(entry: Entry, folder: Path) -> bool:
     try:
         for relative, size in entry.sizes.items():
             status = os.stat(f"{folder}/{relative}")  # noqa: PTH116 - a Path takes as long as to look
-            if status.st_size != size or not stat.S_ISREG(status.st_mode):
+            if stat.S_ISDIR(status.st_mode):
+                if sum(one.stat().st_size for one in files_below(folder / relative)) != size:
+                    return False
+            elif status.st_size != size or not stat.S_ISREG(status.st_mode):
                 return False
     except OSError:
         return False

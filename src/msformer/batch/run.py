@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msformer import stopping
 from msformer.batch.agree import agree, whom_to_ask
+from msformer.batch.bids import check_names, write_dataset
 from msformer.batch.fingerprint import settings_print
 from msformer.batch.journal import Journal, Records
 from msformer.batch.lock import FolderLock, locked
@@ -150,16 +151,21 @@ def run_order(
         The records of this part's cases, in their order; read from the journal when they are asked for.
 
     Raises:
+        ConfigError: With naming ``bids`` two cases have one name.
         FolderInUseError: Another run has the folder.
         Stopped: A signal came.
         OSError: The journal or the reports cannot be written.
     """
     prepare_folder(out)
+    if order.config.write.naming == "bids":
+        check_names(order.cases)
     mark_results(out, SEGMENT_FOLDERS, SEGMENT_FILES)
     with locked(out, order.part) as lock:
         remove_orphans()
         remove_staging(out, order.part.name)
         run = _Run(order, out, executor, lock)
+        if order.config.write.naming == "bids":
+            write_dataset(out)
         todo = run.plan()
         if on_plan is not None:
             on_plan(todo)

@@ -147,6 +147,7 @@ def write_volume(
             volume.instances,
             config.digest,
             stored=(volume.frames, volume.n_stored),
+            is_bids=config.write.naming == "bids",
         )
 
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from msformer.batch.skipped import Skipped
+from msformer.io.ome_zarr import is_group, is_picture
 from msformer.io.regular import special_kind
 from msformer.io.results import MARKER, results_in
 
@@ -17,7 +18,7 @@ OF_THIS_PROGRAM = "it is a result of this program"
 
 @dataclass(frozen=True, order=True)
 class Entry:
-    """A regular file.
+    """A regular file, or a folder that is one picture (OME-Zarr).
 
     Attributes:
         path: As it was found.
@@ -111,7 +112,9 @@ class Walk:
                 self.skipped.append(Skipped(Path(entry.path), "hidden", "its name begins with a dot"))
             elif entry.is_symlink():
                 is_folder = _is_folder(entry)
-                if is_folder and not recursive:
+                if is_folder and is_picture(Path(entry.path)):
+                    found.append(Entry(Path(entry.path), os.path.realpath(entry.path)))
+                elif is_folder and not recursive:
                     self._skip_folder(entry.path)
                 else:
                     (linked if is_folder else links).append(entry.path)
@@ -119,7 +122,9 @@ class Walk:
                 inside = f"{real}{os.sep}{entry.name}"
                 if inside in self.exclude:
                     self._skip_results(Path(entry.path))
-                elif recursive:
+                elif is_picture(Path(entry.path)):
+                    found.append(Entry(Path(entry.path), inside))
+                elif recursive or is_group(Path(entry.path)):
                     folders.append(entry.path)
                 else:
                     self._skip_folder(entry.path)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, page, phantoms, report, segment
+from msformer.cli import benchmark, demo, evaluate, grow, info, learn, measure, page, phantoms, report, segment, slide
 from msformer.cli.many import ManyValues, NumberPairs
 
 EXAMPLES = (
@@ -56,6 +56,7 @@ app.command("phantoms", cls=ManyValues)(phantoms.phantoms)
 app.command("learn")(learn.learn)
 app.command("grow")(grow.grow)
 app.command("app")(page.app)
+app.command("slide")(slide.slide)
 app.command("report")(report.report)
 app.command("info")(info.info)
 

@@ -33,6 +33,13 @@ class Progress(StrEnum):
     none = "none"
 
 
+class Naming(StrEnum):
+    """What files of labels and masks are called."""
+
+    plain = "plain"
+    bids = "bids"
+
+
 def segment(
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT...", help="Images, folders or patterns.")] = None,
     out: options.Out = None,
@@ -101,9 +108,13 @@ def segment(
         typer.Option(
             "--format",
             metavar="KIND",
-            help="Files of labels and masks: png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, or same as the input; "
-            "of masks and objects as outlines: rtstruct, geojson, coco, imagej-roi. Repeatable.",
+            help="Files of labels and masks: png, tif, nii.gz, nrrd, seg.nrrd, mha, dicom-seg, ome-zarr, or same as "
+            "the input; of masks and objects as outlines: rtstruct, geojson, coco, imagej-roi. Repeatable.",
         ),
+    ] = None,
+    naming: Annotated[
+        Naming | None,
+        typer.Option(help="Names of labels and masks: plain, or bids for a data set of BIDS derivatives in OUT/bids."),
     ] = None,
     pictures: Annotated[
         bool,
@@ -186,7 +197,11 @@ def segment(
             },
             prepare={"window": _window(window)},
             read={"slices": slices, "axis": axis, "frame": frame, "series": series},
-            write={"formats": tuple(formats) if formats else None, "pictures": None if pictures else False},
+            write={
+                "formats": tuple(formats) if formats else None,
+                "pictures": None if pictures else False,
+                "naming": naming and naming.value,
+            },
         ),
     )
     settings = resolve(preset, seed, config, assignments or [], said)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ReadError
 from msformer.image import Image
-from msformer.io import tiff
+from msformer.io import ome_zarr, tiff
 from msformer.io.folder import prepare_folder
 from msformer.io.photo import read_photo
 from msformer.io.regular import check_regular
@@ -46,7 +46,8 @@ def read_image(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS)
     """Read an image file.
 
     Args:
-        path: PNG, JPEG, BMP, WebP (turned upright by EXIF) or TIFF (8 and 16 bit, float, grey and colour, slides).
+        path: PNG, JPEG, BMP, WebP (turned upright by EXIF) or TIFF (8 and 16 bit, float, grey and colour, slides); a
+            folder of OME-Zarr with one slice.
         page: Page of a TIFF, counted from 0.
         max_pixels: Refuse larger images; of a slide take the largest level that is none.
 
@@ -57,7 +58,10 @@ def read_image(path: str | Path, *, page: int = 0, max_pixels: int = MAX_PIXELS)
     path = Path(path)
     try:
         is_tiff = _is_tiff(path)
-        found = tiff.read_tiff(path, page, max_pixels) if is_tiff else TiffPage(*_photo(path, max_pixels))
+        if path.is_dir() and ome_zarr.is_picture(path):
+            found = TiffPage(*ome_zarr.read_picture(path, max_pixels))
+        else:
+            found = tiff.read_tiff(path, page, max_pixels) if is_tiff else TiffPage(*_photo(path, max_pixels))
         return Image.from_array(
             _unwrapped(found.pixels),
             spacing_mm=None if found.geometry is None else found.geometry.spacing_of(0),
@@ -107,6 +111,8 @@ def count_pages(path: str | Path) -> int:
 
 def _is_tiff(path: Path) -> bool:
     """Whether a file is a TIFF, of which the pages have an end and are not too many."""
+    if path.is_dir():
+        return False
     check_regular(path)
     with path.open("rb") as file:
         is_one = file.read(4) in tiff.SIGNATURES

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from PIL.ImageFile import StubImageFile
 
 from msformer.errors import ReadError
-from msformer.io import IMAGE_SUFFIXES, archive, dicom, nifti
+from msformer.io import IMAGE_SUFFIXES, archive, dicom, nifti, ome_zarr
 from msformer.io.medical import MHA_KEYS, NRRD_SIGNATURE
 from msformer.io.tiff import SIGNATURES as TIFF_SIGNATURES
 from msformer.volume import Kind
@@ -63,12 +63,15 @@ def looks_like_a_photo(path: Path) -> bool:
 
 
 def look_at(path: Path) -> Contents:
-    """Say what a regular file is.
+    """Say what a regular file, or a folder that may be a picture, is.
 
     Raises:
         OSError: It cannot be opened.
         ReadError: The same, told by a reader.
     """
+    if path.is_dir():
+        is_one = ome_zarr.is_picture(path)
+        return Contents("zarr") if is_one else Contents(None, "it is a folder without a picture of OME-Zarr")
     with path.open("rb", buffering=0) as file:
         head = file.read(HEAD)
     if not head:
@@ -111,12 +114,18 @@ def is_meant_as_image(path: Path, contents: Contents) -> bool:
 def images_below(folder: Path) -> Iterator[Path]:
     """The files below a folder that are images, or were meant to be, sorted; hidden ones are passed over.
 
-    So is what nothing reads, DICOM without an image, and zips, which hold no label map: contents decide, as for
-    ``segment``.
+    So are folders that are pictures (OME-Zarr), for in results a file beside them says the same; so is what nothing
+    reads, DICOM without an image, and zips, which hold no label map: contents decide, as for ``segment``.
     """
+    pictures: set[Path] = set()
     for path in sorted(folder.rglob("*")):
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not is_hidden and path.is_file() and _is_image(path):
+        if is_hidden or not pictures.isdisjoint(path.parents):
+            continue
+        if path.is_dir():
+            if ome_zarr.is_picture(path):
+                pictures.add(path)
+        elif path.is_file() and _is_image(path):
             yield path
 
 
@@ -142,8 +151,10 @@ def _is_without_image(path: Path) -> bool:
 
 
 def without_suffixes(relative: Path) -> str:
-    """A path without its suffixes: those of ``a.nii.gz``, ``a.seg.nrrd`` and ``a.seg.dcm`` are two."""
+    """A path without its suffixes: those of ``a.nii.gz``, ``a.seg.nrrd``, ``a.ome.zarr`` and ``a.seg.dcm`` are two."""
     stem = relative.with_suffix("")
+    if relative.suffix.lower() == ".zarr" and stem.suffix.lower() == ".ome":
+        stem = stem.with_suffix("")
     if relative.suffix.lower() == ".gz":
         stem = stem.with_suffix("")
     if stem.suffix.lower() == ".seg":

@@ -18,10 +18,11 @@ from scipy import ndimage
 
 from msformer.errors import WriteError
 from msformer.geometry import RAS_OF_LPS, Forms, Geometry
-from msformer.io.atomic import atomic_path
+from msformer.io.atomic import atomic_folder, atomic_path
 from msformer.io.dicom_seg import write_dicom_seg
 from msformer.io.metaimage import write_mha
 from msformer.io.nrrd import write_nrrd
+from msformer.io.ome_zarr_labels import write_label_zarr
 from msformer.io.outlines.coco import write_coco
 from msformer.io.outlines.geojson import write_geojson
 from msformer.io.outlines.imagej import write_rois
@@ -41,6 +42,7 @@ class FileFormat:
         is_outline: Whether it holds outlines of masks and objects; the others hold pixels, and label maps as well.
         needs_dicom: Whether the input must be DICOM, which it refers to.
         has_slices: Whether it can hold several slices.
+        is_folder: Whether it is a folder of files. What reads masks again reads files, so that one is written as well.
     """
 
     name: str
@@ -49,6 +51,7 @@ class FileFormat:
     is_outline: bool = False
     needs_dicom: bool = False
     has_slices: bool = True
+    is_folder: bool = False
 
 
 def list_formats() -> tuple[FileFormat, ...]:
@@ -61,6 +64,7 @@ def list_formats() -> tuple[FileFormat, ...]:
         FileFormat("seg.nrrd", ".seg.nrrd", "3D Slicer, with names and colours"),
         FileFormat("mha", ".mha", "MetaImage: ITK"),
         FileFormat("dicom-seg", ".dcm", "DICOM segmentation: PACS and viewers of DICOM", needs_dicom=True),
+        FileFormat("ome-zarr", ".ome.zarr", "OME-Zarr: napari and viewers of large pictures", is_folder=True),
         FileFormat("rtstruct", ".rtstruct.dcm", "DICOM RT Structure Set: planning of radiotherapy", True, True),
         FileFormat("geojson", ".geojson", "QuPath", True),
         FileFormat("coco", ".coco.json", "COCO: training of networks", True),
@@ -73,7 +77,9 @@ SUFFIXES = {one.name: one.suffix for one in list_formats()}
 FORMATS = tuple(SUFFIXES)
 OUTLINES = tuple(one.name for one in list_formats() if one.is_outline)
 """Formats that hold outlines, of masks and objects only."""
-PIXEL_SUFFIXES = tuple(one.suffix for one in list_formats() if not one.is_outline)
+FOLDERS = tuple(one.name for one in list_formats() if one.is_folder)
+"""Formats that are folders of files."""
+PIXEL_SUFFIXES = tuple(one.suffix for one in list_formats() if not (one.is_outline or one.is_folder))
 """How the names of files end that hold pixels, and can be read again as masks."""
 UNNAMED = ("nii.gz", "nrrd", "mha")
 """Formats that hold no names of labels; a label description file is written beside them."""
@@ -133,6 +139,7 @@ def write_labels(
     seg.nrrd    As nrrd, with names and colours for 3D Slicer.
     dicom-seg   Places are those of the instances, slice by slice, and ``geometry`` is not looked at.
     rtstruct    The same; closed contours in mm.
+    ome-zarr    A folder: labels in levels with names and colours, axes ZYX; spacing and origin, no directions.
     geojson     Outlines in px, for QuPath; of several slices with their numbers, from 0.
     coco        Outlines in px, runs of pixels where there are holes; an image a slice.
     imagej-roi  Outlines in px, in a zip; of several slices with their numbers, from 1.
@@ -201,6 +208,9 @@ def _write(
         write_label_map(path, labels[0])
     elif format == "tif":
         _write_tiff(path, labels, geometry, seed)
+    elif format == "ome-zarr":
+        with atomic_folder(path) as temporary:
+            write_label_zarr(temporary, labels, segments, geometry, name=path.name.removesuffix(SUFFIXES[format]))
     elif format == "seg.nrrd":
         fields = _slicer_fields(labels, segments, geometry)
         # Slicer wants three axes even of a single slice.

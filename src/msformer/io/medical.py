@@ -15,7 +15,7 @@ from PIL.ImageFile import StubImageFile
 
 from msformer.errors import ImageError, ImageShapeError, NonFiniteImageError, ReadError
 from msformer.image import without_nan
-from msformer.io import archive, dicom, nifti, tiff
+from msformer.io import archive, dicom, nifti, ome_zarr, tiff
 from msformer.io.dicom import Instance, Part
 from msformer.io.metaimage import read_mha
 from msformer.io.nrrd import read_nrrd
@@ -27,7 +27,7 @@ from msformer.io.tiff_chain import check_chain
 from msformer.io.values import OneVolumeError, one_volume_taken
 from msformer.volume import Kind, Volume
 
-VOLUME_KINDS: frozenset[Kind] = frozenset({"dicom", "nifti", "nrrd", "mha"})
+VOLUME_KINDS: frozenset[Kind] = frozenset({"dicom", "nifti", "nrrd", "mha", "zarr"})
 """What ``read_volume`` reads; the others are for ``msformer.io.read_image``."""
 NRRD_SIGNATURE = b"NRRD000"
 MHA_KEYS = (b"ObjectType", b"NDims")
@@ -43,6 +43,8 @@ def kind_of(path: Path) -> Kind | None:
         ReadError: The file cannot be opened; the message names it.
     """
     with named(path):
+        if path.is_dir():
+            return "zarr" if ome_zarr.is_picture(path) else None
         check_regular(path)
         with path.open("rb") as file:
             start = file.read(256)
@@ -97,7 +99,7 @@ def read_volume(
 
     Args:
         paths: One file of any kind but photographs and TIFFs of separate pages; the files of one DICOM series in any
-            order; the files of one OME-TIFF data set; or one zip of one DICOM series. The
+            order; the files of one OME-TIFF data set; a folder of OME-Zarr; or one zip of one DICOM series. The
             unpacked ``instances`` of a zip exist as long as the volume does.
         frame: Which of the volumes of a 4-D file or series, from 0.
         series: Which of the series or volumes of the files or of a zip, from 0; one alone is taken without it.
@@ -132,6 +134,8 @@ def read_volume(
             return choice.of(lambda number: read_nrrd(path, number, max_voxels))
         if kind == "mha":
             return choice.of(lambda number: read_mha(path, number, max_voxels))
+        if kind == "zarr":
+            return choice.of(lambda number: ome_zarr.read_zarr(path, number, max_voxels))
         if kind == "tiff" and check_chain(path) and tiff.is_stack(path):
             return choice.of(lambda number: tiff.read_stack(path, number, max_voxels, picture or 0))
         if kind is not None:

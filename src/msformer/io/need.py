@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from msformer.errors import ReadError
-from msformer.io import MAX_PIXELS, archive, dicom, tiff
+from msformer.io import MAX_PIXELS, archive, dicom, ome_zarr, tiff
 from msformer.io.claim import Claim
 from msformer.io.medical import kind_of, named
 from msformer.io.metaimage import mha_claim
@@ -83,7 +83,9 @@ def _beside(claim: Claim, *, is_volume: bool) -> int:
 
 
 def _claim(path: Path, page: int, max_pixels: int) -> Claim:
-    if kind_of(path) != "tiff":
+    if (kind := kind_of(path)) == "zarr":
+        return ome_zarr.zarr_claim(path, max_pixels)
+    if kind != "tiff":
         return photo_claim(path, max_pixels)
     check_chain(path)
     return tiff.tiff_claim(path, page, max_pixels)
@@ -100,6 +102,8 @@ def _volume_claim(instances: Sequence[Path], picture: int, max_voxels: int) -> C
         return nrrd_claim(path, max_voxels)
     if kind == "mha":
         return mha_claim(path, max_voxels)
+    if kind == "zarr":
+        return ome_zarr.zarr_claim(path, max_voxels)
     if kind == "tiff":
         check_chain(path)
         return tiff.stack_claim(path, max_voxels, picture)

@@ -17,7 +17,8 @@ MARKER = ".msformer"
 PROGRAM = "msformer"
 SEGMENT_FOLDERS = (
     "labels", "masks", "preview", "instances", "stability", "masks-alone", "learned", "model", "corrections",
-    "editing", "exports", "journal", ".staging", ".watch", "thumbnails", "report", "overlays", "colours",
+    "editing", "exports", "journal", ".staging", ".watch", "thumbnails", "report", "overlays", "colours", "bids",
+    "slides",
 )  # fmt: skip
 """Folders of ``segment``, ``learn`` and ``app``; what else lies beside them is not theirs: OUT may have the images."""
 SEGMENT_FILES = ("report.json", "records.jsonl", "regions.csv", "objects.csv", "index.html")

@@ -62,7 +62,7 @@ class TiffPage:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
+def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
     """An open file; what tifffile raises inside is a ReadError outside.
 
     Raises:
@@ -83,8 +83,8 @@ def count_tiff_pages(path: Path) -> int:
     Raises:
         ReadError: The file is broken.
     """
-    with _opened(path) as file:
-        return len(_full_pages(file))
+    with opened_tiff(path) as file:
+        return len(full_pages(file))
 
 
 def read_tiff(path: Path, page: int, max_pixels: int) -> TiffPage:
@@ -96,19 +96,19 @@ def read_tiff(path: Path, page: int, max_pixels: int) -> TiffPage:
         ReadError: The file is broken, has no such page, the page has more than ``max_pixels`` pixels, or its
             photometric interpretation is none that is known.
     """
-    with _opened(path) as file:
+    with opened_tiff(path) as file:
         pages, base, opened = _chosen(file, page, max_pixels)
-        geometry = stated_geometry(file, _image_of(file, base))
+        geometry = stated_geometry(file, image_of(file, base))
         notes: list[str] = []
         if opened is not base:
             notes.append(
                 f"level of {opened.imagewidth} × {opened.imagelength} px, the largest of at most "
                 f"max_pixels={max_pixels}; the whole has {base.imagewidth} × {base.imagelength}"
             )
-            geometry = None if geometry is None else _at_level(geometry, base, opened)
+            geometry = None if geometry is None else at_level(geometry, base, opened)
         if (extra := len(file.pages) - len(pages)) > 0 and page == 0:
             notes.append(f"{extra} other pages are smaller copies, labels, overviews or masks: left out")
-        pixels, more = _upright(opened, opened.asarray())
+        pixels, more = upright(opened, opened.asarray())
         return TiffPage(pixels, geometry, (*notes, *more), _no_data(base))
 
 
@@ -120,13 +120,13 @@ def _chosen(
     Raises:
         ReadError: There is none of that number, or it has more than ``max_pixels`` pixels.
     """
-    pages = _full_pages(file)
+    pages = full_pages(file)
     if not pages:
         raise ReadError("broken TIFF: it has no page that is a picture")
     if not 0 <= page < len(pages):
         raise ReadError(f"page must be from 0 to {len(pages) - 1}; got {page}")
     base = pages[page]
-    opened = next((one for one in _levels(file, base) if one.imagewidth * one.imagelength <= max_pixels), base)
+    opened = next((one for one in levels_of(file, base) if one.imagewidth * one.imagelength <= max_pixels), base)
     check_pixel_count((opened.imagewidth, opened.imagelength), max_pixels)
     if (samples := opened.imagewidth * opened.imagelength * opened.samplesperpixel) > MOST_SAMPLES * max_pixels:
         raise ReadError(
@@ -142,7 +142,7 @@ def tiff_claim(path: Path, page: int, max_pixels: int) -> Claim:
     Raises:
         ReadError: As ``read_tiff`` says of directories.
     """
-    with _opened(path) as file:
+    with opened_tiff(path) as file:
         _, _, opened = _chosen(file, page, max_pixels)
         n_pixels = opened.imagewidth * opened.imagelength
         n_channels, kept, is_converted = kept_of(opened)
@@ -173,7 +173,7 @@ def stack_claim(path: Path, max_voxels: int, picture: int = 0) -> Claim:
         ReadError: As ``read_stack`` says of directories.
     """
     path = _describing(path)
-    with _opened(path) as file:
+    with opened_tiff(path) as file:
         _, series, plane = _picture(file, picture)
         sizes = dict(zip(series.axes, series.shape, strict=True))
         depth, n_channels = sizes.get("Z", 1), sizes.get("C", 1) * sizes.get("S", 1)
@@ -243,7 +243,7 @@ def read_stack(path: Path, frame: int | None, max_voxels: int, picture: int = 0)
             ``frame`` names none of them.
     """
     path = _describing(path)
-    with _opened(path) as file:
+    with opened_tiff(path) as file:
         number, series, plane = _picture(file, picture)
         sizes = dict(zip(series.axes, series.shape, strict=True))
         time = check_frame(1 if plane is not None else sizes.get("T", 1), frame)
@@ -328,7 +328,7 @@ def _planes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> NDArray
 
     for part, own in groupby(sorted(enumerate(pages), key=file_of), key=file_of):
         try:
-            with _opened(part) as opened:
+            with opened_tiff(part) as opened:
                 for number, page in own:
                     pixels = opened.pages[page.index].asarray()
                     if (pixels.shape, pixels.dtype) != (like.shape, like.dtype):
@@ -352,7 +352,7 @@ def _is_slide(file: tifffile.TiffFile) -> bool:
     return any(getattr(file, f"is_{name}") for name in SLIDES)
 
 
-def _full_pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+def full_pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     """The pages that are images of their own: no thumbnails, masks, smaller copies, pictures of the glass."""
     pages = [page if isinstance(page, tifffile.TiffPage) else page.aspage() for page in file.pages]
     if _is_slide(file):
@@ -372,7 +372,7 @@ def _is_copy(base: tifffile.TiffPage, page: tifffile.TiffPage) -> bool:
     return factor > 1.5 and abs(page.imagelength - base.imagelength / factor) <= SAME_FORM
 
 
-def _levels(file: tifffile.TiffFile, base: tifffile.TiffPage) -> list[tifffile.TiffPage]:
+def levels_of(file: tifffile.TiffFile, base: tifffile.TiffPage) -> list[tifffile.TiffPage]:
     """A page and its smaller copies, the largest first: pages of their own, or below it."""
     found = [base]
     subs = [page for page in base.pages or () if isinstance(page, tifffile.TiffPage)]
@@ -383,13 +383,14 @@ def _levels(file: tifffile.TiffFile, base: tifffile.TiffPage) -> list[tifffile.T
     return sorted(found, key=lambda page: -page.imagewidth * page.imagelength)
 
 
-def _at_level(geometry: Geometry, base: tifffile.TiffPage, level: tifffile.TiffPage) -> Geometry:
+def at_level(geometry: Geometry, base: tifffile.TiffPage, level: tifffile.TiffPage) -> Geometry:
+    """The geometry of a smaller copy of a page."""
     column, row, slice_ = geometry.spacing_mm
     sizes = (column * base.imagewidth / level.imagewidth, row * base.imagelength / level.imagelength, slice_)
     return replace(geometry, spacing_mm=sizes)
 
 
-def _image_of(file: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
+def image_of(file: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
     """Number of the OME image that a page is of."""
     if not file.is_ome:
         return 0
@@ -407,7 +408,8 @@ def _no_data(page: tifffile.TiffPage) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+def upright(page: tifffile.TiffPage, pixels: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Pixels of a page as they are meant: channels last, colours as RGB, without alpha, turned upright; and notes."""
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
         pixels = np.moveaxis(pixels, 0, -1)
     pixels, notes = as_meant(pixels, page)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from msformer.batch.record import Record
+from msformer.batch.report.schema import SCHEMA_VERSION
 from msformer.batch.skipped import count
 from msformer.config import Config
 from msformer.io.write import text_file
@@ -45,6 +46,7 @@ def summarise(
         skipped: What was passed over.
     """
     return {
+        "schema_version": SCHEMA_VERSION,
         "program": "msformer",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "planned": n_planned,

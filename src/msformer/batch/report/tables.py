@@ -66,7 +66,7 @@ def tables(out: Path, widths: Widths) -> Iterator[Callable[[Record], None]]:
         def add(record: Record) -> None:
             add_regions(_region_rows(record))
             if widths.has_objects:
-                add_objects(_object_rows(record))
+                add_objects(object_rows(record))
 
         yield add
 
@@ -95,7 +95,8 @@ def _region_rows(record: Record) -> Iterator[list[Any]]:
         ]
 
 
-def _object_rows(record: Record) -> Iterator[list[Any]]:
+def object_rows(record: Record) -> Iterator[list[Any]]:
+    """The rows of ``objects.csv`` of a case."""
     for one in record.get("objects", ()):
         sizes = (one[name] for name in ("diameter_px", "diameter_mm", "perimeter_px", "perimeter_mm"))
         yield [

@@ -20,7 +20,14 @@ ALL_CHANNELS = -1
 """What QuPath calls a plane that is of no one channel."""
 
 
-def write_geojson(path: Path, labels: NDArray[np.uint8 | np.uint16], segments: Sequence[Segment], *, seed: str) -> None:
+def write_geojson(
+    path: Path,
+    labels: NDArray[np.unsignedinteger],
+    segments: Sequence[Segment],
+    *,
+    seed: str,
+    scale: tuple[float, float] = (1.0, 1.0),
+) -> None:
     """Write labels ``(D, H, W)`` as annotations; of several slices each says its own in ``geometry.plane``.
 
     Args:
@@ -28,6 +35,7 @@ def write_geojson(path: Path, labels: NDArray[np.uint8 | np.uint16], segments: S
         labels: 0 is no segment.
         segments: What the labels are called, from 1 without gaps.
         seed: What tells identifiers from those of other results of the same labels.
+        scale: Columns and rows of the image that one of ``labels`` has, where these are of a smaller level.
     """
     content = hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest()
     colours = {one.class_name: one.colour for one in reversed(segments)}  # a class has that of its first segment
@@ -39,7 +47,7 @@ def write_geojson(path: Path, labels: NDArray[np.uint8 | np.uint16], segments: S
             feature = {
                 "type": "Feature",
                 "id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),  # QuPath takes nothing else
-                "geometry": _geometry(outline.polygons) | (_plane(outline) if len(labels) > 1 else {}),
+                "geometry": _geometry(outline.polygons, scale) | (_plane(outline) if len(labels) > 1 else {}),
                 "properties": {
                     "objectType": "annotation",
                     "name": segment.name,
@@ -51,8 +59,9 @@ def write_geojson(path: Path, labels: NDArray[np.uint8 | np.uint16], segments: S
         file.write("\n]}\n")
 
 
-def _geometry(polygons: Sequence[Polygon]) -> dict[str, Any]:
-    rings = [[[*ring.tolist(), ring[0].tolist()] for ring in polygon.rings] for polygon in polygons]
+def _geometry(polygons: Sequence[Polygon], scale: tuple[float, float]) -> dict[str, Any]:
+    scaled = [[ring if scale == (1.0, 1.0) else ring * scale for ring in polygon.rings] for polygon in polygons]
+    rings = [[[*ring.tolist(), ring[0].tolist()] for ring in polygon] for polygon in scaled]
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings[0]}
     return {"type": "MultiPolygon", "coordinates": rings}

@@ -1,0 +1,61 @@
+"""``msformer slide``: slides that are larger than memory, tile by tile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from msformer.cli import options
+from msformer.cli.say import say
+
+
+def slide(
+    slides: Annotated[list[Path], typer.Argument(metavar="SLIDE...", help="Slides: TIFF, .svs, .ndpi, .scn, .bif.")],
+    out: options.Out = None,
+    mpp: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Segment at the level nearest to this size of a pixel in µm; else the largest."),
+    ] = None,
+    preset: options.Preset = None,
+    seed: options.Seed = None,
+    config: options.ConfigFile = None,
+    assignments: options.Assignments = None,
+    polarity: options.Polarity = None,
+    objects: options.Objects = None,
+) -> None:
+    """Segment slides tile by tile, in memory that does not grow with them.
+
+    Tiles overlap; black, white, colours and preset are those of the whole slide, and an object on a seam is one object.
+    Writes labels/NAME.tif and masks/NAME.tif, with many objects instances/NAME.tif (OME-TIFF in levels) and a table of
+    them, outlines for QuPath (.geojson, in px of the largest level), preview/NAME.png and slides/NAME.json. Tiles of
+    glass are left out. Exit codes: 0 all done, 1 some failed, 2 usage.
+    """
+    from msformer.batch.slide_case import run_slide
+    from msformer.cli.settings import resolve
+    from msformer.errors import MSFormerError
+    from msformer.hints import hint_settings
+
+    if out is None:
+        raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+    names = [one.stem for one in slides]
+    if len(set(names)) < len(names):
+        raise typer.BadParameter("slides must have names that differ, as their results have", param_hint="SLIDE")
+    settings = resolve(preset, seed, config, assignments or [], hint_settings(polarity=polarity, objects=objects))
+    failed = 0
+    for path in slides:
+        try:
+            record = run_slide(path, settings, out, mpp=mpp)
+        except (MSFormerError, OSError) as error:
+            failed += 1
+            text = str(error)
+            say(f"failed: {text if str(path) in text else f'{path}: {text}'}", err=True)
+            continue
+        many = "" if record["n_objects"] is None else f", {record['n_objects']} objects"
+        say(
+            f"{path}: {record['segmented']} of {record['tiles']} tiles show more than glass{many}, object "
+            f"{100 * record['area_share']:.1f} %; look at {out / record['outputs']['preview']}"
+        )
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,269 @@
+"""A slide tile by tile: tiles overlap, share what an image is prepared by, and an object is cut by no seam.
+
+Memory is that of a tile; maps of the whole are files mapped into memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msformer.cluster import following_clusterer
+from msformer.config import AUTO_PRESET, MIN_SIDE, Config
+from msformer.errors import ConfigError, ImageShapeError
+from msformer.focus import find_focus
+from msformer.hypotheses import compare, verdict
+from msformer.image import Image
+from msformer.io.slide import Slide
+from msformer.measure import InstanceRow
+from msformer.pipeline import NO_PRESET, segment_with
+from msformer.prepare import shared_basis
+
+TILE = 1024
+"""Sides of a tile in px of the level, about; what overlaps is added."""
+MARGIN = 128
+"""A tile sees so many pixels of its neighbours: objects up to this size are whole in the tile that has their centre."""
+SAMPLED = 16
+"""Tiles that the basis of colours is found in."""
+WHITE, WHITE_SHARE = 220, 0.02
+"""Values from which ground is white glass, and the share of the slide that it has at least."""
+GLASS = 0.1
+"""A tile whose grey values spread less than this share of those of the whole slide shows glass alone."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a slide.
+
+    Attributes:
+        rows: Of the part that it decides on.
+        columns: The same.
+        seen_rows: Of the part that it sees, which is larger.
+        seen_columns: The same.
+    """
+
+    rows: slice
+    columns: slice
+    seen_rows: slice
+    seen_columns: slice
+
+    @property
+    def core(self) -> tuple[slice, slice]:
+        """Where what it decides on lies in what it sees."""
+        top, left = self.seen_rows.start, self.seen_columns.start
+        return (
+            slice(self.rows.start - top, self.rows.stop - top),
+            slice(self.columns.start - left, self.columns.stop - left),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SlideSegmentation:
+    """What was found on a slide.
+
+    Attributes:
+        label_map: ``(H, W)``, 1 to K from the darkest cluster to the brightest, 0 on glass.
+        mask: ``(H, W)``, 1 on objects.
+        instances: ``(H, W)``, objects one by one; None where the settings look for one.
+        n_labels: K.
+        objects: One entry an object, with places on the whole level.
+        tiles: How many there were.
+        segmented: How many of them showed more than glass.
+        limits: Values that were black and white in all tiles; None for the range of 8 bits.
+        preset_reason: Why ``auto`` chose the preset.
+        config: All settings.
+    """
+
+    label_map: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    instances: NDArray[np.uint32] | None
+    n_labels: int
+    objects: tuple[InstanceRow, ...]
+    tiles: int
+    segmented: int
+    limits: tuple[float, float] | None
+    preset_reason: str
+    config: Config
+
+
+def tiles_of(shape: tuple[int, int], side: int = TILE, margin: int = MARGIN) -> list[Tile]:
+    """Part a level into tiles of about one size, row by row, to and fro, so that each lies beside the one before.
+
+    Raises:
+        ImageShapeError: The level is too small.
+    """
+    if min(shape) < MIN_SIDE:
+        raise ImageShapeError(f"level must be at least {MIN_SIDE} px high and wide; got {shape[0]} × {shape[1]}")
+    row_parts, column_parts = (list(_parts(length, side, margin)) for length in shape)
+    found = []
+    for number, (rows, seen_rows) in enumerate(row_parts):
+        for columns, seen_columns in column_parts[:: -1 if number % 2 else 1]:
+            found.append(Tile(rows, columns, seen_rows, seen_columns))
+    return found
+
+
+def _parts(length: int, side: int, margin: int) -> Iterator[tuple[slice, slice]]:
+    count = max(round(length / side), 1)
+    bounds = [round(index * length / count) for index in range(count + 1)]
+    for first, end in pairwise(bounds):
+        yield slice(first, end), slice(max(first - margin, 0), min(end + margin, length))
+
+
+def segment_slide(
+    slide: Slide,
+    config: Config,
+    scratch: Path,
+    *,
+    side: int = TILE,
+    margin: int = MARGIN,
+    on_tile: Callable[[int, int], None] | None = None,
+) -> SlideSegmentation:
+    """Segment a slide.
+
+    The preset that ``auto`` takes is that of the tile with the most contrast; black, white and the basis of colours are
+    those of the whole; where glass is white, and the settings say neither darker nor brighter, objects are darker, or
+    glass between tissue would be one. Clusters start from those of the tile before, so that a label means the same
+    everywhere.
+
+    Args:
+        slide: Open.
+        config: Settings.
+        scratch: Folder for the maps, which live as long as it does.
+        side: Of tiles, in px.
+        margin: What tiles see of their neighbours, in px.
+        on_tile: Called after each tile with how many are done, and of how many.
+
+    Raises:
+        ConfigError: There are to be several restarts, or somebody points at something.
+        ReadError: A part cannot be read.
+        ImageError: As for an image.
+    """
+    if config.restarts > 1 or config.hints.point or config.hints.box or config.hints.region:
+        raise ConfigError("slides by tile take one restart, and neither point nor box nor region")
+    every = tiles_of(slide.shape, side, margin)
+    shown = [one for one in every if not _is_glass(slide, one)]
+    limits = _limits(slide.overview)
+    settings, reason = config, ""
+    if config.preset == AUTO_PRESET:
+        first = _image(slide, max(shown, key=lambda one: _spread(slide, one)), limits) if shown else None
+        compared = [] if first is None else compare(first, find_focus(first.shape, config.hints), config)
+        settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
+    if settings.foreground.polarity in ("either", "minority") and _has_white_glass(slide.overview):
+        settings = settings.replace(foreground={"polarity": "darker"})
+    is_many = settings.foreground.objects == "many"
+    sampled = shown[:: max(len(shown) // SAMPLED, 1)]
+    basis = shared_basis((_image(slide, one, limits) for one in sampled), settings.prepare, len(sampled))
+    cluster = following_clusterer()
+    channels = _map(scratch / "labels", np.uint8, slide.shape)
+    mask = _map(scratch / "mask", np.uint8, slide.shape)
+    instances = _map(scratch / "instances", np.uint32, slide.shape) if is_many else None
+    totals, areas = np.zeros(256), np.zeros(256)
+    objects: list[InstanceRow] = []
+    for number, tile in enumerate(shown, start=1):
+        image = _image(slide, tile, limits)
+        found = segment_with(cluster, image, settings, one_by_one=is_many, basis=basis)
+        if found.stop_reason != "blank":
+            names = np.array([0, *(channel + 1 for channel in found.cluster_channels)], dtype=np.uint8)
+            core = names[found.label_map[tile.core]]
+            channels[tile.rows, tile.columns] = core
+            pixels = image.pixels[tile.core]
+            grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
+            totals += np.bincount(core.ravel(), grey.ravel(), 256)
+            areas += np.bincount(core.ravel(), minlength=256)
+            if instances is None:
+                mask[tile.rows, tile.columns] = found.mask[tile.core]
+            elif found.instances is not None:
+                objects += _place(tile, found.instances, found.objects, instances, mask, len(objects), slide.shape)
+        if on_tile is not None:
+            on_tile(number, len(shown))
+    present = [name for name in np.flatnonzero(areas) if name]
+    order = sorted(present, key=lambda name: (totals[name] / areas[name], name))
+    label_of = np.zeros(256, dtype=np.uint8)
+    label_of[order] = np.arange(1, len(order) + 1)
+    for tile in shown:
+        channels[tile.rows, tile.columns] = label_of[channels[tile.rows, tile.columns]]
+    return SlideSegmentation(
+        channels, mask, instances, len(order), tuple(objects), len(every), len(shown), limits, reason, settings
+    )
+
+
+def _place(
+    tile: Tile,
+    found: NDArray[Any],
+    rows: Sequence[InstanceRow],
+    instances: NDArray[np.uint32],
+    mask: NDArray[np.uint8],
+    count: int,
+    shape: tuple[int, int],
+) -> list[InstanceRow]:
+    """Put the objects whose centre a tile decides on into the whole, beyond its own part too, where nothing is yet."""
+    top, left = tile.seen_rows.start, tile.seen_columns.start
+    placed: list[InstanceRow] = []
+    for one in rows:
+        row, column = one.centroid[0] + top, one.centroid[1] + left
+        if not (
+            tile.rows.start <= row + 0.5 < tile.rows.stop and tile.columns.start <= column + 0.5 < tile.columns.stop
+        ):
+            continue
+        first_row, first_column, end_row, end_column = one.bbox
+        box = slice(first_row + top, end_row + top), slice(first_column + left, end_column + left)
+        its = (found[first_row:end_row, first_column:end_column] == one.label) & (instances[box] == 0)
+        if not its.any():
+            continue
+        number = count + len(placed) + 1
+        instances[box][its] = number
+        mask[box][its] = 1
+        bounds = (box[0].start, box[1].start, box[0].stop, box[1].stop)
+        on_frame = bounds[0] == 0 or bounds[1] == 0 or bounds[2] == shape[0] or bounds[3] == shape[1]
+        placed.append(replace(one, label=number, bbox=bounds, centroid=(row, column), touches_frame=on_frame))
+    return placed
+
+
+def _map(path: Path, dtype: Any, shape: tuple[int, int]) -> NDArray[Any]:
+    return np.memmap(path, dtype=dtype, mode="w+", shape=shape)
+
+
+def _image(slide: Slide, tile: Tile, limits: tuple[float, float] | None) -> Image:
+    pixels = slide.read(tile.seen_rows, tile.seen_columns)
+    return Image.from_array(pixels, spacing_mm=slide.spacing_mm, source=slide.source, limits=limits)
+
+
+def _limits(overview: NDArray[Any]) -> tuple[float, float] | None:
+    """Black and white of all tiles; None of 8 bits, which have them."""
+    if overview.dtype == np.uint8:
+        return None
+    low, high = (float(value) for value in np.percentile(overview, (0.5, 99.5)))
+    return (low, high) if high > low else None
+
+
+def _grey(slide: Slide, tile: Tile | None) -> NDArray[Any]:
+    small = slide.overview
+    if tile is not None:
+        height, width = (side / whole for side, whole in zip(small.shape[:2], slide.shape, strict=True))
+        small = small[
+            int(tile.rows.start * height) : int(np.ceil(tile.rows.stop * height)),
+            int(tile.columns.start * width) : int(np.ceil(tile.columns.stop * width)),
+        ]
+    return small if small.ndim == 2 else small.min(axis=2)  # stains are dark in one channel at least
+
+
+def _spread(slide: Slide, tile: Tile | None) -> float:
+    low, high = np.percentile(_grey(slide, tile), (0.1, 99.9))
+    return float(high - low)
+
+
+def _has_white_glass(overview: NDArray[Any]) -> bool:
+    """Whether a picture in colours of 8 bits has ground that is lit through, near white in all channels."""
+    if overview.ndim != 3 or overview.dtype != np.uint8:
+        return False
+    return float((overview.min(axis=2) >= WHITE).mean()) >= WHITE_SHARE
+
+
+def _is_glass(slide: Slide, tile: Tile) -> bool:
+    return _spread(slide, tile) < GLASS * _spread(slide, None)
