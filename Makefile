@@ -28,9 +28,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 # The site, in site/: fails on broken links and anchors, on pages that no menu lists, and on anything from another host.
+# Without --quiet, with which MkDocs counts no warnings.
 site: $(VENV)/.docs
-	$(BIN)/python scripts/build_docs.py --check
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python scripts/check_site.py site
 
 $(VENV)/.docs: $(VENV)/.installed
