@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import msformer
 from msformer import confidence, segment
 from msformer.foreground import CUES
 from msformer.foreground.evidence import region_evidence
@@ -53,6 +54,14 @@ def test_every_page_is_in_the_menu_of_the_site_and_in_the_readme() -> None:
     assert set(re.findall(r"[\w/-]+\.md", menu)) == there
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\]\(docs/([\w/-]+\.md)\)", readme)) == there - {"index.md"}
+
+
+def test_the_reference_has_every_public_name() -> None:
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    told = re.findall(r"^::: msformer\.([\w.]+)$", page, flags=re.MULTILINE)
+    assert "errors" in told
+    errors = {name for name in msformer.__all__ if name.endswith("Error")}
+    assert {name.rpartition(".")[2] for name in told} - {"errors"} == set(msformer.__all__) - errors - {"__version__"}
 
 
 def test_the_numbers_of_the_first_page_are_those_of_the_benchmark() -> None:
