@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format plugins soak clean
+.PHONY: demo test check format plugins site soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m msformer demo
@@ -42,9 +42,19 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  { apt-get update -qq && apt-get install -y -qq chromium; } || echo "no chromium: the tests of the page are skipped"
 	touch $@
 
+# The site, in site/: fails on broken links and anchors, on pages that no menu lists, and on anything from another host.
+# Without --quiet, with which MkDocs counts no warnings.
+site: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	$(BIN)/python scripts/check_site.py site
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
 # Kills and faults for an hour or so; as root, since small disks are mounted.
 soak: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.soak --out soak-output --markdown docs/reliability.md
 
 clean:
-	rm -rf $(VENV) demo-output soak-output
+	rm -rf $(VENV) demo-output soak-output site

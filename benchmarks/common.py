@@ -84,6 +84,15 @@ def show(text: str, markdown: Path | None) -> None:
         write_text(markdown, text)
 
 
+def put(text: str, part: str, markdown: Path | None) -> None:
+    """Write a text into a part of a page, at its end if the page has no such part; print it where no page is named."""
+    start, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    old = markdown.read_text(encoding="utf-8") if markdown and markdown.exists() else ""
+    before, _, rest = old.partition(start)
+    after = rest.partition(end)[2]
+    show(f"{before}{start}\n\n{text.strip()}\n\n{end}{after or chr(10)}" if markdown else text, markdown)
+
+
 def one_core_each() -> ProcessPoolExecutor:
     """As many processes as there are cores, each kept to one."""
     context = multiprocessing.get_context("spawn")

@@ -1,6 +1,6 @@
 """Several seeds: one alone, the consensus of all, and what a vote of pixels would have given.
 
-    python -m benchmarks.consensus --data ../shared/data --markdown docs/consensus.md
+    python -m benchmarks.consensus --data ../shared/data --markdown consensus.md
 
 With the clusters of the network, whose seeds differ, and with those of the presets.
 """
@@ -52,7 +52,7 @@ def main() -> None:
         f"Mean (and least) Dice under `automatic` of {RESTARTS} restarts: each alone, a vote of pixels, the consensus",
         "that `--restarts` takes. *As shipped*: the clusters that the preset names.",
         "",
-        f"`python -m benchmarks.consensus --data DATA --sets {' '.join(given.sets)} --markdown docs/consensus.md`"
+        f"`python -m benchmarks.consensus --data DATA --sets {' '.join(given.sets)}`"
         f" ({facts['processor']}, {facts['cores']} cores)",
         "",
         "| set | clusters | cases | alone | vote | consensus | agreement |",

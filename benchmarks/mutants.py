@@ -1,6 +1,6 @@
 """Broken files of every kind, by the command line: does each end its own case only, in bounded time and memory?
 
-    python -m benchmarks.mutants --out OUT --markdown docs/mutants.md
+    python -m benchmarks.mutants --out OUT --markdown docs/reliability.md
 
 Of a small picture or volume in each of eight kinds mutants are made, seeded: bits turned, the end cut off, or both. All
 of a kind are one folder for ``msformer segment``. A process that dies, a traceback, a case over the limits, or a file
@@ -27,7 +27,7 @@ from PIL import Image as Pillow
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
-from benchmarks.common import show
+from benchmarks.common import put
 from msformer.benchmark.task import machine
 from msformer.geometry import Geometry
 from msformer.io.metaimage import write_mha
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=300, help="mutants of a kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
-    parser.add_argument("--markdown", type=Path, help="page")
+    parser.add_argument("--markdown", type=Path, help="page, of which the part on broken files is replaced")
     given = parser.parse_args()
     if given.out.exists():
         parser.error(f"--out must not exist; got {given.out}")
@@ -171,7 +171,7 @@ def main() -> None:
     for kind in given.kinds:
         outcomes.append(try_kind(kind, given.each, given.seed, given.out))
         print(f"{kind}: {outcomes[-1]}", file=sys.stderr, flush=True)
-    show(page(outcomes, given.each, given.seed), given.markdown)
+    put(page(outcomes, given.each, given.seed), "mutants", given.markdown)
     sys.exit(1 if any(one.faults for one in outcomes) else 0)
 
 
@@ -237,17 +237,13 @@ def page(outcomes: list[Outcome], each: int, seed: int) -> str:
     here = f"{machine()['processor']}, {machine()['cores']} cores"
     count = sum(one.mutants for one in outcomes)
     lines = [
-        "<!-- written by python -m benchmarks.mutants -->",
-        "",
-        "# Broken files",
-        "",
         f"{count} mutants of small files, {each} a kind, seed {seed}: up to {MOST_BITS} bits turned, half of the",
         f"time in the first {HEADER} bytes, the end cut off, or both. Each kind is a folder for `msformer segment`.",
         f"A fault is a process that dies, a traceback, a case over {SLOWEST_S:.0f} s,",
         f"a process over {LARGEST_MB:.0f} MB, a file that `report.json` does not mention,",
         "or an error that is none of this program's.",
         "",
-        f"Made by `python -m benchmarks.mutants --out OUT --each {each} --seed {seed} --markdown docs/mutants.md`",
+        f"Made by `python -m benchmarks.mutants --out OUT --each {each} --seed {seed} --markdown docs/reliability.md`",
         f"({here}).",
         "",
         "| kind | mutants | segmented | failed | skipped | missing | slowest case | largest process | faults |",

@@ -1,6 +1,6 @@
 """Whether bfloat16 costs quality: the network in both precisions on the same images, with the same seeds.
 
-    python -m benchmarks.precision --data ../shared/data --markdown docs/precision.md
+    python -m benchmarks.precision --data ../shared/data --markdown precision.md
 
 A mask is compared with the truth, and with that of the other precision; how far two seeds differ in one precision
 says what such a difference means.
@@ -53,8 +53,7 @@ def main() -> None:
         "images, with its standard error. *Same mask*: mean Dice between the masks of the two precisions, and, to",
         "tell what that means, between those of two seeds in float32.",
         "",
-        f"`python -m benchmarks.precision --data DATA --markdown docs/precision.md`"
-        f" ({facts['processor']}, {facts['cores']} cores)",
+        f"`python -m benchmarks.precision --data DATA` ({facts['processor']}, {facts['cores']} cores)",
         "",
         "| set | preset | cases | float32 | bfloat16 | difference | same mask: precisions | seeds |",
         "|---|---|---|---|---|---|---|---|",

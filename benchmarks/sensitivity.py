@@ -1,6 +1,6 @@
 """Every constant of the presets halved and raised by half, and what choosing among them would have promised.
 
-    python -m benchmarks.sensitivity --data ../shared/data --markdown docs/sensitivity.md
+    python -m benchmarks.sensitivity --data ../shared/data --markdown sensitivity.md
 
 Constants are those of the preset's file and those of the modules that it uses. *Leave-half-out*: on one random half
 of the images the best of all variants is taken, on the other half it is scored; the mean over many halves is what
@@ -277,7 +277,7 @@ def head(sets: list[str]) -> list[str]:
         "all else as shipped; in brackets the change. A dash: out of the number's limits, or no other number.",
         "Numbers that were fitted to these images show as losses on both sides; flat rows are safe.",
         "",
-        f"`python -m benchmarks.sensitivity --data DATA --sets {' '.join(sets)} --markdown docs/sensitivity.md`"
+        f"`python -m benchmarks.sensitivity --data DATA --sets {' '.join(sets)}`"
         f" ({facts['processor']}, {facts['cores']} cores)",
         "",
     ]

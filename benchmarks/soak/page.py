@@ -6,21 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.common import put
 from msformer.benchmark.task import machine
-from msformer.io import write_text
 
 if TYPE_CHECKING:
     from benchmarks.soak.__main__ import Fault, Kills
-
-START, END = "<!-- soak -->", "<!-- end of soak -->"
 
 
 def page(path: Path | None, count: int, seconds: float, kills: Sequence[Kills], faults: Sequence[Fault]) -> None:
     """Put what was measured into its part of the page, or print it."""
     total = sum(len(one.times) for one in kills)
     lines = [
-        START,
-        "",
         f"{count} small pictures of skin, two workers; undisturbed {seconds:.0f} s. {total} kills (SIGKILL) at random "
         f"moments. *Lost*: cases that a journal had before a kill and not after it. *Torn*: files in their places that "
         "are not what an undisturbed run makes. *In the end the same*: the same call, again, ended with every file of "
@@ -36,11 +32,4 @@ def page(path: Path | None, count: int, seconds: float, kills: Sequence[Kills], 
         lines.append(f"| {one.what} | {len(one.times)} | {when} | {one.lost} | {one.torn} | {same} |")
     lines += ["", "| fault | what happened | right |", "|---|---|---|"]
     lines += [f"| {one.what} | {one.seen} | {'yes' if one.is_right else '**no**'} |" for one in faults]
-    lines += ["", END]
-    text = "\n".join(lines)
-    if path is None:
-        print(text)
-        return
-    old = path.read_text(encoding="utf-8") if path.exists() else f"# Reliability\n\n{START}{END}\n"
-    before, after = old.partition(START)[0], old.partition(END)[2]
-    write_text(path, before + text + after)
+    put("\n".join(lines), "soak", path)

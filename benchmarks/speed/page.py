@@ -91,7 +91,7 @@ def _step(results: Found) -> list[str]:
         "![steps](performance/steps.png)",
         "",
         f"Same weights, same image, float32: largest relative difference from the released-equivalent step: {worst}. "
-        "What bfloat16 does to masks is in [precision.md](precision.md).",
+        "What bfloat16 does to masks: `python -m benchmarks.precision`.",
         "",
     ]
 

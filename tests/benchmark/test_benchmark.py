@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from dataclasses import dataclass
@@ -292,12 +293,20 @@ def test_report_and_markdown(done: tuple[Path, list[dict[str, Any]]], tmp_path: 
     first_paragraph = text.split("\n\n")[2]
     assert "The program itself" in first_paragraph or "It beats every other method" in first_paragraph
     assert "msformer benchmark --x <y>" in text
-    for protocol in ("automatic", "oracle-cluster", "oracle-components", "released"):
-        assert f"### cells, 2 cases, Dice under `{protocol}`" in text
+    tables = dict(re.findall(r"^## Protocol `([a-z-]+)`\n\n.*\n\n((?:\|.*\n)+)", text, flags=re.MULTILINE))
+    assert tables["automatic"].startswith("| set | method | mean |")
+    assert tables["automatic"].count("| cells, 2 cases |") == 1
+    for protocol in ("oracle-cluster", "oracle-components", "released"):
+        columns = [name.strip() for name in tables[protocol].splitlines()[0].strip("|").split("|")]
+        row = next(line for line in tables[protocol].splitlines() if line.startswith("| cells"))
+        means = [mean.strip() for mean in row.strip("|").split("|")]
+        assert (columns[0], set(columns[1:])) == ("set", set(METHODS))
+        told = {row["method"]: row["summary"]["mean"] for row in summary["protocols"][protocol]["cells"]}
+        assert means == ["cells, 2 cases", *(f"{told[name]:.3f}" for name in columns[1:])]
     for protocol in ("oracle-node", "oracle-nodes"):
         assert [row["method"] for row in summary["protocols"][protocol]["cells"]] == ["msformer"]
-        assert f"### cells, 2 cases, Dice under `{protocol}`" in text
-    assert "| method | automatic | oracle-node | oracle-nodes | oracle-components |" in text
+        assert tables[protocol].startswith("| set | msformer |\n")
+    assert "| set | method | automatic | oracle-node | oracle-nodes | oracle-components |" in text
     for name in ("distributions", "time", "confidence"):
         assert Pillow.open(tmp_path / "benchmark" / f"{name}.png").size[0] > 300
     page = (out / "index.html").read_text()
