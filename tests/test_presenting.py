@@ -124,6 +124,8 @@ def test_a_volume_is_saved_where_it_lies(tmp_path: Path) -> None:
     given = nib.Nifti1Image(voxels.transpose(2, 1, 0), affine)
     found = segment_volume(given, "general", seed=0)
     assert repr(found).startswith("<VolumeSegmentation 3 × 64 × 80 voxels, preset general, 3 slices, ")
+    assert "One of its slices:" in found._repr_html_()
+    assert found._repr_html_().count("<img") == 1
     found.save(tmp_path / "mask.nii.gz")
     saved: Any = nib.load(tmp_path / "mask.nii.gz")
     np.testing.assert_allclose(saved.affine, affine)

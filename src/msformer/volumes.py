@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ class VolumeSegmentation:
         limits: The values that were black and white in all slices.
         preset_reason: Why ``auto`` chose the preset.
         config: All settings.
-        middle: The segmentation of the slice in the middle, for its versions and sizes.
+        middle: The segmentation of the slice in the middle, with its image.
         give_back: Makes planes ``(D, H, W)`` what the volume was, see ``mask_image``; None where nobody asked.
     """
 
@@ -77,6 +78,13 @@ class VolumeSegmentation:
             f"{len(self.slices)} slices, {self.n_labels} clusters, object {100 * float(self.mask.mean()):.1f} %, "
             f"confidence {float(np.mean(self.confidences)):.2f} on average>"
         )
+
+    def _repr_html_(self) -> str:
+        return f"<div>{escape(repr(self))}<br>One of its slices:</div>{presenting.page(self.middle)}"
+
+    def plot(self, axes: Sequence[Any] | None = None) -> Any:
+        """Image, clusters and outline of the slice in the middle; see ``Segmentation.plot``."""
+        return presenting.plot(self.middle, axes)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The label map, so that array functions take a segmentation as they take labels."""
@@ -193,7 +201,7 @@ def segment_volume(
         confidences.append(found.confidence)
         done.append(number)
         if middle is None or len(done) == len(numbers) // 2 + 1:
-            middle = found
+            middle = replace(found, image=plane)
         if on_slice is not None:
             on_slice(number, found)
     if middle is None:
