@@ -14,6 +14,7 @@ import pytest
 from PIL import Image as Pillow
 
 from msformer.batch import work
+from msformer.batch.one_case import Steps
 from msformer.batch.part import Part
 from msformer.batch.plan import plan_cases
 from msformer.batch.resume import Redo, ToDo
@@ -120,11 +121,11 @@ def test_other_settings_do_everything_and_list_nothing_else(
 def test_failures_that_pass_are_tried_again_others_when_asked(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     (runs.images / "d.png").write_bytes((runs.images / "a.png").read_bytes())
 
-    def fail(*_: Any, **__: Any) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
         raise OSError("the share is away for a moment")
 
     with monkeypatch.context() as patch:
-        patch.setattr(work, "run_image", fail)
+        patch.setattr(work, "IMAGE", Steps(fail, fail, fail))
         assert runs() == ["d"]
     assert runs.report()["d"] == "failed"
     assert runs() == ["d"]
@@ -156,7 +157,7 @@ def test_half_of_other_settings_is_not_told_as_this_run(runs: Runs) -> None:
     assert report["config"]["random_state"] == 5
     assert [case["case_id"] for case in report["cases"]] == ["a"]
     assert (report["planned"], report["interrupted"]) == (4, True)
-    assert len(report["left_from_other_runs"]) == 6
+    assert len(report["left_from_other_runs"]) == 10
 
 
 def test_parts_together_are_the_whole(runs: Runs, tmp_path: Path) -> None:

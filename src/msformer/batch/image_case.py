@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from msformer.batch.files import formats_of, write_results
+from msformer.batch.one_case import Steps, Task
 from msformer.batch.pictures import write_pictures
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
@@ -23,66 +22,53 @@ from msformer.measure import MAX_LABELS
 from msformer.pipeline import segment
 from msformer.refine import Instances
 from msformer.render import preview, shown_limits
-from msformer.watching import Watcher
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from msformer.fit import CancelToken
+from msformer.segmentation import Segmentation
 
 
-def run_image(
-    case: Case,
-    config: Config,
-    out: Path,
-    *,
-    spacing_mm: tuple[float, float] | None,
-    max_pixels: int,
-    initial_weights: Mapping[str, Tensor] | None,
-    cancel: CancelToken | None,
-    watcher: Watcher,
-) -> dict[str, Any]:
-    """Read, segment and write one image; what there is to record of it.
+@dataclass(frozen=True)
+class _Read:
+    """An image, and what there is to tell of how it was read."""
 
-    Raises:
-        MSFormerError: It cannot be read, segmented or written.
-    """
-    watcher.stage("read")
-    start = time.perf_counter()
-    frame_notes = _on_frame(case, config.read.frame)
-    image = read_image(case.source, page=case.page or 0, max_pixels=max_pixels)
-    if spacing_mm is not None:
-        image = replace(image, spacing_mm=spacing_mm)
-    was_read = time.perf_counter()
-    segmentation = segment(image, config, initial_weights=initial_weights, cancel=cancel, watcher=watcher)
-    was_segmented = time.perf_counter()
-    watcher.stage("write")
-    notes = [*case.notes, *image.notes, *frame_notes]
-    if len(segmentation.objects) > MAX_LABELS:
+    image: Image
+    notes: list[str]
+
+
+def _read(task: Task) -> _Read:
+    notes = _on_frame(task.case, task.config.read.frame)
+    image = read_image(task.case.source, page=task.case.page or 0, max_pixels=task.max_pixels)
+    if task.spacing_mm is not None:
+        image = replace(image, spacing_mm=task.spacing_mm)
+    return _Read(image, [*task.case.notes, *image.notes, *notes])
+
+
+def _segment(task: Task, taken: _Read) -> Segmentation:
+    return segment(
+        taken.image, task.config, initial_weights=task.initial_weights, cancel=task.cancel, watcher=task.watcher
+    )
+
+
+def _write(task: Task, taken: _Read, found: Segmentation) -> dict[str, Any]:
+    case, image, notes = task.case, taken.image, taken.notes
+    if len(found.objects) > MAX_LABELS:
         notes.append(
-            f"no instance map is written: it holds at most {MAX_LABELS} objects; got {len(segmentation.objects)}, "
+            f"no instance map is written: it holds at most {MAX_LABELS} objects; got {len(found.objects)}, "
             "which objects.csv has"
         )
     paths = write_image(
-        out,
+        task.out,
         case,
         image,
-        segmentation.label_map,
-        segmentation.mask,
-        None if segmentation.instances is None else (segmentation.instances, len(segmentation.objects)),
-        segmentation.config,
-        segmentation.intensity_range,
+        found.label_map,
+        found.mask,
+        None if found.instances is None else (found.instances, len(found.objects)),
+        found.config,
+        found.intensity_range,
     )
-    if config.restarts > 1:
+    if task.config.restarts > 1:
         paths["stability"] = f"stability/{case.case_id}.png"
-        write_png(out / paths["stability"], np.rint(segmentation.stability * 255).astype(np.uint8))
-    result = segmentation.record()
-    result["timings_s"] = {
-        "read": was_read - start,
-        **result["timings_s"],
-        "write": time.perf_counter() - was_segmented,
-    }
-    if config.preset != AUTO_PRESET and case.said is None:
+        write_png(task.out / paths["stability"], np.rint(found.stability * 255).astype(np.uint8))
+    result = found.record()
+    if task.config.preset != AUTO_PRESET and case.said is None:
         del result["config"]  # the same for all cases: the report says it once
     return {
         "shape": list(image.shape),
@@ -91,10 +77,14 @@ def run_image(
         "spacing_mm": image.spacing_mm,
         "outputs": paths,
         "notes": notes,
-        "regions": [asdict(region) for region in segmentation.regions],
-        "objects": [asdict(one) for one in segmentation.objects],
+        "regions": [asdict(region) for region in found.regions],
+        "objects": [asdict(one) for one in found.objects],
         **result,
     }
+
+
+IMAGE = Steps(_read, _segment, _write)
+"""How an image is done."""
 
 
 def _on_frame(case: Case, frame: int | None) -> list[str]:

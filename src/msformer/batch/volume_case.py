@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msformer.batch.files import SLICES_SHOWN, formats_of, write_results
+from msformer.batch.one_case import Steps, Task
 from msformer.batch.pictures import planes, strip, write_strips
 from msformer.batch.plan import Case
 from msformer.config import AUTO_PRESET, Config
@@ -23,51 +22,52 @@ from msformer.io.privacy import known_body_part, known_modality, without_header
 from msformer.measure import VolumeRegion, measure_volume
 from msformer.render import GAP_COLOUR, INK, Picture, preview, shown_limits
 from msformer.volume import Volume
-from msformer.volumes import segment_volume
-from msformer.watching import Watcher
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from msformer.fit import CancelToken
+from msformer.volumes import VolumeSegmentation, segment_volume
 
 
-def run_volume(
-    case: Case,
-    config: Config,
-    out: Path,
-    *,
-    spacing_mm: tuple[float, float] | None,
-    max_pixels: int,
-    initial_weights: Mapping[str, Tensor] | None,
-    cancel: CancelToken | None,
-    watcher: Watcher,
-) -> dict[str, Any]:
-    """Read, segment and write one volume; what there is to record of it.
+@dataclass(frozen=True)
+class _Read:
+    """A volume as its file has it and as it is segmented, with the settings for it and what there is to tell of them.
 
-    Raises:
-        MSFormerError: It cannot be read, segmented or written.
+    The first one goes last: with it goes the folder that a zip was unpacked into.
     """
-    watcher.stage("read")
-    start = time.perf_counter()
-    as_read = volume = read_volume(
-        case.instances,
-        frame=config.read.frame,
-        series=config.read.series,
-        max_voxels=max_pixels,
-        picture=case.page,
-        must_have_frame=case.is_alone,
+
+    as_stored: Volume
+    volume: Volume
+    config: Config
+    turned: list[str]
+
+
+def _read(task: Task) -> _Read:
+    read = task.config.read
+    as_stored = volume = read_volume(
+        task.case.instances,
+        frame=read.frame,
+        series=read.series,
+        max_voxels=task.max_pixels,
+        picture=task.case.page,
+        must_have_frame=task.case.is_alone,
     )
-    if spacing_mm is not None:
-        volume = replace(volume, geometry=with_spacing(volume.geometry, spacing_mm))
-    config, turned = _across_its_slice(volume, config)
-    was_read = time.perf_counter()
+    if task.spacing_mm is not None:
+        volume = replace(volume, geometry=with_spacing(volume.geometry, task.spacing_mm))
+    return _Read(as_stored, volume, *_across_its_slice(volume, task.config))
+
+
+def _segment(task: Task, taken: _Read) -> VolumeSegmentation:
     try:
-        found = segment_volume(volume, config, initial_weights=initial_weights, cancel=cancel, watcher=watcher)
+        return segment_volume(
+            taken.volume,
+            taken.config,
+            initial_weights=task.initial_weights,
+            cancel=task.cancel,
+            watcher=task.watcher,
+        )
     except MSFormerError as error:
-        raise type(error)(f"{case.source}: {error}") from error
-    was_segmented = time.perf_counter()
-    watcher.stage("write")
+        raise type(error)(f"{task.case.source}: {error}") from error
+
+
+def _write(task: Task, taken: _Read, found: VolumeSegmentation) -> dict[str, Any]:
+    case, out, volume, config = task.case, task.out, taken.volume, taken.config
     paths, notes = write_volume(out, case, found.label_map, found.mask, volume, found.config)
     paths |= write_looks(out, case, found.label_map, found.mask, volume, found.slices, found.limits, found.config)
     regions = measure_volume(found.label_map, volume.geometry, volume.voxels)
@@ -81,8 +81,8 @@ def run_volume(
         "kind": volume.kind,
         "modality": known_modality(volume.modality),
         "body_part": known_body_part(volume.body_part),
-        "from_header": _from_header(as_read),
-        "notes": [*case.notes, *volume.notes, *turned, *notes],
+        "from_header": _from_header(taken.as_stored),
+        "notes": [*case.notes, *volume.notes, *taken.turned, *notes],
         "axis": config.read.axis,
         "slices": list(found.slices),
         "labels_changed": found.changed,
@@ -101,17 +101,15 @@ def run_volume(
         "instances": [str(path) for path in case.instances],
         "seed": found.config.random_state,
         "config_digest": found.config.digest,
-        "timings_s": {
-            "read": was_read - start,
-            "segment": was_segmented - was_read,
-            "write": time.perf_counter() - was_segmented,
-        },
-        **{name: middle[name] for name in ("network", "precision", "initial_weights_digest", "versions")},
+        **{name: middle[name] for name in ("network", "precision", "kernels", "initial_weights_digest", "versions")},
     }
-    del as_read  # until here: with it goes the folder that a zip was unpacked into
-    if config.preset == AUTO_PRESET or turned:  # not those of the run
+    if config.preset == AUTO_PRESET or taken.turned:  # not those of the run
         result["config"] = found.config.model_dump(mode="json")
     return result
+
+
+VOLUME = Steps(_read, _segment, _write)
+"""How a volume is done."""
 
 
 def _across_its_slice(volume: Volume, config: Config) -> tuple[Config, list[str]]:

@@ -8,16 +8,17 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msformer.batch.files import publish
 from msformer.batch.fingerprint import content_of
-from msformer.batch.image_case import run_image
+from msformer.batch.image_case import IMAGE
+from msformer.batch.one_case import Steps, Task
 from msformer.batch.plan import Case
 from msformer.batch.prompts import config_of
 from msformer.batch.record import Record, beginning, failure
 from msformer.batch.thumbnails import thumbnail_of
-from msformer.batch.volume_case import run_volume
+from msformer.batch.volume_case import VOLUME
 from msformer.config import Config
 from msformer.errors import MSFormerError, WriteError
 from msformer.io import MAX_PIXELS
@@ -75,22 +76,14 @@ def run_case(
     """
     start = time.perf_counter()
     record = beginning(case)
-    run = run_volume if case.instances else run_image
+    steps: Steps[Any, Any] = VOLUME if case.instances else IMAGE
     aside = (staging or out) / f".{uuid.uuid4().hex}"
     try:
         check_memory(case, max_pixels)
         record["input"]["content"] = content_of(case)
         with watching(watch, case.case_id) as watcher:
-            result = run(
-                case,
-                config_of(case, config),
-                aside,
-                spacing_mm=spacing_mm,
-                max_pixels=max_pixels,
-                initial_weights=initial_weights,
-                cancel=cancel,
-                watcher=watcher,
-            )
+            task = Task(case, config_of(case, config), aside, spacing_mm, max_pixels, initial_weights, cancel, watcher)
+            result = steps.run(task)
         digests = publish(aside, out, case, result["outputs"])
         record |= {"status": "done"} | result | {"digests": digests}
         thumbnail_of(out, record)  # here, where cases are done side by side, and not by the report

@@ -91,6 +91,7 @@ class _Done(_Tried):
     foreground: Foreground | None
     network: dict[str, int] | None
     precision: str | None
+    kernels: str | None = Field(description="How products were computed on a CPU; none without a network.")
     initial_weights_digest: Digest | None
     intensity_range: list[float] = Field(min_length=2, max_length=2, description="Values that are black and white.")
     timings_s: dict[str, Seconds]
