@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +39,31 @@ STEPS = {
 }
 SIDES = (97, 129, 193, 257, 385, 513, 769, 1025)
 PHOTOGRAPH, SLIDE = (4000, 6000), (20_000, 20_000)
+PARTS = ("mathematics", "steps", "released_image", "images", "first", "folders", "memory", "many", "growth")
 Found = dict[str, Any]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all and write ``performance.md``, and ``performance/`` with figures and numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of <set>/{images,masks}")
     parser.add_argument("--out", type=Path, required=True, help="folder of the page")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", type=int, default=500, help="cases of the test for growth")
-    parser.add_argument("--only", nargs="+", help="measure these parts; the others stay as they are in OUT")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        metavar="PART",
+        help="measure these parts; the others stay as they are in OUT",
+    )
+    given = parser.parse_args(arguments)
+    known = given.out / "performance" / "results.json"
+    if given.only and not known.is_file():
+        parser.error(f"--only needs results of an earlier run in OUT; there is no {known}")
     paths = {name: [str(case.image) for case in discover(given.data, [name]).cases] for name in PRESET_OF_SET}
     skin = str(given.data / "dermoscopy_ph2" / "images")
-    measures: dict[str, Callable[[], Any]] = {
+    measures: dict[str, Callable[[], Any]] = {  # as PARTS
         "mathematics": lambda: run("same-mathematics"),
         "steps": lambda: steps(given.rounds),
         "released_image": lambda: run("released-image", paths["dermoscopy_ph2"][0], "50"),
@@ -66,7 +76,7 @@ def main() -> None:
     }
     results: Found = {"machine": machine() | {"versions": versions()}}
     if given.only:
-        results = json.loads((given.out / "performance" / "results.json").read_text(encoding="utf-8"))
+        results = json.loads(known.read_text(encoding="utf-8"))
     for name in given.only or measures:
         results[name] = measures[name]()
     print(write_page(given.out, results))
