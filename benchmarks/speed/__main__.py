@@ -27,6 +27,8 @@ from benchmarks.common import PRESET_OF_SET
 from benchmarks.speed.page import write_page
 from msformer.benchmark.datasets import discover
 from msformer.benchmark.task import machine
+from msformer.errors import ConfigError
+from msformer.fit import find_device
 from msformer.io import MAX_PIXELS
 from msformer.segmentation import versions
 
@@ -57,10 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="PART",
         help="measure these parts; the others stay as they are in OUT",
     )
+    parser.add_argument(
+        "--device", metavar="cuda", help="time the steps there alone, beside what OUT has; the page gets a table of it"
+    )
     given = parser.parse_args(arguments)
     known = given.out / "performance" / "results.json"
-    if given.only and not known.is_file():
-        parser.error(f"--only needs results of an earlier run in OUT; there is no {known}")
+    if given.device:
+        try:
+            find_device(given.device)
+        except ConfigError as error:
+            parser.error(str(error))
+    if (given.only or given.device) and not known.is_file():
+        parser.error(f"--only and --device need results of an earlier run in OUT; there is no {known}")
     paths = {name: [str(case.image) for case in discover(given.data, [name]).cases] for name in PRESET_OF_SET}
     skin = str(given.data / "dermoscopy_ph2" / "images")
     measures: dict[str, Callable[[], Any]] = {  # as PARTS
@@ -75,11 +85,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "growth": lambda: {str(side): run("growth", str(side)) for side in SIDES},
     }
     results: Found = {"machine": machine() | {"versions": versions()}}
-    if given.only:
+    if given.only or given.device:
         results = json.loads(known.read_text(encoding="utf-8"))
-    for name in given.only or measures:
+    if given.device:
+        results["device"] = {"name": device_name(given.device), "steps": steps(given.rounds, given.device)}
+    for name in given.only or (() if given.device else measures):
         results[name] = measures[name]()
     print(write_page(given.out, results))
+
+
+def device_name(device: str) -> str:
+    """What a device is called."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else device
 
 
 def run(part: str, *arguments: str) -> Found:
@@ -94,12 +113,12 @@ def run(part: str, *arguments: str) -> Found:
     return found
 
 
-def steps(rounds: int) -> dict[str, list[Found]]:
+def steps(rounds: int, device: str = "cpu") -> dict[str, list[Found]]:
     """Steps of every kind, taking turns."""
     found: dict[str, list[Found]] = {name: [] for name in STEPS}
     for _ in range(rounds):
         for name, (part, *arguments) in STEPS.items():
-            found[name].append(run(part, *arguments))
+            found[name].append(run(part, *arguments, device))
     return found
 
 

@@ -52,11 +52,11 @@ def products(side: int = 257, dim: int = 100, depth: int = 2, patch: int = 32, i
 class Floor:
     """Runs the products; matrices are views of three buffers that are allocated once."""
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, device: str = "cpu") -> None:
         self._products = products()
         sizes = [(p.rows * p.inner, p.inner * p.columns, p.rows * p.columns) for p in self._products]
         self._left, self._right, self._result, self._gradient = (
-            torch.rand(max(column), dtype=torch.float32).to(dtype)
+            torch.rand(max(column), dtype=torch.float32).to(device, dtype)
             for column in (*zip(*sizes, strict=True), [max(size) for size in sizes])
         )
 

@@ -60,7 +60,6 @@ def _head(results: Found) -> list[str]:
 
 def _step(results: Found) -> list[str]:
     rounds = results["steps"]
-    released = rounds["released-equivalent"]
     differences = results["mathematics"]
     operations = sum(product.operations for product in products()) / 1e9
     lines = [
@@ -73,9 +72,25 @@ def _step(results: Found) -> list[str]:
         "with fusion, are folded into one each) and runs them as 1 × 1 convolutions, which on this processor are more "
         "than twice as fast as its matrix products.",
         "",
-        "| | s | times faster than released | times its floor | peak, MB |",
-        "|---|---|---|---|---|",
     ]
+    lines += _table(rounds)
+    worst = ", ".join(f"{name} {value:.0e}" for name, value in differences.items())
+    return [
+        *lines,
+        "",
+        "![steps](performance/steps.png)",
+        "",
+        f"Same weights, same image, float32: largest relative difference from the released-equivalent step: {worst}. "
+        "What bfloat16 does to masks: [precision.md](precision.md).",
+        "",
+        *_elsewhere(results),
+    ]
+
+
+def _table(rounds: dict[str, list[Found]]) -> list[str]:
+    """Steps of every kind beside each other."""
+    lines = ["| | s | times faster than released | times its floor | peak, MB |", "|---|---|---|---|---|"]
+    released = rounds["released-equivalent"]
     for name, found in rounds.items():
         floor = rounds["floor bfloat16" if "bfloat16" in name else "floor float32"]
         seconds = statistics.median(one["seconds"] for one in found)
@@ -84,16 +99,15 @@ def _step(results: Found) -> list[str]:
             f"| {name} | {seconds:.2f} | {_spread(ratios(released, found))} | {_spread(ratios(found, floor))} | "
             f"{peak:.0f} |"
         )
-    worst = ", ".join(f"{name} {value:.0e}" for name, value in differences.items())
-    return [
-        *lines,
-        "",
-        "![steps](performance/steps.png)",
-        "",
-        f"Same weights, same image, float32: largest relative difference from the released-equivalent step: {worst}. "
-        "What bfloat16 does to masks: `python -m benchmarks.precision`.",
-        "",
-    ]
+    return lines
+
+
+def _elsewhere(results: Found) -> list[str]:
+    """The same steps on another device, where one was at hand."""
+    if "device" not in results:
+        return []
+    found = results["device"]
+    return [f"The same on {found['name']}; there its memory is told:", "", *_table(found["steps"]), ""]
 
 
 def _image(results: Found) -> list[str]:

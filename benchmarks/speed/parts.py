@@ -46,21 +46,31 @@ def _status(name: str) -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name)) / 1024
 
 
-def _repeat(step: Callable[[], object], warm: int = WARM, timed: int = TIMED) -> Found:
+def _repeat(step: Callable[[], object], device: str = "cpu") -> Found:
+    """Time of a step, and the largest memory of what computes it."""
+    import torch
+
+    is_elsewhere = torch.device(device).type == "cuda"
     seconds = []
-    for _ in range(warm + timed):
+    for _ in range(WARM + TIMED):
         start = time.perf_counter()
         step()
+        if is_elsewhere:  # it computes on when the call is back
+            torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(seconds[warm:]), "first": seconds[0], "peak_mb": peak_mb()}
+    peak = torch.cuda.max_memory_allocated(device) / 2**20 if is_elsewhere else peak_mb()
+    return {"seconds": statistics.median(seconds[WARM:]), "first": seconds[0], "peak_mb": peak}
 
 
-def released_step() -> Found:
+def released_step(device: str = "cpu") -> Found:
     """Steps of the released-equivalent loop on noise."""
-    return _repeat(_released_loop().step)
+    loop = _released_loop()
+    loop.network.to(device)
+    loop.image = loop.image.to(device)
+    return _repeat(loop.step, device)
 
 
-def own_step(precision: str) -> Found:
+def own_step(precision: str, device: str = "cpu") -> Found:
     """Steps of this project's loop, the one that users run, on the same noise."""
     import torch
 
@@ -68,21 +78,23 @@ def own_step(precision: str) -> Found:
     from msformer.fit import iterate
     from msformer.network import build_network
 
-    settings = Config.from_preset("paper-demo").replace(fit={"precision": precision, "max_iter": 1000}).fit
+    settings = (
+        Config.from_preset("paper-demo").replace(fit={"precision": precision, "max_iter": 1000, "device": device}).fit
+    )
     generator = torch.Generator().manual_seed(0)
     network = build_network(3, embed_dim=DIM, depth=DEPTH, patch_size=PATCH, generator=generator)
     events = iterate(network, _noise(), settings)
     next(events)  # what comes before the first update
-    return _repeat(lambda: next(events))
+    return _repeat(lambda: next(events), device)
 
 
-def floor_step(dtype: str) -> Found:
+def floor_step(dtype: str, device: str = "cpu") -> Found:
     """The products of a step alone."""
     import torch
 
     from benchmarks.speed.floor import Floor
 
-    return _repeat(Floor(getattr(torch, dtype)).step)
+    return _repeat(Floor(getattr(torch, dtype), device).step, device)
 
 
 def same_mathematics() -> Found:

@@ -9,6 +9,7 @@ from benchmarks.speed.__main__ import main
 def test_parts_alone_need_results_of_an_earlier_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in (
         (["--only", "steps"], f"there is no {tmp_path / 'performance' / 'results.json'}"),
+        (["--device", "cuda:77"], "must be a device of this machine"),
         (["--only", "stairs"], "invalid choice: 'stairs'"),
     ):
         with pytest.raises(SystemExit) as ended:
