@@ -61,6 +61,9 @@ def _head(results: Found) -> list[str]:
 def _step(results: Found) -> list[str]:
     rounds = results["steps"]
     differences = results["mathematics"]
+    kernels = ", ".join(
+        f"{name.split()[1]} {found[0]['kernels']}" for name, found in rounds.items() if "kernels" in found[0]
+    )
     operations = sum(product.operations for product in products()) / 1e9
     lines = [
         "## One step at the released size",
@@ -69,8 +72,8 @@ def _step(results: Found) -> list[str]:
         "plain implementation of the published description (`benchmarks/speed/released.py`). *Floor*: the products of "
         f"the step alone ({operations:.0f} GFLOP, nothing computed twice), by the library's matrix product into memory "
         "that is used again and again. The step can be below it: it has fewer products (reprojection, and upsampling "
-        "with fusion, are folded into one each) and runs them as 1 × 1 convolutions, which on this processor are more "
-        "than twice as fast as its matrix products.",
+        "with fusion, are folded into one each) and runs them as whatever measuring chose on this processor, 1 × 1 "
+        f"convolutions or matrix products (`fit.kernels`): {kernels}.",
         "",
     ]
     lines += _table(rounds)

@@ -77,6 +77,7 @@ def own_step(precision: str, device: str = "cpu") -> Found:
     from msformer.config import Config
     from msformer.fit import iterate
     from msformer.network import build_network
+    from msformer.processor import choose
 
     settings = (
         Config.from_preset("paper-demo").replace(fit={"precision": precision, "max_iter": 1000, "device": device}).fit
@@ -85,7 +86,8 @@ def own_step(precision: str, device: str = "cpu") -> Found:
     network = build_network(3, embed_dim=DIM, depth=DEPTH, patch_size=PATCH, generator=generator)
     events = iterate(network, _noise(), settings)
     next(events)  # what comes before the first update
-    return _repeat(lambda: next(events), device)
+    kernels = str(choose("auto", torch.bfloat16 if precision == "bfloat16" else torch.float32))
+    return _repeat(lambda: next(events), device) | {"kernels": kernels}
 
 
 def floor_step(dtype: str, device: str = "cpu") -> Found:
