@@ -108,7 +108,7 @@ def test_a_folder_has_the_same_bytes_in_any_order_with_any_workers(tmp_path: Pat
         run_cases(ordered, settings, out, executor=executor)
         executor.close()
         files.append({str(path.relative_to(out)): path.read_bytes() for path in out.glob("*s/*.png")})
-    assert set(files[0]) == {f"{kind}/{name}.png" for kind in ("labels", "masks") for name in "abc"}
+    assert set(files[0]) == {f"{kind}/{name}.png" for kind in ("colours", "labels", "masks") for name in "abc"}
     assert files[1] == files[0]
     assert files[2] == files[0]
 

@@ -252,7 +252,7 @@ def test_reports_tell_what_changed(folder: Folder, monkeypatch: pytest.MonkeyPat
     assert {name: one["state"] for name, one in page.items()} == {
         "a": "changed", "b": "corrected", "c": "changed", "d": "segmented", "e": "segmented", "text": "failed",
     }  # fmt: skip
-    assert "CHANGED by what the folder taught (so <b>)" in page["a"]["facts"]
+    assert "CHANGED by what the folder taught: so <b>." in page["a"]["facts"]
     assert page["e"]["worth"] == cases["e"]["learned"]["worth_correcting"]
     assert page["text"]["worth"] is None
     assert ["mask by itself", "./masks-alone/a.png"] in page["a"]["files"]
@@ -575,7 +575,7 @@ def test_a_correction_without_an_object_says_that_there_is_none(folder: Folder) 
     assert decided["c"]["is_empty"]
     assert decided["c"]["foreground"] is None
     assert folder.mask("c", "masks-alone").any()
-    assert "nothing found" in (folder.out / "index.html").read_text()
+    assert "Nothing was found." in (folder.out / "index.html").read_text()
 
 
 # Who decides, and that nothing else counts

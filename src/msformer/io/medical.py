@@ -43,8 +43,8 @@ def kind_of(path: Path) -> Kind | None:
         ReadError: The file cannot be opened; the message names it.
     """
     with named(path):
-        if path.is_dir():
-            return "zarr" if ome_zarr.is_picture(path) else None
+        if path.is_dir() and ome_zarr.is_picture(path):
+            return "zarr"
         check_regular(path)
         with path.open("rb") as file:
             start = file.read(256)

@@ -384,7 +384,7 @@ def test_without_scripts_cases_are_links_to_their_largest_pictures(browser: Any,
 
 
 def test_words_for_certainty_are_those_of_the_other_page() -> None:
-    script = (resources.files("msformer.app") / "static" / "list.js").read_text()
+    script = (resources.files("msformer.app") / "static" / "panel.js").read_text()
     rules = re.findall(r'if \(confidence >= ([\d.]+)\) return \["([a-z ]+)", "([a-z]+)"\];', script)
     last = re.search(r'\n  return \["([a-z ]+)", "([a-z]+)"\];', script)
     assert len(rules) == 2
