@@ -163,6 +163,10 @@ def _answered(ask: Callable[[Any], Any], said: Any) -> Response:
     return answer if isinstance(answer, Response) else JSONResponse(answer)
 
 
+LOADING_S = 10.0
+"""Seconds that an end waits for libraries that are being loaded: a process that ends in the middle of it is aborted."""
+
+
 def serve(desk: Desk, *, port: int, opens_browser: bool, tell: Callable[[str], None]) -> None:
     """Answer the page until a signal comes.
 
@@ -194,13 +198,15 @@ def serve(desk: Desk, *, port: int, opens_browser: bool, tell: Callable[[str], N
             timeout_graceful_shutdown=2,
         )
         tell(address)
-        threading.Thread(target=_get_ready, daemon=True).start()
+        getting_ready = threading.Thread(target=_get_ready, daemon=True)
+        getting_ready.start()
         if opens_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         try:
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             desk.close()
+            getting_ready.join(LOADING_S)
 
 
 def _get_ready() -> None:
