@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from msformer import look
+from msformer import look, stopping
 from msformer.app.desk import Desk
 from msformer.app.guard import Guard
 from msformer.app.sheet import StaleError
@@ -203,6 +203,7 @@ def serve(desk: Desk, *, port: int, opens_browser: bool, tell: Callable[[str], N
         if opens_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         try:
+            stopping.check()  # a signal while libraries were loaded, which may have been kept by one of them
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             desk.close()
