@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,42 @@ STEPS = {
 }
 SIDES = (97, 129, 193, 257, 385, 513, 769, 1025)
 PHOTOGRAPH, SLIDE = (4000, 6000), (20_000, 20_000)
-PARTS = ("mathematics", "steps", "released_image", "images", "first", "folders", "memory", "many", "growth")
 Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class About:
+    """What is measured.
+
+    Attributes:
+        rounds: How often parts take turns.
+        cases: Of the test for growth.
+        paths: Images of each set.
+        skin: Folder of those of the first set.
+    """
+
+    rounds: int
+    cases: int
+    paths: dict[str, list[str]]
+    skin: str
+
+    @property
+    def first(self) -> str:
+        """An image of skin."""
+        return self.paths["dermoscopy_ph2"][0]
+
+
+MEASURES: dict[str, Callable[[About], Any]] = {
+    "mathematics": lambda _: run("same-mathematics"),
+    "steps": lambda about: steps(about.rounds),
+    "released_image": lambda about: run("released-image", about.first, "50"),
+    "images": lambda about: images(about.paths),
+    "first": lambda about: [first_result(about.first) for _ in range(about.rounds)],
+    "folders": lambda about: folders(about.skin, about.rounds),
+    "memory": lambda about: memory(about.paths),
+    "many": lambda about: run("many", "auto", str(about.cases), about.skin),
+    "growth": lambda _: {str(side): run("growth", str(side)) for side in SIDES},
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -55,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=PARTS,
+        choices=list(MEASURES),
         metavar="PART",
         help="measure these parts; the others stay as they are in OUT",
     )
@@ -72,25 +107,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if (given.only or given.device) and not known.is_file():
         parser.error(f"--only and --device need results of an earlier run in OUT; there is no {known}")
     paths = {name: [str(case.image) for case in discover(given.data, [name]).cases] for name in PRESET_OF_SET}
-    skin = str(given.data / "dermoscopy_ph2" / "images")
-    measures: dict[str, Callable[[], Any]] = {  # as PARTS
-        "mathematics": lambda: run("same-mathematics"),
-        "steps": lambda: steps(given.rounds),
-        "released_image": lambda: run("released-image", paths["dermoscopy_ph2"][0], "50"),
-        "images": lambda: images(paths),
-        "first": lambda: [first_result(paths["dermoscopy_ph2"][0]) for _ in range(given.rounds)],
-        "folders": lambda: folders(skin, given.rounds),
-        "memory": lambda: memory(paths),
-        "many": lambda: run("many", "auto", str(given.cases), skin),
-        "growth": lambda: {str(side): run("growth", str(side)) for side in SIDES},
-    }
+    about = About(given.rounds, given.cases, paths, str(given.data / "dermoscopy_ph2" / "images"))
     results: Found = {"machine": machine() | {"versions": versions()}}
     if given.only or given.device:
         results = json.loads(known.read_text(encoding="utf-8"))
     if given.device:
         results["device"] = {"name": device_name(given.device), "steps": steps(given.rounds, given.device)}
-    for name in given.only or (() if given.device else measures):
-        results[name] = measures[name]()
+    for name in given.only or (() if given.device else MEASURES):
+        results[name] = MEASURES[name](about)
     print(write_page(given.out, results))
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from msformer import presets
 from msformer.errors import ConfigError
 
 AUTO_PRESET = "auto"
@@ -500,8 +501,7 @@ class Config(_Settings):
 
 def preset_names() -> list[str]:
     """List the names of the presets that the package ships, in alphabetical order."""
-    folder = resources.files("msformer") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return presets.names()
 
 
 def preset_summaries() -> dict[str, str]:

@@ -153,14 +153,14 @@ def save(
         WriteError: No format ends so, or it cannot hold this.
     """
     from msformer.errors import WriteError
-    from msformer.io.export import SUFFIXES, write_labels
+    from msformer.io.export import SUFFIXES, suffix_of, write_labels
     from msformer.io.segments import instance_segments, object_segment, segments_of
 
     if what not in KINDS:
         raise ConfigError(f"what must be one of {', '.join(KINDS)}; got {what!r}")
     path = Path(path)
-    format = next((name for name in sorted(SUFFIXES, key=_longest) if path.name.endswith(SUFFIXES[name])), None)  # noqa: A001
-    if format is None:
+    suffix = suffix_of(path.name, SUFFIXES.values())
+    if not suffix:
         raise WriteError(f"{path}: a name must end in one of {', '.join(SUFFIXES.values())}; got {path.name!r}")
     values = planes(what)
     count = int(values.max(initial=0))
@@ -168,7 +168,7 @@ def save(
     write_labels(
         path,
         values.astype(np.uint16) if what != "mask" else values.astype(np.uint8),
-        format,
+        next(name for name, one in SUFFIXES.items() if one == suffix),
         segments=segments,
         geometry=None if give_back is None else give_back.geometry,
         instances=() if give_back is None else give_back.instances,
@@ -177,12 +177,6 @@ def save(
         source_name="" if give_back is None else give_back.source_name,
     )
     return path
-
-
-def _longest(name: str) -> int:
-    from msformer.io.export import SUFFIXES
-
-    return -len(SUFFIXES[name])
 
 
 def _image_of(found: Segmentation) -> Any:

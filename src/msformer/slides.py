@@ -147,11 +147,13 @@ def segment_slide(
     if config.restarts > 1 or config.hints.point or config.hints.box or config.hints.region:
         raise ConfigError("slides by tile take one restart, and neither point nor box nor region")
     every = tiles_of(slide.shape, side, margin)
-    shown = [one for one in every if not _is_glass(slide, one)]
+    spreads = [_spread(slide, one) for one in every]
+    least = GLASS * _spread(slide, None)
+    shown = [one for one, spread in zip(every, spreads, strict=True) if not spread < least]
     limits = _limits(slide.overview)
     settings, reason = config, ""
     if config.preset == AUTO_PRESET:
-        first = _image(slide, max(shown, key=lambda one: _spread(slide, one)), limits) if shown else None
+        first = _image(slide, every[int(np.argmax(spreads))], limits) if shown else None
         compared = [] if first is None else compare(first, find_focus(first.shape, config.hints), config)
         settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
     if settings.foreground.polarity in ("either", "minority") and _has_white_glass(slide.overview):
@@ -263,7 +265,3 @@ def _has_white_glass(overview: NDArray[Any]) -> bool:
     if overview.ndim != 3 or overview.dtype != np.uint8:
         return False
     return float((overview.min(axis=2) >= WHITE).mean()) >= WHITE_SHARE
-
-
-def _is_glass(slide: Slide, tile: Tile) -> bool:
-    return _spread(slide, tile) < GLASS * _spread(slide, None)

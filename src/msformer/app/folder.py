@@ -18,7 +18,7 @@ from msformer.batch.learn.jobs import Job, read_voxels
 from msformer.errors import ReadError
 from msformer.image import Mask
 from msformer.io import write_mask
-from msformer.io.export import write_labels
+from msformer.io.export import suffix_of, write_labels
 from msformer.io.segments import object_segment
 from msformer.volume import Volume
 
@@ -27,7 +27,6 @@ Stamp = tuple[int, int]
 """Time in nanoseconds and size of a file."""
 NO_FILE: Stamp = (0, 0)
 """The stamp of one that is not there."""
-SUFFIXES = sorted(GIVEN_SUFFIXES, key=len, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ class Folder:
         """The files of all masks that a person gave, by the name of the case, each with its stamp."""
         found = {}
         for relative, stamp in self.stamps(CORRECTIONS).items():
-            suffix = next((one for one in SUFFIXES if relative.endswith(one)), None)
-            if suffix is not None:
+            if suffix := suffix_of(relative, GIVEN_SUFFIXES):
                 found[relative.removesuffix(suffix)] = stamp
         return found
 

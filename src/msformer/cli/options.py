@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-PRESETS = sorted(
-    entry.name.removesuffix(".toml")
-    for entry in (resources.files("msformer") / "presets").iterdir()
-    if entry.name.endswith(".toml")
-)
-"""As ``config.preset_names`` has them, without what reads settings: help answers at once."""
+from msformer import presets
+
+PRESETS = presets.names()
 
 
 class ClusterKind(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -109,6 +109,11 @@ TISSUE = (
     "~SCT^85756007^Tissue~SCT^85756007^Tissue~^^~Anatomic codes - DICOM master list~^^~^^|"
 )
 """What 3D Slicer itself says of a segment of which nobody has said what it is."""
+
+
+def suffix_of(name: str, suffixes: Iterable[str]) -> str:
+    """What a name ends with of some suffixes, the longest where several fit; empty where none does."""
+    return max((one for one in suffixes if name.endswith(one)), key=len, default="")
 
 
 def write_labels(

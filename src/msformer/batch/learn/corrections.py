@@ -11,7 +11,7 @@ from msformer.batch.learn.jobs import Job, Part, read_volume_of, read_voxels
 from msformer.errors import ConfigError
 from msformer.geometry import flat_geometry
 from msformer.image import Mask
-from msformer.io.export import NO_PLACE, PIXEL_SUFFIXES, SUFFIXES
+from msformer.io.export import NO_PLACE, PIXEL_SUFFIXES, SUFFIXES, suffix_of
 from msformer.io.outlines.read_geojson import read_geojson
 from msformer.io.slicer import is_slicer_segmentation, read_slicer_mask
 from msformer.volume import Volume
@@ -35,13 +35,12 @@ def find_corrections(jobs: Sequence[Job], folder: Path, *, is_named: bool) -> di
             raise ConfigError(f"--corrections must be a folder; there is no {str(folder)!r}")
         return {}
     names = {job.case.case_id for job in jobs}
-    suffixes = sorted(GIVEN_SUFFIXES, key=len, reverse=True)
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith("."):
             continue
         relative = path.relative_to(folder).as_posix()
-        suffix = next((one for one in suffixes if relative.endswith(one)), "")
+        suffix = suffix_of(relative, GIVEN_SUFFIXES)
         name = relative.removesuffix(suffix)
         if not suffix or name not in names:
             raise ConfigError(f"--corrections: {str(path)!r} is of no image of this folder, which has {_some(names)}")
