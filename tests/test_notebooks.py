@@ -50,8 +50,8 @@ def test_the_published_notebook_colours_the_pictures_that_it_finds(tmp_path: Pat
     names = {path.name for path in (tmp_path / "input" / "image").iterdir()}
     assert len(names) == 2
     for name in names:
-        coloured = np.asarray(Pillow.open(tmp_path / "output" / name))
-        mask = np.asarray(Pillow.open(tmp_path / "output" / "masks" / name))
+        coloured = np.asarray(Pillow.open(tmp_path / "results" / f"m_mask_{name}"))
+        mask = np.asarray(Pillow.open(tmp_path / "results" / f"b_mask_{name}"))
         shape = np.asarray(Pillow.open(tmp_path / "input" / "image" / name)).shape
         assert coloured.shape == shape
         assert len(np.unique(coloured.reshape(-1, 3), axis=0)) >= 2
@@ -65,7 +65,7 @@ def test_the_published_notebook_leaves_a_readers_pictures_alone(tmp_path: Path) 
     folder.mkdir(parents=True)
     Pillow.fromarray(make_phantom("dermoscopy", seed=1, shape=(61, 83)).image).save(folder / "mine.jpg")
     notebook = from_source("MSFormer")
-    listing = next(number for number, cell in enumerate(notebook.cells) if "IMAGES.iterdir()" in cell.source)
+    listing = next(number for number, cell in enumerate(notebook.cells) if "paths = files(IMAGES)" in cell.source)
     notebook.cells = notebook.cells[: listing + 1]
     done = run(notebook, tmp_path)
     assert texts(done).strip() == str(Path("input/image/mine.jpg"))

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # MS-Former, picture by picture
 #
-# Put pictures into `input/image` beside this notebook and run all cells: colour pictures of their clusters come out in
-# `output/`, as from the published notebook. Where the folder is empty, made pictures are put there first. No GPU, no
-# labels, no download.
+# Put pictures into `input/image` beside this notebook and run all cells: `results/m_mask_NAME.png`, the clusters in
+# colours, and `results/b_mask_NAME.png`, a mask, come out under the names of the published notebook. Where the folder is
+# empty, made pictures are put there first. No GPU, no labels, no download.
 #
 # Then comes what this project adds: a mask, how far to trust it, a seed, and scores that the truth did not help to make.
 
@@ -33,24 +33,31 @@ from msformer.render import label_colours
 SMALLER = {"prepare": {"working_size": 65}, "network": {"embed_dim": 32}}
 PUBLISHED = msformer.Config.from_preset("paper-demo").replace(**SMALLER)
 SEED = 0
-IMAGES, TRUTHS, OUTPUT = Path("input/image"), Path("input/truth"), Path("output")
+IMAGES, TRUTHS, RESULTS = Path("input/image"), Path("input/GT"), Path("results")
 
 # %% [markdown]
 # ## Pictures
 
 # %%
-for folder in (IMAGES, TRUTHS, OUTPUT):
+
+
+def files(folder: Path) -> list[Path]:
+    """What lies in a folder, by name; hidden files left out."""
+    return sorted(
+        path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+
+
+for folder in (IMAGES, TRUTHS, RESULTS):
     folder.mkdir(parents=True, exist_ok=True)
-if not any(IMAGES.iterdir()):
+if not files(IMAGES):
     for seed in (3, 11):
         made = make_phantom(
             "dermoscopy", seed=seed, difficulty=0.35, vignette=0.6, shape=(144, 192)
         )
         write_png(IMAGES / f"made{seed}.png", made.image)
         write_mask(TRUTHS / f"made{seed}.png", made.mask)  # the last part alone looks at it
-paths = sorted(
-    path for path in IMAGES.iterdir() if path.is_file() and not path.name.startswith(".")
-)
+paths = files(IMAGES)
 print(*paths, sep="\n")
 
 # %% [markdown]
@@ -62,10 +69,9 @@ print(*paths, sep="\n")
 # %%
 clusters = {path.stem: msformer.segment(path, PUBLISHED, seed=SEED) for path in paths}
 for name, found in clusters.items():
-    write_png(OUTPUT / f"{name}.png", label_colours(found.n_labels)[found.label_map])
-    print(
-        f"output/{name}.png: {found.n_labels} clusters, {found.n_iter} updates, {found.stop_reason}"
-    )
+    target = RESULTS / f"m_mask_{name}.png"
+    write_png(target, label_colours(found.n_labels)[found.label_map])
+    print(f"{target}: {found.n_labels} clusters, {found.n_iter} updates, {found.stop_reason}")
 
 # %%
 figure, axes = plt.subplots(
@@ -74,8 +80,8 @@ figure, axes = plt.subplots(
 for (left, right), path in zip(axes, paths, strict=True):
     left.imshow(read_image(path).pixels, cmap="gray")
     left.set_title(path.name)
-    right.imshow(read_image(OUTPUT / f"{path.stem}.png").pixels)
-    right.set_title(f"output/{path.stem}.png")
+    right.imshow(read_image(RESULTS / f"m_mask_{path.stem}.png").pixels)
+    right.set_title(f"m_mask_{path.stem}.png")
     left.set_axis_off(), right.set_axis_off()
 
 # %% [markdown]
@@ -102,7 +108,7 @@ _ = left.legend()
 # %%
 masks = {path.stem: msformer.segment(path, seed=SEED) for path in paths}
 for name, found in masks.items():
-    write_mask(OUTPUT / "masks" / f"{name}.png", found.mask)
+    write_mask(RESULTS / f"b_mask_{name}.png", found.mask)
 next(iter(masks.values()))
 
 # %%
@@ -130,7 +136,16 @@ print(f"another seed: {100 * same:.0f} % of the pixels have the same label")
 #
 # The published scorer picks the cluster that meets the truth most, and erases what lies more than 6 px away from the truth
 # before it counts. Three protocols are told apart here, by name; `automatic` is what a user gets. The last row calls the
-# *whole picture* the object. Put masks of your own pictures into `input/truth`, under the same name as `.png`.
+# *whole picture* the object. Put masks of your own pictures into `input/GT`: as in the published notebook the first of them
+# belongs to the first picture by name, the second to the second; which is which is printed.
+
+# %%
+truth_of = {}
+if len(files(TRUTHS)) == len(paths):
+    truth_of = dict(zip(paths, files(TRUTHS), strict=True))
+    print(*(f"{path} is scored against {truth}" for path, truth in truth_of.items()), sep="\n")
+else:
+    print(f"no scores: {len(paths)} pictures, {len(files(TRUTHS))} masks in {TRUTHS}")
 
 # %%
 rows = []
@@ -141,10 +156,9 @@ def add(name: str, source: str, scores: Scores) -> None:
     rows.append((name, source, scores.protocol, round(scores.dice, 3)))
 
 
-for name, found in clusters.items():
-    if not (TRUTHS / f"{name}.png").exists():
-        continue
-    truth = read_image(TRUTHS / f"{name}.png").pixels > 0
+for path, truth_path in truth_of.items():
+    name, found = path.stem, clusters[path.stem]
+    truth = read_image(truth_path).pixels > 0
     channels = np.array((-1, *found.cluster_channels))[
         found.label_map
     ]  # labels go from dark to bright
