@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--precision",
         default="bfloat16",
         choices=("float32", "bfloat16"),
-        help="of MS-Former, on sets that docs/precision.md has measured; others are float32",
+        help="of MS-Former, on sets that docs/precision.md has measured; others, and fits that diverge, are float32",
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="begin no fit after so many")
     given = parser.parse_args(arguments)

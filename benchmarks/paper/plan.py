@@ -43,7 +43,7 @@ class SetPlan:
 
 
 SETS = {
-    "dermoscopy_ph2": SetPlan("paper", 129, has_precision_page=True, published="PH2"),
+    "dermoscopy_ph2": SetPlan("paper", 257, has_precision_page=True, published="PH2"),
     "lung_ct_kaggle64": SetPlan("paper-lung", None, has_precision_page=False, a_round=2, published="lung CT"),
     "lung_ct_konya": SetPlan("paper-lung", 129, has_precision_page=True),
     "lung_ct_lungsegdb": SetPlan("paper-lung", 129, has_precision_page=True),
@@ -59,14 +59,14 @@ class Method:
         baseline: Name in the registry, ``{k}`` for the number of clusters; None for the method itself.
         changes: Settings over the preset's.
         sets: Only for these; all where empty.
-        large: Work on ``SHOWN_SIDE``.
+        side: Side in px of the square to work on, where it is not the set's.
     """
 
     title: str
     baseline: str | None = None
     changes: Changes = field(default_factory=dict)
     sets: tuple[str, ...] = ()
-    large: bool = False
+    side: int | None = None
 
 
 def _weights(cluster: float, inter: float, intra: float) -> Changes:
@@ -100,7 +100,7 @@ SWITCHES = {
     "weights-scored": Method("losses 1 : 1.5 : 1.3, the released scored cell's", changes=_weights(1.0, 1.5, 1.3)),
     "weights-demo": Method("losses 1 : 2 : 1.2, those for skin", changes=_weights(1.0, 2.0, 1.2), sets=LUNGS),
     "weights-appendix": Method("losses 1 : 5 : 1.2, the appendix'", changes=_weights(1.0, 5.0, 1.2)),
-    "large": Method("257 × 257, the released size", sets=SKIN, large=True),
+    "small": Method("129 × 129, half the released size", sets=SKIN, side=129),
 }
 SWITCHED = ("dermoscopy_ph2", "lung_ct_kaggle64")
 """Sets on which one thing at a time is switched."""

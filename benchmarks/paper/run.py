@@ -90,7 +90,7 @@ def measure(job: Job) -> Row:
     """Fit once, and score what came of it under every protocol."""
     plan, method = SETS[job.case.set_name], METHODS[job.method]
     image, truth = load(job.case.image, job.case.truth)
-    side = SHOWN_SIDE if method.large else plan.side or min(image.shape[:2])
+    side = method.side or plan.side or min(image.shape[:2])
     row: Row = {
         "job": job.name,
         "set": job.case.set_name,
@@ -108,28 +108,49 @@ def measure(job: Job) -> Row:
         return row | {"scores": {name: scores(labels, labels, whole, truth) for name in VARIANTS}, "seconds": 0.0}
     settings = (
         Config.from_preset(plan.preset)
-        .replace(prepare={"working_size": side}, fit={"threads": 1, "precision": job.precision})
+        .replace(prepare={"working_size": side}, fit={"threads": 1, "precision": row["precision"]})
         .replace(**method.changes)
     )
     clusterer: Clusterer = network_clusterer()
     if method.baseline is not None:
         clusterer = get_method(method.baseline.format(k=plan.clusters)).cluster
-    once = _once(clusterer)
-    found: dict[str, Any] = {}
     try:
-        for variant, count in zip(VARIANTS, (plan.clusters, None), strict=True):
-            result = segment_with(once, image, settings.replace(cluster={"merge_to": count}), random_state=job.seed)
-            # Merged clusters have no number of the network's, so none of them is the cluster 0 that is never picked.
-            raw = result.label_map
-            if count is None:
-                raw = np.array([0, *result.cluster_channels], dtype=np.uint16)[result.label_map]
-            found[variant] = scores(result.label_map, raw, result.mask, truth)
-            row |= {"updates": result.n_iter, "stop": result.stop_reason, f"labels-{variant}": result.n_labels}
+        try:
+            found = _fitted(clusterer, image, truth, settings, plan.clusters, job.seed)
+        except FitDivergedError:
+            if row["precision"] == "float32":
+                raise
+            # Rounding may break a fit that holds in float32, and it is the method that is measured.
+            row["precision"] = "float32"
+            settings = settings.replace(fit={"precision": "float32"})
+            found = _fitted(clusterer, image, truth, settings, plan.clusters, job.seed) | {"again": True}
     except FitDivergedError as error:
         nothing = np.zeros(truth.shape, dtype=bool)
-        found = {name: scores(nothing, nothing, nothing, truth) for name in VARIANTS}
-        row["failed"] = str(error)
-    return row | {"scores": found, "seconds": round(time.perf_counter() - start, 2)}
+        found = {
+            "scores": {name: scores(nothing, nothing, nothing, truth) for name in VARIANTS},
+            "failed": str(error),
+        }
+    return row | found | {"seconds": round(time.perf_counter() - start, 2)}
+
+
+def _fitted(clusterer: Clusterer, image: Pixels, truth: Mask, settings: Config, clusters: int, seed: int) -> Row:
+    """One fit, its clusters merged and as they are: scores and what the fit says of itself.
+
+    Raises:
+        FitDivergedError: It diverged.
+    """
+    once = _once(clusterer)
+    found: dict[str, Any] = {}
+    facts: Row = {}
+    for variant, count in zip(VARIANTS, (clusters, None), strict=True):
+        result = segment_with(once, image, settings.replace(cluster={"merge_to": count}), random_state=seed)
+        # Merged clusters have no number of the network's, so none of them is the cluster 0 that is never picked.
+        raw = result.label_map
+        if count is None:
+            raw = np.array([0, *result.cluster_channels], dtype=np.uint16)[result.label_map]
+        found[variant] = scores(result.label_map, raw, result.mask, truth)
+        facts |= {"updates": result.n_iter, "stop": result.stop_reason, f"labels-{variant}": result.n_labels}
+    return facts | {"scores": found}
 
 
 def load(image: Path, truth: Path) -> tuple[Pixels, Mask]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -93,6 +93,26 @@ def served(folder: Path, *arguments: str | Path) -> Iterator[Served]:
             one.process.wait(20)
         except subprocess.TimeoutExpired:
             one.kill()
+
+
+def serious_faults(page: Any) -> list[str]:
+    """What axe-core finds on the page as it is now, light and dark, in full width and as wide as a telephone."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    faults = []
+    before = page.viewport_size
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for size in ({"width": 1280, "height": 720}, {"width": 390, "height": 844}):
+            page.set_viewport_size(size)
+            found = axe.run(page).response["violations"]
+            faults += [
+                f"{scheme}, {size['width']} px: {one['id']}: {node['html']}"
+                for one in found
+                if one["impact"] in ("serious", "critical")
+                for node in one["nodes"]
+            ]
+    page.set_viewport_size(before)
+    return faults
 
 
 def wait_until(is_so: object, seconds: float = 60.0) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from tests.app.helpers import needs_chromium, served, wait_until, write_lesions
+from tests.app.helpers import needs_chromium, serious_faults, served, wait_until, write_lesions
 
 from msformer.app.desk import Desk, Task
 from msformer.app.jobs import Job
@@ -82,6 +82,7 @@ def test_on_the_page_it_is_found_out_drawn_and_told(tmp_path: Path, new_page: Ca
         words = page.locator("#stability-words")
         words.get_by_text("All tries agree on").wait_for(timeout=60_000)
         assert page.locator("#stability-few").inner_text() == "1 of 5 tries"
+        assert not serious_faults(page)
         share = int(words.inner_text().split("agree on ")[1].split()[0])
         tries = segment(
             read_image(tmp_path / "in" / f"{NAME}.png"), Config.from_preset("dermoscopy").replace(restarts=TRIES)

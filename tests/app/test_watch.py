@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.helpers import needs_chromium, served, wait_until, write_lesions
+from tests.app.helpers import needs_chromium, serious_faults, served, wait_until, write_lesions
 
 from msformer.app.desk import WATCHED, Desk, Task, _left
 from msformer.app.jobs import Job
@@ -67,6 +67,7 @@ def test_a_run_of_the_network_is_watched_over_a_reload_and_stopped(
         chart = panel.get_by_role("img", name="Losses at step")
         assert "cross-entropy from" in chart.get_attribute("aria-label")
         assert panel.locator("#watch-legend li").all_inner_texts()[0].startswith("total")
+        assert not serious_faults(page)
         first, before = page.evaluate(STEP_JS), panel.locator("#watch-labels").get_attribute("src")
         page.wait_for_function(
             "(before) => { const one = document.getElementById('watch-labels');"
