@@ -174,7 +174,7 @@ def iterate(
         if not math.isfinite(record.losses["total"]):
             raise FitDivergedError(
                 f"the objective must be finite; got {record.losses} at step {step} "
-                f"with learning_rate={settings.learning_rate}"
+                f"with learning_rate={settings.learning_rate}, precision={precision}"
             )
         history.append(record)
         yield FitEvent(record, pseudo_labels, settings.max_iter)
@@ -190,7 +190,7 @@ def iterate(
     if not torch.isfinite(logits).all():
         raise FitDivergedError(
             f"the final logits must be finite; got NaN or infinity after {len(history)} updates "
-            f"with learning_rate={settings.learning_rate}"
+            f"with learning_rate={settings.learning_rate}, precision={precision}"
         )
     said = str(chosen) if device.type == "cpu" else ""
     return FitResult(logits.cpu().numpy(), len(history), stop_reason, tuple(history), precision, said)
