@@ -223,7 +223,7 @@ def _first_paragraph(
         sentences.append(f"Under {who} (`{protocol}`): {', '.join(parts)}.")
     counts = ", ".join(f"{len(measured.cases[name])} images of `{name}`" for name in measured.sets)
     return [
-        f"The paper's Tables 1 and 2 show {len(judged)} differences in Dice. Measured again on {counts}: "
+        f"The paper's Tables 1 and 2 show {len(judged)} differences in Dice, measured again here on {counts}. "
         + " ".join(sentences)
     ]
 
@@ -237,8 +237,8 @@ def _how(results: Mapping[str, Any], measured: Measured) -> list[str]:
     lines = [
         f"`{COMMAND}{results['options']}` ({facts['processor']}, {facts['cores']} cores, {facts['system']}; "
         f"{libraries}); the page again, without data: `{AGAIN}`.",
-        f"{len(rows)} fits are in the tables, {failed} of them diverged, which counts as an empty mask; {again} did "
-        "so in bfloat16 alone and were made again in float32.",
+        f"{len(rows)} fits are in the tables, {failed} of them diverged, which counts as an empty mask; in "
+        f"bfloat16 alone {again} did, made again in float32.",
         "Images are taken in a shuffled order, the same for every method, as many as there was time for.",
         "Paper: " + SOURCE + ".",
         "",
@@ -262,7 +262,8 @@ def _how(results: Mapping[str, Any], measured: Measured) -> list[str]:
         "Seconds are the median of MS-Former's fits, each on one core, one beside the other.",
         "The paper works on all 200 images of PH2 and on 700 slices, on 257 px; ours are fewer, and smaller where the",
         "table says so, since a fit of 257 px takes minutes on one core (what half the side changes stands below). The",
-        "scorer's gate of 6 px is wide on a slice of 64 px. Protocols: `docs/evaluation.md`; `released` and the two",
+        "scorer's gate of 6 px is wide on a slice of 64 px, and so is a patch of 32 px: there are 4 of them, and 64 on",
+        "257 px. Protocols: `docs/evaluation.md`; `released` and the two",
         "oracles pick with the ground truth, `automatic` never sees it. HM is 1 − IoU. Merged clusters have no numbers",
         "of the network's, so none of them is the cluster 0 that the released scorer never picks.",
     ]
