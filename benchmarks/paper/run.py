@@ -108,29 +108,28 @@ def measure(job: Job) -> Row:
         return row | {"scores": {name: scores(labels, labels, whole, truth) for name in VARIANTS}, "seconds": 0.0}
     settings = (
         Config.from_preset(plan.preset)
-        .replace(prepare={"working_size": side}, fit={"threads": 1, "precision": row["precision"]})
+        .replace(prepare={"working_size": side}, fit={"threads": 1})
         .replace(**method.changes)
     )
     clusterer: Clusterer = network_clusterer()
     if method.baseline is not None:
         clusterer = get_method(method.baseline.format(k=plan.clusters)).cluster
-    try:
+    asked = row["precision"]
+    # Rounding may break a fit that holds in float32, and it is the method that is measured.
+    for precision in dict.fromkeys((asked, "float32")):
+        row["precision"] = precision
+        exact = settings.replace(fit={"precision": precision})
         try:
-            found = _fitted(clusterer, image, truth, settings, plan.clusters, job.seed)
-        except FitDivergedError:
-            if row["precision"] == "float32":
-                raise
-            # Rounding may break a fit that holds in float32, and it is the method that is measured.
-            row["precision"] = "float32"
-            settings = settings.replace(fit={"precision": "float32"})
-            found = _fitted(clusterer, image, truth, settings, plan.clusters, job.seed) | {"again": True}
-    except FitDivergedError as error:
+            row |= _fitted(clusterer, image, truth, exact, plan.clusters, job.seed)
+        except FitDivergedError as error:
+            failed = str(error)
+        else:
+            row |= {"again": True} if precision != asked else {}
+            break
+    else:
         nothing = np.zeros(truth.shape, dtype=bool)
-        found = {
-            "scores": {name: scores(nothing, nothing, nothing, truth) for name in VARIANTS},
-            "failed": str(error),
-        }
-    return row | found | {"seconds": round(time.perf_counter() - start, 2)}
+        row |= {"scores": {name: scores(nothing, nothing, nothing, truth) for name in VARIANTS}, "failed": failed}
+    return row | {"seconds": round(time.perf_counter() - start, 2)}
 
 
 def _fitted(clusterer: Clusterer, image: Pixels, truth: Mask, settings: Config, clusters: int, seed: int) -> Row:

@@ -140,12 +140,12 @@ print(f"another seed: {100 * same:.0f} % of the pixels have the same label")
 # belongs to the first picture by name, the second to the second; which is which is printed.
 
 # %%
-truth_of = {}
-if len(files(TRUTHS)) == len(paths):
-    truth_of = dict(zip(paths, files(TRUTHS), strict=True))
+truths, truth_of = files(TRUTHS), {}
+if len(truths) == len(paths):
+    truth_of = dict(zip(paths, truths, strict=True))
     print(*(f"{path} is scored against {truth}" for path, truth in truth_of.items()), sep="\n")
 else:
-    print(f"no scores: {len(paths)} pictures, {len(files(TRUTHS))} masks in {TRUTHS}")
+    print(f"no scores: {len(paths)} pictures, {len(truths)} masks in {TRUTHS}")
 
 # %%
 rows = []
