@@ -18,6 +18,10 @@ The tree::
 Each message names the argument, the limit and the value that was received.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class MSFormerError(Exception):
     """Base of all errors of this package; catch it to catch them all."""
@@ -69,3 +73,9 @@ class WeightsError(MSFormerError, ValueError):
 
 class FitDivergedError(MSFormerError):
     """The objective became NaN or infinite while the network was optimised."""
+
+
+def failed_file(path: Path, error: Exception) -> str:
+    """The line on a file that failed; its path is told once, by the error or before it."""
+    text = str(error)
+    return f"failed: {text if str(path) in text else f'{path}: {text}'}"

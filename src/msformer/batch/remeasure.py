@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from msformer.batch.plan import Case, plan_cases
-from msformer.errors import ConfigError, ImageError, ImageShapeError, MSFormerError, ReadError
+from msformer.errors import ConfigError, ImageError, ImageShapeError, MSFormerError, ReadError, failed_file
 from msformer.geometry import flat_geometry, with_spacing
 from msformer.io import count_pages, read_image
 from msformer.io.contents import images_below, looks_medical, without_suffixes
@@ -69,8 +69,7 @@ def measure_all(
         try:
             its_rows = list(_measure_one(item, finder, spacing_mm, max_voxels))
         except (MSFormerError, OSError) as error:
-            text = str(error)
-            tell(f"failed: {text if str(item.path) in text else f'{item.path}: {text}'}")
+            tell(failed_file(item.path, error))
             n_failed += 1
             continue
         if not its_rows:

@@ -34,7 +34,7 @@ def slide(
     """
     from msformer.batch.slide_case import run_slide
     from msformer.cli.settings import resolve
-    from msformer.errors import MSFormerError
+    from msformer.errors import MSFormerError, failed_file
     from msformer.hints import hint_settings
 
     if out is None:
@@ -49,8 +49,7 @@ def slide(
             record = run_slide(path, settings, out, mpp=mpp)
         except (MSFormerError, OSError) as error:
             failed += 1
-            text = str(error)
-            say(f"failed: {text if str(path) in text else f'{path}: {text}'}", err=True)
+            say(failed_file(path, error), err=True)
             continue
         many = "" if record["n_objects"] is None else f", {record['n_objects']} objects"
         say(
