@@ -230,12 +230,13 @@ def _first_paragraph(
 
 def _how(results: Mapping[str, Any], measured: Measured) -> list[str]:
     facts = results["machine"]
+    processors = " and ".join(sorted({row["processor"] for row in results["rows"]}))
     rows = [row for row in results["rows"] if row["case"] in measured.cases[row["set"]]]
     failed = sum("failed" in row for row in rows)
     again = sum(row.get("again", False) for row in rows)
     libraries = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     lines = [
-        f"`{COMMAND}{results['options']}` ({facts['processor']}, {facts['cores']} cores, {facts['system']}; "
+        f"`{COMMAND}{results['options']}` ({processors}, {facts['cores']} cores, {facts['system']}; "
         f"{libraries}); the page again, without data: `{AGAIN}`.",
         f"{len(rows)} fits are in the tables, {failed} of them diverged, which counts as an empty mask; in "
         f"bfloat16 alone {again} did, made again in float32.",

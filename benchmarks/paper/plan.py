@@ -139,7 +139,7 @@ def jobs_of(
         data: Folder of ``<set>/{images,masks}``.
         sets: Of ``SETS``.
         limit: Rounds, at most; a round is one image of each set, or more where they are cheap.
-        switched: Images a set on which one thing at a time is switched; one every second round.
+        switched: Images a set on which one thing at a time is switched; one a round, after its tables.
         seeds: All images with the first come before any with the second.
         precision: Of the sets that ``docs/precision.md`` has measured; others are float32.
 
@@ -164,10 +164,9 @@ def jobs_of(
             for name, cases in queues.items():
                 count = SETS[name].a_round
                 add(cases[index * count : (index + 1) * count], TABLES, seed)
-            half, is_odd = divmod(index, 2)  # the tables come first: half as many images for the switches
-            if is_odd and half < switched:
+            if index < switched:
                 for name in sorted(set(SWITCHED) & set(queues)):
-                    add(queues[name][half : half + 1], SWITCHES, seed)
+                    add(queues[name][index : index + 1], SWITCHES, seed)
     return jobs
 
 

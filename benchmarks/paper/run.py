@@ -27,6 +27,7 @@ from msformer.image import LabelMap, Mask, Pixels
 from msformer.io import read_image
 from msformer.pipeline import segment_with
 from msformer.prepare import Prepared
+from msformer.processor import processor_name
 
 Row = dict[str, Any]
 JOURNAL = "rows.jsonl"
@@ -100,6 +101,7 @@ def measure(job: Job) -> Row:
         "side": side,
         "shown": list(truth.shape),
         "precision": job.precision if method.baseline is None and job.method != EVERYTHING else "float32",
+        "processor": processor_name(),
     }
     start = time.perf_counter()
     if job.method == EVERYTHING:

@@ -193,10 +193,11 @@ def folder(preset: str, workers: str, threads: str, folder: str, max_cases: str,
         records = run_cases(cases, config, Path(out), executor=executor)
         executor.close()
         seconds = time.perf_counter() - start
+        failed = sum(record["status"] != "done" for record in records)  # they are read from the folder
     return {
         "seconds": seconds,
         "cases": len(cases),
-        "failed": sum(record["status"] != "done" for record in records),
+        "failed": failed,
         "workers": split.workers,
         "threads": split.threads,
     }

@@ -29,12 +29,14 @@ def main() -> None:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:  # told as text where it is one that users cause
         known = _code_of(error)
-        if known is None:
-            raise
-        code = known
-        from msformer.plain import printable
+        if known is not None:
+            code = known
+            from msformer.plain import printable
 
-        print(f"msformer: error: {printable(str(error))}", file=sys.stderr)  # noqa: T201
+            print(f"msformer: error: {printable(str(error))}", file=sys.stderr)  # noqa: T201
+        elif stopping.asked() is None:
+            raise
+        # else a library that was being loaded made an error of its own of the signal, as those of pybind11 do
     number = stopping.asked()
     sys.exit(code if number is None else 128 + number)
 

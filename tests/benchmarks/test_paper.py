@@ -49,7 +49,7 @@ def row(job: Job, dice: float) -> dict[str, Any]:
     scores = {variant: {protocol: [value, 1 - value, 0.3] for protocol in PROTOCOLS} for variant in VARIANTS}
     return {
         "job": job.name, "set": job.case.set_name, "case": job.case.name, "method": job.method, "seed": job.seed,
-        "side": 129, "shown": [257, 257], "precision": "float32", "scores": scores, "seconds": 2.0,
+        "side": 129, "shown": [257, 257], "precision": "float32", "processor": "one", "scores": scores, "seconds": 2.0,
     }  # fmt: skip
 
 
@@ -73,10 +73,12 @@ def test_jobs_come_in_rounds_and_all_methods_have_the_same_images(data: Path) ->
     assert [job.seed for job in twice] == [3] * 70 + [4] * 70
 
 
-def test_switches_follow_on_half_as_many_images(data: Path) -> None:
-    jobs = all_jobs(data, switched=5)
+def test_switches_follow_the_tables_image_by_image(data: Path) -> None:
+    jobs = all_jobs(data, switched=1)
     switched = [job for job in jobs if job.method in SWITCHES]
     assert len(jobs) == 70 + 4 + 4
+    assert switched == jobs[30:38], "right after the first round"
+    assert len(all_jobs(data, switched=2)) == 70 + 2 * (4 + 4)
     assert {job.method for job in switched if job.case.set_name == SKIN} == set(SWITCHES) - {"weights-demo"}
     assert {job.method for job in switched if job.case.set_name == LUNG} == set(SWITCHES) - {"small"}
     assert {job.case.name for job in switched if job.case.set_name == SKIN} == {jobs[0].case.name}

@@ -127,6 +127,28 @@ def test_a_signal_while_it_loads_ends_it_at_once(images: Path, tmp_path: Path, s
         assert "Traceback" not in told
 
 
+LIBRARY = """
+import os, signal, sys, time, types
+from msformer.__main__ import main
+
+def app():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+    except BaseException as error:
+        raise ImportError("initialization failed") from error
+
+sys.modules["msformer.cli"] = types.ModuleType("msformer.cli")
+sys.modules["msformer.cli"].app = app
+main()
+"""
+
+
+def test_a_signal_that_a_library_makes_another_error_of_is_still_a_signal() -> None:
+    done = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+
+
 def test_a_second_signal_ends_it_at_once_and_the_journal_is_whole(
     images: Path, tmp_path: Path, start: list[Program]
 ) -> None:

@@ -85,7 +85,7 @@ export class List {
       .filter(([state]) => count(state))
       .map(([state, text]) => `${count(state)} ${text}`);
     const total = `${this.cases.length} ${this.cases.length === 1 ? "image" : "images"}`;
-    at("counts").textContent = this.cases.length ? `${total}: ${words.join(", ")}` : "No images yet.";
+    at("counts").textContent = this.cases.length ? `${total}: ${words.join(", ")}` : "None finished yet.";
   }
 
   row(one) {
