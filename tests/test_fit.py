@@ -228,6 +228,35 @@ def test_automatic_precision_follows_the_processor(monkeypatch: pytest.MonkeyPat
         assert fit(make_network(), IMAGE, FitSettings(max_iter=1, precision="auto")).precision == expected
 
 
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_a_fit_that_rounding_breaks_is_made_again_in_float32(
+    monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
+) -> None:
+    expected = fit(make_network(), IMAGE, FitSettings(max_iter=3, min_clusters=1))
+    real = fit_module.iterate
+
+    def broken(network: MSFormerNet, image: Any, settings: FitSettings, **options: Any) -> Any:
+        if settings.precision == "auto":
+            events = real(network, image, settings, **options)
+            yield next(events)
+            yield next(events)  # an update has been made by now
+            raise FitDivergedError("the objective must be finite")
+        return (yield from real(network, image, settings, **options))
+
+    monkeypatch.setattr(fit_module, "iterate", broken)
+    monkeypatch.setattr(fit_module, "_cpu_has_bfloat16", lambda: has_bfloat16)
+    steps: list[int] = []
+    settings = FitSettings(max_iter=3, min_clusters=1, precision="auto")
+    if not has_bfloat16:  # it was float32 already
+        with pytest.raises(FitDivergedError):
+            fit(make_network(), IMAGE, settings)
+        return
+    found = fit(make_network(), IMAGE, settings, on_event=lambda event: steps.append(event.record.step))
+    assert (found.precision, found.n_iter) == ("float32", 3)
+    assert np.array_equal(found.logits, expected.logits)
+    assert steps == [0, 1, 0, 1, 2]
+
+
 def other_devices() -> list[str]:
     found = ["cuda"] if torch.cuda.is_available() else []
     return [*found, *(["mps"] if torch.backends.mps.is_available() else [])]

@@ -219,7 +219,7 @@ class FitSettings(_Settings):
     precision: Precision = Field(
         "float32",
         description="Arithmetic; bfloat16 keeps float32 parameters and rounds the products; auto: bfloat16 on a CPU "
-        "that has instructions for it, else float32.",
+        "that has instructions for it, else float32, which a fit that rounding breaks is made again in.",
     )
     threads: int = Field(
         1,

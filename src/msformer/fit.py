@@ -107,19 +107,34 @@ def fit(
 ) -> FitResult:
     """Run the loop to its end.
 
+    With the precision ``auto`` a fit that rounding to bfloat16 breaks (one of those in ``docs/paper.md`` was) is made
+    again in float32, from the parameters that it began with.
+
     Args:
         network: Optimised in place, on the device and in the precision of the settings.
         image: ``(C, H, W)`` in [0, 1].
         settings: Limits, step size, weights, precision, threads and device. The caller's own number of threads is back
             before each event and at the end.
-        on_event: Called before each update.
+        on_event: Called before each update; of a fit that is made again, from step 0 on.
         cancel: Ends the loop before the next update; the result is that of the parameters so far.
 
     Raises:
         ConfigError: This machine has no such device.
         FitDivergedError: The objective became NaN or infinite.
     """
-    events = iterate(network, image, settings, cancel=cancel)
+    may_round = settings.precision == "auto" and resolve_precision("auto", find_device(settings.device)) == "bfloat16"
+    start = {name: value.clone() for name, value in network.state_dict().items()} if may_round else None
+    try:
+        return _to_the_end(iterate(network, image, settings, cancel=cancel), on_event)
+    except FitDivergedError:
+        if start is None:
+            raise
+    network.load_state_dict(start)
+    exact = settings.model_copy(update={"precision": "float32"})
+    return _to_the_end(iterate(network, image, exact, cancel=cancel), on_event)
+
+
+def _to_the_end(events: Generator[FitEvent, None, FitResult], on_event: Callable[[FitEvent], None] | None) -> FitResult:
     while True:
         try:
             event = next(events)
