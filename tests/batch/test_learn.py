@@ -215,6 +215,26 @@ def test_a_mask_that_is_kept_is_the_file_of_the_first_pass(folder: Folder, monke
     assert folder.bytes_of("masks") | {"b.png": b""} == masks | {"b.png": b""}
 
 
+def test_another_region_that_comes_to_the_first_mask_is_no_change(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks, first = folder.bytes_of("masks"), {name: folder.mask(name) for name in NAMES}
+    region = Decision("region", rectangle(), 0.8, 0.1, "another fits better")
+    decide_by(monkeypatch, dict.fromkeys(("a", "c"), region))
+    other = first["c"] ^ rectangle()
+    monkeypatch.setattr(
+        decided, "drawn", lambda job, *_: {"a": first["a"], "c": other}[job.case.case_id]
+    )  # as if its border were drawn there
+    folder.correct("b", rectangle())
+    found = folder.learn()
+    assert folder.summary["changed"] == 1
+    assert found["c"]["learned"]["source"] == "region"
+    assert found["a"]["learned"]["source"] == "own"
+    assert found["a"]["learned"]["reason"] == "another fits better; with its border drawn it is the first mask"
+    assert folder.bytes_of("masks")["a.png"] == masks["a.png"]
+    assert np.array_equal(folder.mask("c"), other)
+
+
 def test_reports_tell_what_changed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by a region on its own grid, one by an outline; a person gave a third."""
     preview, thumbnails = folder.bytes_of("preview"), folder.bytes_of("thumbnails")

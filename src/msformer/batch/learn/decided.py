@@ -82,7 +82,8 @@ def decide_case(item: tuple[Job, Path | None], places: Places, deciders: Decider
         if _stands(job, decisions, places.out):
             return Outcome(_without_masks(decisions), _outputs(job, places.out))
         write = _write_volume if job.is_volume else _write_image
-        changed = write(job, decisions, corrected, places.out, max_pixels)
+        changed, same = write(job, decisions, corrected, places.out, max_pixels)
+        decisions |= {name: _kept(decisions[name]) for name in same}
         thumbnail_of(places.out, job.record)
         outcome = Outcome(_without_masks(decisions), changed | _outputs(job, places.out))
     except (MSFormerError, OSError, MemoryError) as error:
@@ -118,6 +119,16 @@ def _without_masks(decisions: Mapping[str, Decision]) -> dict[str, Decision]:
     return {name: replace(one, mask=None) for name, one in decisions.items()}
 
 
+def _kept(decision: Decision) -> Decision:
+    """What is said of another region that comes to the first mask, once its border is drawn."""
+    return replace(decision, source="own", reason=f"{decision.reason}; with its border drawn it is the first mask")
+
+
+def _comes_to_own(decision: Decision, mask: Mask, own: Mask) -> bool:
+    """Whether another region was decided on and its mask is the first one all the same."""
+    return decision.mask is not None and np.array_equal(mask, own)
+
+
 def drawn(job: Job, image: Image, source: str, mask: Mask) -> Mask:
     """A mask ``(a, b)`` that was decided on, a region or an outline, at native size ``(H, W)``."""
     seen = in_window(image, job.settings.prepare.window)
@@ -134,8 +145,11 @@ def _taken(job: Job, image: Image, own: Mask, decision: Decision, given: Mask | 
 
 def _write_image(
     job: Job, decisions: Mapping[str, Decision], corrected: Mapping[str, Mask], out: Path, max_pixels: int
-) -> Record:
-    """Write mask, objects and preview in place of those that are there; what changes in the record."""
+) -> tuple[Record, list[str]]:
+    """Write mask, objects and preview in place of those that are there; what changes in the record.
+
+    With it, the parts for which another region was decided on and comes to the first mask.
+    """
     ((part, image, own),) = pictures_of(job, out / keep_alone(job.record, out), max_pixels)
     mask = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
     record, (low, high) = job.record, job.record["intensity_range"]
@@ -147,28 +161,33 @@ def _write_image(
     paths = write_image(out, job.case, image, label_map, mask, told_apart, job.settings, (low, high))
     record["outputs"].update(paths)
     foreground = measure_mask(image, mask)
-    return {
+    changed = {
         "foreground": None if foreground is None else asdict(foreground),
         "is_empty": not bool(mask.any()),
         "objects": [asdict(one) for one in objects],
         "n_objects": None if instances is None else len(objects),
     }
+    return changed, [part.name] if _comes_to_own(decisions[part.name], mask, own) else []
 
 
 def _write_volume(
     job: Job, decisions: Mapping[str, Decision], corrected: Mapping[str, Mask], out: Path, max_pixels: int
-) -> Record:
+) -> tuple[Record, list[str]]:
     """The same of a volume, slice by slice."""
     record, axis = job.record, job.settings.read.axis
     volume = read_volume_of(job, max_pixels)
     mask = np.zeros(volume.shape, dtype=bool)
+    same: list[str] = []
     for part, image, own in slices_of(job, volume, out / keep_alone(record, out)):
         index: list[slice | int] = [slice(None)] * 3
         index[axis] = part.number or 0
-        mask[tuple(index)] = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
+        taken = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
+        mask[tuple(index)] = taken
+        if _comes_to_own(decisions[part.name], taken, own):
+            same.append(part.name)
     label_map = read_voxels(out / record["outputs"]["labels"], volume.shape).astype(np.uint16)
     paths, _ = write_volume(out, job.case, label_map, mask, volume, job.settings)
     slices, (low, high) = tuple(record["slices"]), record["intensity_range"]
     paths |= write_looks(out, job.case, label_map, mask, volume, slices, (low, high), job.settings)
     record["outputs"].update(paths)
-    return {"foreground": measured_volume(mask, volume), "is_empty": not bool(mask.any())}
+    return {"foreground": measured_volume(mask, volume), "is_empty": not bool(mask.any())}, same
