@@ -9,6 +9,7 @@ import json
 import re
 import statistics
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from msformer.io import MAX_PIXELS
 
 Found = dict[str, Any]
 COMMAND = "python -m benchmarks.speed --data DATA --out docs"
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#888888"
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"
 
 
 def file_of(out: Path, processor: str) -> Path:
@@ -261,7 +262,7 @@ def _growth_figure(machines: Sequence[Found]) -> Figure:
     figure = Figure(figsize=(7.5, 2.8), layout="constrained")
     for index, (key, label) in enumerate((("seconds", "seconds"), ("above_mb", "MB over torch")), start=1):
         axes = figure.add_subplot(1, 2, index)
-        for colour, (machine, found) in zip((BLUE, ORANGE, "#009e73"), _where(machines, "growth"), strict=False):
+        for colour, (machine, found) in zip(cycle((BLUE, ORANGE, GREEN)), _where(machines, "growth"), strict=False):
             sides = [int(side) for side in found["growth"]]
             values = [one[key] for one in found["growth"].values()]
             axes.loglog([side**2 for side in sides], values, "o-", color=colour, label=machine)

@@ -1,8 +1,8 @@
 """What this processor is, and which kernels are fast on it: measured once and remembered.
 
-On processors of AMD 1 × 1 convolutions are more than twice as fast as matrix products (``docs/performance.md``), on
-those of Intel with tile registers it is the other way round: so nothing is told from a maker's name. What is measured
-is one product with its two gradients, of a small shape and of a large one, in turns, some ten milliseconds in all.
+On processors of AMD 1 × 1 convolutions are faster than matrix products, on those of Intel with tile registers it is
+mostly the other way round (``docs/performance.md``): so nothing is told from a maker's name. What is measured is one
+product with its two gradients, of a small shape and of a large one, in turns, some ten milliseconds in all.
 The result is kept in a file of the user, since a choice that could change from one run to the next would change last
 digits, and now and then a label. Matrix products must win by ``MARGIN``, so that a busy machine does not choose by
 chance.

@@ -82,8 +82,8 @@ def decide_case(item: tuple[Job, Path | None], places: Places, deciders: Decider
         if _stands(job, decisions, places.out):
             return Outcome(_without_masks(decisions), _outputs(job, places.out))
         write = _write_volume if job.is_volume else _write_image
-        changed, same = write(job, decisions, corrected, places.out, max_pixels)
-        decisions |= {name: _kept(decisions[name]) for name in same}
+        changed, settled = write(job, decisions, corrected, places.out, max_pixels)
+        decisions |= settled
         thumbnail_of(places.out, job.record)
         outcome = Outcome(_without_masks(decisions), changed | _outputs(job, places.out))
     except (MSFormerError, OSError, MemoryError) as error:
@@ -119,16 +119,6 @@ def _without_masks(decisions: Mapping[str, Decision]) -> dict[str, Decision]:
     return {name: replace(one, mask=None) for name, one in decisions.items()}
 
 
-def _kept(decision: Decision) -> Decision:
-    """What is said of another region that comes to the first mask, once its border is drawn."""
-    return replace(decision, source="own", reason=f"{decision.reason}; with its border drawn it is the first mask")
-
-
-def _comes_to_own(decision: Decision, mask: Mask, own: Mask) -> bool:
-    """Whether another region was decided on and its mask is the first one all the same."""
-    return decision.mask is not None and np.array_equal(mask, own)
-
-
 def drawn(job: Job, image: Image, source: str, mask: Mask) -> Mask:
     """A mask ``(a, b)`` that was decided on, a region or an outline, at native size ``(H, W)``."""
     seen = in_window(image, job.settings.prepare.window)
@@ -136,22 +126,25 @@ def drawn(job: Job, image: Image, source: str, mask: Mask) -> Mask:
     return redraw(seen, find_focus(image.shape, job.settings.hints), settings, mask)
 
 
-def _taken(job: Job, image: Image, own: Mask, decision: Decision, given: Mask | None) -> Mask:
-    """The mask ``(H, W)`` that a decision comes to."""
+def _taken(job: Job, image: Image, own: Mask, decision: Decision, given: Mask | None) -> tuple[Mask, Decision]:
+    """The mask ``(H, W)`` that a decision comes to, and the decision: ``own`` where that is the first mask again."""
     if given is not None:
-        return given
-    return own if decision.mask is None else drawn(job, image, decision.source, decision.mask)
+        return given, decision
+    if decision.mask is None:
+        return own, decision
+    mask = drawn(job, image, decision.source, decision.mask)
+    if np.array_equal(mask, own):
+        reason = f"{decision.reason}; with its border drawn it is the first mask"
+        decision = replace(decision, source="own", reason=reason)
+    return mask, decision
 
 
 def _write_image(
     job: Job, decisions: Mapping[str, Decision], corrected: Mapping[str, Mask], out: Path, max_pixels: int
-) -> tuple[Record, list[str]]:
-    """Write mask, objects and preview in place of those that are there; what changes in the record.
-
-    With it, the parts for which another region was decided on and comes to the first mask.
-    """
+) -> tuple[Record, dict[str, Decision]]:
+    """Write mask, objects and preview in place of those there; what changes in the record, and what was decided."""
     ((part, image, own),) = pictures_of(job, out / keep_alone(job.record, out), max_pixels)
-    mask = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
+    mask, decision = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
     record, (low, high) = job.record, job.record["intensity_range"]
     label_map = read_voxels(out / record["outputs"]["labels"], (1, *image.shape))[0].astype(np.uint16)
     is_many = job.settings.foreground.objects == "many"
@@ -167,27 +160,25 @@ def _write_image(
         "objects": [asdict(one) for one in objects],
         "n_objects": None if instances is None else len(objects),
     }
-    return changed, [part.name] if _comes_to_own(decisions[part.name], mask, own) else []
+    return changed, {part.name: decision}
 
 
 def _write_volume(
     job: Job, decisions: Mapping[str, Decision], corrected: Mapping[str, Mask], out: Path, max_pixels: int
-) -> tuple[Record, list[str]]:
+) -> tuple[Record, dict[str, Decision]]:
     """The same of a volume, slice by slice."""
     record, axis = job.record, job.settings.read.axis
     volume = read_volume_of(job, max_pixels)
     mask = np.zeros(volume.shape, dtype=bool)
-    same: list[str] = []
+    settled: dict[str, Decision] = {}
     for part, image, own in slices_of(job, volume, out / keep_alone(record, out)):
         index: list[slice | int] = [slice(None)] * 3
         index[axis] = part.number or 0
-        taken = _taken(job, image, own, decisions[part.name], corrected.get(part.name))
-        mask[tuple(index)] = taken
-        if _comes_to_own(decisions[part.name], taken, own):
-            same.append(part.name)
+        given = corrected.get(part.name)
+        mask[tuple(index)], settled[part.name] = _taken(job, image, own, decisions[part.name], given)
     label_map = read_voxels(out / record["outputs"]["labels"], volume.shape).astype(np.uint16)
     paths, _ = write_volume(out, job.case, label_map, mask, volume, job.settings)
     slices, (low, high) = tuple(record["slices"]), record["intensity_range"]
     paths |= write_looks(out, job.case, label_map, mask, volume, slices, (low, high), job.settings)
     record["outputs"].update(paths)
-    return {"foreground": measured_volume(mask, volume), "is_empty": not bool(mask.any())}, same
+    return {"foreground": measured_volume(mask, volume), "is_empty": not bool(mask.any())}, settled
