@@ -84,45 +84,25 @@ class Region:
 
 def measure_regions(image: Image, label_map: NDArray[np.integer]) -> list[Region]:
     """Measure every label ≥ 1 that occurs in ``label_map``, ``(H, W)`` on the grid of ``image``; by label."""
-    height, width = label_map.shape
-    size = int(label_map.max()) + 1 if label_map.size else 1
-    planes = image.pixels[:, :, None] if image.pixels.ndim == 2 else image.pixels
-    in_rows, in_columns = np.zeros((height, size), dtype=np.intp), np.zeros((width, size), dtype=np.intp)
-    intensity_sum = np.zeros((planes.shape[2], size))
-    columns = np.arange(width) * size
-    for part in row_strips(label_map.shape):  # strips bound the wide copies
-        strip = label_map[part].astype(np.intp)
-        rows = np.arange(len(strip))[:, None] * size
-        in_rows[part] = _counts(strip + rows, len(strip), size)
-        in_columns += _counts(strip + columns, width, size)
-        for channel in range(planes.shape[2]):
-            values = planes[part, :, channel].ravel()
-            intensity_sum[channel] += np.bincount(strip.ravel(), values, size)
-    area = in_rows.sum(axis=0)
-    row_sum, column_sum = np.arange(height) @ in_rows, np.arange(width) @ in_columns
-    pixel_mm2 = size_of(None, (1, height, width), image.spacing_mm).pixel_mm2
+    size = size_of(None, (1, *label_map.shape), image.spacing_mm)
+    tally = _tally(label_map[None], image.pixels[None])
     regions = []
-    for label in range(1, size):
-        if not (count := int(area[label])):
-            continue
-        its_rows, its_columns = np.flatnonzero(in_rows[:, label]), np.flatnonzero(in_columns[:, label])
+    for index, label in enumerate(tally.labels):
+        count = int(tally.n_voxels[index])
+        _, first_row, first_column, _, end_row, end_column = tally.bbox(index)
+        _, row, column = tally.centroid(index)
         regions.append(
             Region(
-                label=label,
+                label=int(label),
                 area_px=count,
-                area_mm2=None if pixel_mm2 is None else count * pixel_mm2,
+                area_mm2=_times(count, size.pixel_mm2),
                 area_share=count / label_map.size,
-                mean_intensity=tuple(float(total) for total in intensity_sum[:, label] / count),
-                bbox=(int(its_rows[0]), int(its_columns[0]), int(its_rows[-1]) + 1, int(its_columns[-1]) + 1),
-                centroid=(float(row_sum[label] / count), float(column_sum[label] / count)),
+                mean_intensity=tally.mean_intensity(index),
+                bbox=(first_row, first_column, end_row, end_column),
+                centroid=(row, column),
             )
         )
     return regions
-
-
-def _counts(index: NDArray[np.intp], n_lines: int, size: int) -> NDArray[np.intp]:
-    """How often each label occurs in each line: ``(n_lines, size)`` of pixels numbered line · size + label."""
-    return np.bincount(index.ravel(), minlength=n_lines * size).reshape(n_lines, size)
 
 
 def measure_mask(image: Image, mask: Mask) -> Region | None:
@@ -261,68 +241,147 @@ def measure_volume(
         ImageError: The labels are no whole numbers from 0 up, or too many; or the image does not hold numbers.
     """
     _check_volume(labels, voxels)
-    found = _labels_of(labels)
-    count = len(found)
-    n_voxels = np.zeros(count, dtype=np.int64)
-    largest, largest_slice = np.zeros((2, count), dtype=np.int64)
-    totals = np.zeros((3, count))
-    first = np.full((3, count), np.iinfo(np.int64).max)
-    last = np.full((3, count), -1)
-    n_channels = 0 if voxels is None else 1 if voxels.ndim == 3 else voxels.shape[3]
-    intensity = np.zeros((n_channels, count))
-    for number in range(len(labels)):
-        in_slice = np.zeros(count, dtype=np.int64)
-        for part in row_strips(labels.shape[1:]):
-            start, strip = part.start, labels[number, part]
-            rows, columns = np.nonzero(strip)
-            which = np.searchsorted(found, strip[rows, columns])
-            in_strip = np.bincount(which, minlength=count)
-            in_slice += in_strip
-            for axis, places in ((1, rows + start), (2, columns)):
-                totals[axis] += np.bincount(which, places, count)
-                np.minimum.at(first[axis], which, places)
-                np.maximum.at(last[axis], which, places)
-            if voxels is not None:
-                values = voxels[number, part][rows, columns].reshape(len(rows), n_channels)
-                for channel in range(n_channels):
-                    intensity[channel] += np.bincount(which, values[:, channel].astype(np.float64), count)
-        present = in_slice > 0
-        first[0, present] = np.minimum(first[0, present], number)
-        last[0, present] = number
-        totals[0] += number * in_slice
-        larger = in_slice > largest
-        largest[larger], largest_slice[larger] = in_slice[larger], number
-        n_voxels += in_slice
+    tally = _tally(labels, voxels)
     depth, height, width = labels.shape
     size = size_of(geometry, (depth, height, width))
-    if size.plane is not None:  # its area is that of the slice there is, not of the lines that slices meet it in
-        largest = n_voxels
+    # The area of a single slice is that of the slice there is, not of the lines that slices meet it in.
+    largest = tally.largest_area if size.plane is None else tally.n_voxels
     regions = []
-    for index in range(count):
-        slice_, row, column = (float(total) for total in totals[:, index] / n_voxels[index])
-        bounds = [*first[:, index], *(last[:, index] + 1)]
-        a, b, c, d, e, f = (int(bound) for bound in bounds)
+    for index, label in enumerate(tally.labels):
+        count, centroid = int(tally.n_voxels[index]), tally.centroid(index)
         regions.append(
             VolumeRegion(
-                label=int(found[index]),
-                n_voxels=int(n_voxels[index]),
-                area_mm2=None if size.plane is None else _times(int(n_voxels[index]), size.pixel_mm2),
-                volume_ml=_times(int(n_voxels[index]), size.voxel_ml),
-                volume_share=int(n_voxels[index]) / labels.size,
-                bbox=(a, b, c, d, e, f),
-                centroid=(slice_, row, column),
-                centroid_mm=None
-                if geometry is None or not geometry.is_placed
-                else _in_patient(geometry, slice_, row, column),
-                mean_intensity=None
-                if voxels is None
-                else tuple(float(total) for total in intensity[:, index] / n_voxels[index]),
-                largest_slice=int(largest_slice[index]),
+                label=int(label),
+                n_voxels=count,
+                area_mm2=None if size.plane is None else _times(count, size.pixel_mm2),
+                volume_ml=_times(count, size.voxel_ml),
+                volume_share=count / labels.size,
+                bbox=tally.bbox(index),
+                centroid=centroid,
+                centroid_mm=None if geometry is None or not geometry.is_placed else _in_patient(geometry, *centroid),
+                mean_intensity=None if voxels is None else tally.mean_intensity(index),
+                largest_slice=int(tally.largest_slice[index]),
                 largest_area_px=int(largest[index]),
                 largest_area_mm2=_times(int(largest[index]), size.pixel_mm2),
             )
         )
     return regions
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """What is counted of each label while the slices go by; ``K`` labels, axes in the order slice, row, column.
+
+    Attributes:
+        labels: ``(K,)``, in order, without 0.
+        n_voxels: ``(K,)``.
+        totals: ``(3, K)``, sum of the places of the voxels.
+        first: ``(3, K)``, the first place.
+        last: ``(3, K)``, the last place.
+        intensity: ``(C, K)``, sum of each channel.
+        largest_area: ``(K,)``, voxels in the slice that has most of them.
+        largest_slice: ``(K,)``, that slice; the first of several.
+    """
+
+    labels: NDArray[Any]
+    n_voxels: NDArray[np.int64]
+    totals: NDArray[np.float64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    intensity: NDArray[np.float64]
+    largest_area: NDArray[np.int64]
+    largest_slice: NDArray[np.int64]
+
+    def bbox(self, index: int) -> tuple[int, int, int, int, int, int]:
+        """First places, then those after the last."""
+        a, b, c = (int(place) for place in self.first[:, index])
+        d, e, f = (int(place) + 1 for place in self.last[:, index])
+        return a, b, c, d, e, f
+
+    def centroid(self, index: int) -> tuple[float, float, float]:
+        """Mean place."""
+        slice_, row, column = (float(total) for total in self.totals[:, index] / self.n_voxels[index])
+        return slice_, row, column
+
+    def mean_intensity(self, index: int) -> tuple[float, ...]:
+        """Mean of each channel."""
+        return tuple(float(total) for total in self.intensity[:, index] / self.n_voxels[index])
+
+
+def _tally(labels: NDArray[Any], voxels: NDArray[Any] | None) -> _Tally:
+    """Count every label of ``(D, H, W)`` and sum what ``voxels``, ``(D, H, W[, C])``, has there.
+
+    It goes by runs: neighbours in a row that have the same label count as one, since label maps are mostly runs.
+    """
+    found = _labels_of(labels)
+    count = len(found)
+    n_channels = 0 if voxels is None else 1 if voxels.ndim == 3 else voxels.shape[3]
+    tally = _Tally(
+        labels=found,
+        n_voxels=np.zeros(count, dtype=np.int64),
+        totals=np.zeros((3, count)),
+        first=np.full((3, count), np.iinfo(np.int64).max),
+        last=np.full((3, count), -1),
+        intensity=np.zeros((n_channels, count)),
+        largest_area=np.zeros(count, dtype=np.int64),
+        largest_slice=np.zeros(count, dtype=np.int64),
+    )
+    for number, plane in enumerate(labels if count else ()):
+        in_slice = np.zeros(count, dtype=np.int64)
+        for part in row_strips(plane.shape):
+            runs = _runs_of(plane[part])
+            kept = runs.label != 0
+            which, length = np.searchsorted(found, runs.label[kept]), runs.length[kept]
+            row, column = runs.row[kept] + part.start, runs.column[kept]
+            in_slice += np.bincount(which, length, count).astype(np.int64)
+            for axis, first, last in ((1, row, row), (2, column, column + length - 1)):
+                tally.totals[axis] += np.bincount(which, (first + last) / 2 * length, count)
+                np.minimum.at(tally.first[axis], which, first)
+                np.maximum.at(tally.last[axis], which, last)
+            if voxels is None:
+                continue
+            channels = voxels[number, part].reshape(-1, n_channels)
+            for channel in range(n_channels):
+                values = channels[:, channel].astype(np.float64)
+                sums = np.add.reduceat(values, runs.start)[kept]
+                tally.intensity[channel] += np.bincount(which, sums, count)
+        present = in_slice > 0
+        tally.first[0, present] = np.minimum(tally.first[0, present], number)
+        tally.last[0, present] = number
+        tally.totals[0] += number * in_slice
+        larger = in_slice > tally.largest_area
+        tally.largest_area[larger], tally.largest_slice[larger] = in_slice[larger], number
+        tally.n_voxels[:] += in_slice
+    return tally
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Neighbours of one label in a row, of a strip ``(h, W)``, from the top; all arrays are ``(N,)``.
+
+    Attributes:
+        label: The label.
+        row: The row.
+        column: The first column.
+        length: Number of pixels.
+        start: Number of the first pixel, counted along the rows.
+    """
+
+    label: NDArray[Any]
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    length: NDArray[np.int64]
+    start: NDArray[np.int64]
+
+
+def _runs_of(strip: NDArray[Any]) -> _Runs:
+    flat, width = strip.ravel(), strip.shape[1]
+    begins = np.ones(flat.size, dtype=bool)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[::width] = True
+    start = np.flatnonzero(begins)
+    row, column = np.divmod(start, width)
+    return _Runs(flat[start], row, column, np.diff(start, append=flat.size), start)
 
 
 def _times(count: int, unit: float | None) -> float | None:
@@ -352,7 +411,7 @@ def _labels_of(labels: NDArray[Any]) -> NDArray[Any]:
     found = np.zeros(0, dtype=labels.dtype)
     for plane in labels if labels.size else ():
         for part in row_strips(plane.shape):
-            values = np.unique(plane[part])
+            values = np.unique(_runs_of(plane[part]).label)
             if labels.dtype.kind == "f":
                 whole = np.isfinite(values) & (np.floor(values) == values)
                 if not whole.all():
