@@ -113,32 +113,42 @@ def network_clusterer(
     return cluster
 
 
-def following_clusterer(
-    *,
-    initial_weights: Mapping[str, Tensor] | None = None,
-    on_event: Callable[[FitEvent], None] | None = None,
-    cancel: CancelToken | None = None,
-) -> Clusterer:
+class FollowingClusterer:
     """A clusterer for images that resemble each other in a row: each starts from where the one before it ended.
 
     So a cluster keeps its number from slice to slice, and the network needs half of the updates from the second on.
-    """
-    previous: Clustering | None = None
-    first = chosen_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
 
-    def cluster(prepared: Prepared, settings: Config) -> Clustering:
-        nonlocal previous
-        state = None if previous is None else previous.state
-        if state is None:
-            previous = first(prepared, settings)
-        elif isinstance(state, np.ndarray):
-            previous = kmeans_clusterer(prepared, settings, start=state)
+    Args:
+        initial_weights: See ``pipeline.segment``.
+        on_event: The same.
+        cancel: The same.
+
+    Attributes:
+        state: What the next image starts from; None where it is the first.
+    """
+
+    def __init__(
+        self,
+        *,
+        initial_weights: Mapping[str, Tensor] | None = None,
+        on_event: Callable[[FitEvent], None] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        self.state: NDArray[np.floating] | MSFormerNet | None = None
+        self._on_event, self._cancel = on_event, cancel
+        self._first = chosen_clusterer(initial_weights=initial_weights, on_event=on_event, cancel=cancel)
+
+    def __call__(self, prepared: Prepared, settings: Config) -> Clustering:
+        """Put the pixels of the next image into clusters."""
+        if self.state is None:
+            clustering = self._first(prepared, settings)
+        elif isinstance(self.state, np.ndarray):
+            clustering = kmeans_clusterer(prepared, settings, start=self.state)
         else:
             half = settings.replace(fit={"max_iter": -(-settings.fit.max_iter // 2)})
-            previous = _optimised(state, prepared, half, on_event=on_event, cancel=cancel)
-        return previous
-
-    return cluster
+            clustering = _optimised(self.state, prepared, half, on_event=self._on_event, cancel=self._cancel)
+        self.state = clustering.state
+        return clustering
 
 
 def _optimised(

@@ -55,6 +55,13 @@ class PatientBar:
             if self._bar is not None:
                 self._bar.update(self._task, completed=self._done, description=about)
 
+    def reach(self, done: int, total: int) -> None:
+        """So many are done, of so many, where that is known only now."""
+        with self._lock:
+            self._done, self._total = done, total
+            if self._bar is not None:
+                self._bar.update(self._task, completed=done, total=total)
+
     def _show(self) -> None:
         from rich.console import Console
         from rich.progress import Progress

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer import presenting
-from msformer.cluster import chosen_clusterer, following_clusterer
+from msformer.cluster import Clusterer, FollowingClusterer, chosen_clusterer
 from msformer.config import AUTO_PRESET, MIN_SIDE, Config
 from msformer.errors import ConfigError, ImageShapeError, MSFormerError
 from msformer.focus import find_focus
@@ -180,7 +180,7 @@ def segment_volume(
     focus = find_focus((height, width), config.hints)
     parts = (focus.cut(plane_of(volume, axis, number, limits)) for number in numbers)
     basis = shared_basis(parts, settings.prepare, len(numbers))
-    make = following_clusterer if follow else chosen_clusterer
+    make: Callable[..., Clusterer] = FollowingClusterer if follow else chosen_clusterer
     cluster = make(initial_weights=initial_weights, on_event=watcher.step, cancel=cancel)
     channels = np.full(volume.shape, -1, dtype=np.int16)
     mask = np.zeros(volume.shape, dtype=bool)

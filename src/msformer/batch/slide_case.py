@@ -1,31 +1,49 @@
-"""One slide from file to files, tile by tile."""
+"""One slide from file to files, tile by tile; what is finished is left, and what was ended goes on."""
 
 from __future__ import annotations
 
 import csv
 import json
+import shutil
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from msformer.batch.fingerprint import settings_print
 from msformer.batch.report.tables import OBJECT_COLUMNS, object_rows
 from msformer.config import Config
 from msformer.image import Image
 from msformer.io import prepare_folder, write_png, write_text
+from msformer.io.medical import named
 from msformer.io.outlines.geojson import write_geojson
 from msformer.io.pyramid import write_pyramid
 from msformer.io.results import SEGMENT_FILES, SEGMENT_FOLDERS, mark_results
-from msformer.io.scratch import Scratch
 from msformer.io.segments import instance_segments, object_segment
 from msformer.io.slide import Slide, open_slide
 from msformer.io.write import text_file
 from msformer.render import preview
 from msformer.segmentation import versions
 from msformer.slides import SlideSegmentation, segment_slide
+
+FOLDER = "slides"
+MADE_FROM = "made-from.json"
+
+
+@dataclass(frozen=True)
+class SlideRecord:
+    """A slide that is finished.
+
+    Attributes:
+        about: What ``slides/NAME.json`` says.
+        is_new: Whether this run finished it.
+    """
+
+    about: Mapping[str, Any]
+    is_new: bool
 
 
 def run_slide(
@@ -34,50 +52,104 @@ def run_slide(
     out: Path,
     *,
     mpp: float | None = None,
+    is_forced: bool = False,
     on_tile: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> SlideRecord:
     """Read, segment and write a slide; what ``slides/NAME.json`` says of it.
+
+    A slide that is finished, from the same file and settings, is left as it is. One that an earlier run was ended at
+    goes on behind the last tile that was kept, in ``slides/NAME.tiles`` until it is finished.
 
     Args:
         path: The slide.
         config: Settings.
         out: Folder of the results; made if it is missing.
         mpp: Size of a pixel in µm that it is segmented at, nearly; the largest level where left out.
+        is_forced: Do it again from its first tile, whatever is there.
         on_tile: Called after each tile with how many are done, and of how many.
 
     Raises:
         MSFormerError: It cannot be read or segmented.
         OSError: The results cannot be written.
     """
-    start = time.perf_counter()
     prepare_folder(out)
     mark_results(out, SEGMENT_FOLDERS, SEGMENT_FILES)
-    scratch = Scratch()
+    about = out / FOLDER / f"{path.stem}.json"
+    kept = out / FOLDER / f"{path.stem}.tiles"
+    with named(path):
+        status = path.stat()
+    made_from = {
+        "size": status.st_size,
+        "time_ns": status.st_mtime_ns,
+        "mpp": mpp,
+        "settings": settings_print(config, spacing_mm=None, max_pixels=0, initial_weights=None),
+    }
+    if is_forced:
+        about.unlink(missing_ok=True)
+        shutil.rmtree(kept, ignore_errors=True)
+    elif (finished := _finished(about, made_from, out)) is not None:
+        return SlideRecord(finished, is_new=False)
+    if _said(kept / MADE_FROM) != made_from:
+        shutil.rmtree(kept, ignore_errors=True)
+        write_text(kept / MADE_FROM, json.dumps(made_from) + "\n")
+    record = _record(path, config, out, kept, made_from, on_tile)
+    write_text(about, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    shutil.rmtree(kept, ignore_errors=True)
+    return SlideRecord(record, is_new=True)
+
+
+def _record(
+    path: Path,
+    config: Config,
+    out: Path,
+    kept: Path,
+    made_from: Mapping[str, Any],
+    on_tile: Callable[[int, int], None] | None,
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    with open_slide(path, made_from["mpp"]) as slide:
+        found = segment_slide(slide, config, kept, on_tile=on_tile)
+        outputs = _write(slide, found, out)
+        return {
+            "source": str(path),
+            "shape": list(slide.shape),
+            "base_shape": list(slide.base_shape),
+            "spacing_mm": slide.spacing_mm,
+            "tiles": found.tiles,
+            "segmented": found.segmented,
+            "n_labels": found.n_labels,
+            "n_objects": None if found.instances is None else len(found.objects),
+            "area_share": sum(int(rows.sum()) for rows in found.mask) / found.mask.size,
+            "preset": found.config.preset,
+            "preset_reason": found.preset_reason,
+            "outputs": outputs,
+            "sizes": {name: (out / name).stat().st_size for name in outputs.values()},
+            "made_from": dict(made_from),
+            "config": found.config.model_dump(mode="json"),
+            "versions": versions(),
+            "elapsed_s": time.perf_counter() - start,
+        }
+
+
+def _said(path: Path) -> Any:
+    """What a JSON file says; None where it is missing or torn."""
     try:
-        with open_slide(path, mpp) as slide:
-            found = segment_slide(slide, config, scratch.path, on_tile=on_tile)
-            outputs = _write(slide, found, out)
-            record = {
-                "source": str(path),
-                "shape": list(slide.shape),
-                "base_shape": list(slide.base_shape),
-                "spacing_mm": slide.spacing_mm,
-                "tiles": found.tiles,
-                "segmented": found.segmented,
-                "n_labels": found.n_labels,
-                "n_objects": None if found.instances is None else len(found.objects),
-                "area_share": sum(int(rows.sum()) for rows in found.mask) / found.mask.size,
-                "preset": found.config.preset,
-                "preset_reason": found.preset_reason,
-                "outputs": outputs,
-                "config": found.config.model_dump(mode="json"),
-                "versions": versions(),
-                "elapsed_s": time.perf_counter() - start,
-            }
-    finally:
-        scratch.remove()
-    write_text(out / "slides" / f"{path.stem}.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
-    return record
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _finished(about: Path, made_from: Mapping[str, Any], out: Path) -> dict[str, Any] | None:
+    """What an earlier run said of the same slide and settings, if all that it wrote is there."""
+    said = _said(about)
+    try:
+        if said["made_from"] == made_from and all(
+            (out / name).stat().st_size == size for name, size in said["sizes"].items()
+        ):
+            return dict(said)
+    except (OSError, KeyError, TypeError, AttributeError):
+        pass
+    return None
 
 
 def _write(slide: Slide, found: SlideSegmentation, out: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from msformer.cli import options
+from msformer.cli.place import results_beside
 from msformer.cli.say import say
 
 
@@ -24,37 +25,48 @@ def slide(
     assignments: options.Assignments = None,
     polarity: options.Polarity = None,
     objects: options.Objects = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is finished.")] = False,
 ) -> None:
     """Segment slides tile by tile, in memory that does not grow with them.
 
     Tiles overlap; black, white, colours and preset are those of the whole slide, and an object on a seam is one object.
     Writes labels/NAME.tif and masks/NAME.tif, with many objects instances/NAME.tif (OME-TIFF in levels) and a table of
     them, outlines for QuPath (.geojson, in px of the largest level), preview/NAME.png and slides/NAME.json. Tiles of
-    glass are left out. Exit codes: 0 all done, 1 some failed, 2 usage.
+    glass are left out. The same call again leaves what is finished, and a slide that was being worked on goes on behind
+    its last tile. Exit codes: 0 all done, 1 some failed, 2 usage.
     """
+    from msformer.batch.lock import locked
+    from msformer.batch.part import Part
     from msformer.batch.slide_case import run_slide
     from msformer.cli.settings import resolve
     from msformer.errors import MSFormerError, failed_file
     from msformer.hints import hint_settings
+    from msformer.io import prepare_folder
+    from msformer.patience import PatientBar
 
     if out is None:
-        raise typer.BadParameter("say where the results go", param_hint="--out / -o")
+        out = results_beside([str(path) for path in slides])
     names = [one.stem for one in slides]
     if len(set(names)) < len(names):
         raise typer.BadParameter("slides must have names that differ, as their results have", param_hint="SLIDE")
     settings = resolve(preset, seed, config, assignments or [], hint_settings(polarity=polarity, objects=objects))
     failed = 0
-    for path in slides:
-        try:
-            record = run_slide(path, settings, out, mpp=mpp)
-        except (MSFormerError, OSError) as error:
-            failed += 1
-            say(failed_file(path, error), err=True)
-            continue
-        many = "" if record["n_objects"] is None else f", {record['n_objects']} objects"
-        say(
-            f"{path}: {record['segmented']} of {record['tiles']} tiles show more than glass{many}, object "
-            f"{100 * record['area_share']:.1f} %; look at {out / record['outputs']['preview']}"
-        )
+    prepare_folder(out)
+    with locked(out, Part()):
+        for path in slides:
+            try:
+                with PatientBar("tiles", 1) as bar:
+                    record = run_slide(path, settings, out, mpp=mpp, is_forced=overwrite, on_tile=bar.reach)
+            except (MSFormerError, OSError) as error:
+                failed += 1
+                say(failed_file(path, error), err=True)
+                continue
+            about = record.about
+            many = "" if about["n_objects"] is None else f", {about['n_objects']} objects"
+            say(
+                f"{path}: {'' if record.is_new else 'finished before: '}{about['segmented']} of {about['tiles']} tiles "
+                f"show more than glass{many}, object {100 * about['area_share']:.1f} %; look at "
+                f"{out / about['outputs']['preview']}"
+            )
     if failed:
         raise typer.Exit(1)

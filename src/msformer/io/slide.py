@@ -1,13 +1,14 @@
-"""A TIFF that is larger than memory: a level of it, read part by part, and a small copy of the whole."""
+"""A slide that is larger than memory: a level of it, read part by part, and a small copy of the whole."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
@@ -15,15 +16,22 @@ from numpy.typing import NDArray
 
 from msformer.errors import ReadError
 from msformer.io.medical import named
-from msformer.io.ome_zarr import NEEDS_ZARR
-from msformer.io.tiff import at_level, full_pages, image_of, levels_of, opened_tiff, upright
+from msformer.io.tiff import upright
 from msformer.io.tiff_chain import check_chain
 from msformer.io.tiff_sizes import stated_geometry
+
+if TYPE_CHECKING:
+    from tiffslide import TiffSlide
 
 OVERVIEW_PIXELS = 2_000_000
 """Of the small copy, about."""
 STRIP_ROWS = 256
 UM_OF_MM = 1000.0
+NEEDS_TIFFSLIDE = "slides by tile need tiffslide: pip install 'msformer[slide]'"
+LEICA = "leica"
+"""The one vendor whose size of a pixel tiffslide alone works out: from the sizes of the parts of the glass."""
+INSIDE = 0.25
+"""Added to a place on the largest level, so that the level's own place follows from it whatever is rounded."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,7 @@ class Slide:
         shape: Rows and columns of the level.
         base_shape: Those of the largest level.
         spacing_mm: Size of a pixel of the level (row, column); None where it is not stated.
-        page: Of the level.
-        array: Its pixels, of which parts are read.
+        level: Its number, 0 for the largest.
         overview: ``(h, w[, C])``, every ``step``-th row and column of the smallest level that is large enough.
     """
 
@@ -44,9 +51,9 @@ class Slide:
     shape: tuple[int, int]
     base_shape: tuple[int, int]
     spacing_mm: tuple[float, float] | None
-    page: tifffile.TiffPage
-    array: Any
+    level: int
     overview: NDArray[Any]
+    _file: TiffSlide
 
     def read(self, rows: slice, columns: slice) -> NDArray[Any]:
         """A part of the level as it is meant, ``(h, w[, C])``.
@@ -54,12 +61,13 @@ class Slide:
         Raises:
             ReadError: It is broken.
         """
-        return _part(self.array, self.page, rows, columns)
+        with named(self.source):
+            return _part(self._file, self.level, rows, columns)
 
 
 @contextmanager
 def open_slide(path: Path, mpp: float | None = None) -> Iterator[Slide]:
-    """Open a TIFF at a level.
+    """Open a slide of any kind that tiffslide reads at a level.
 
     Args:
         path: A slide or any other TIFF of which the first picture is taken.
@@ -67,65 +75,79 @@ def open_slide(path: Path, mpp: float | None = None) -> Iterator[Slide]:
 
     Raises:
         ReadError: It is broken or no TIFF, the size of its pixels is not stated and ``mpp`` is given, its planes are
-            stored apart or it is stored turned; or zarr is not installed. The message begins with the file.
+            stored apart or it is stored turned; or tiffslide is not installed. The message begins with the file.
     """
     try:
-        import zarr
+        from tiffslide import TiffSlide
     except ImportError:
-        raise ReadError(NEEDS_ZARR.replace("OME-Zarr needs", "reading slides by tile needs")) from None
+        raise ReadError(NEEDS_TIFFSLIDE) from None
     with named(path):
         check_chain(path)
-    with _open(path) as file:
-        with named(path):
-            pages = full_pages(file)
-            if not pages:
-                raise ReadError("broken TIFF: it has no page that is a picture")
-            base = pages[0]
+        file = TiffSlide(path)
+    with file:
+        with named(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it does not read of a vendor's words
+            try:
+                shapes = [(height, width) for width, height in file.level_dimensions]
+            except NotImplementedError as error:
+                raise ReadError(f"a slide must be one picture with its colours in one plane; {error}") from error
+            base = _page(file, 0)
             if base.planarconfig == tifffile.PLANARCONFIG.SEPARATE or base.tags.valueof("Orientation", 1) != 1:
                 raise ReadError("a slide must have its colours in one plane and lie upright to be read by tile")
-            levels = levels_of(file, base)
-            geometry = stated_geometry(file, image_of(file, base))
+            spacings = _spacings(file, shapes)
             if mpp is None:
-                level = base
-            elif geometry is None:
+                level = 0
+            elif spacings is None:
                 raise ReadError(f"the size of a pixel must be stated to find a level of {mpp:g} µm; it is not")
             else:
-                sizes = {one: at_level(geometry, base, one).spacing_mm[0] * UM_OF_MM for one in levels}
-                level = min(levels, key=lambda one: abs(math.log(sizes[one] / mpp)))
-            small = next((one for one in reversed(levels) if one.imagewidth * one.imagelength >= OVERVIEW_PIXELS), base)
-            spacing = None if geometry is None else at_level(geometry, base, level).spacing_of(0)
-            array = zarr.open_array(level.aszarr(), mode="r")
-            overview = _overview(zarr.open_array(small.aszarr(), mode="r"), small)
+                misses = [abs(math.log(row * UM_OF_MM / mpp)) for row, _ in spacings]
+                level = int(np.argmin(misses))
+            small = max((one for one, shape in enumerate(shapes) if math.prod(shape) >= OVERVIEW_PIXELS), default=0)
+            overview = _overview(file, small, shapes[small])
         yield Slide(
-            path,
-            (level.imagelength, level.imagewidth),
-            (base.imagelength, base.imagewidth),
-            spacing,
-            level,
-            array,
-            overview,
+            path, shapes[level], shapes[0], None if spacings is None else spacings[level], level, overview, file
         )
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[tifffile.TiffFile]:
-    with opened_tiff(path) as file:
-        yield file
+def _spacings(file: TiffSlide, shapes: Sequence[tuple[int, int]]) -> list[tuple[float, float]] | None:
+    """Size of a pixel of each level in mm (row, column); None where it is not stated."""
+    geometry = stated_geometry(file.ts_tifffile)
+    stated = None if geometry is None else geometry.spacing_of(0)
+    if stated is not None:
+        row_mm, column_mm = stated
+    elif file.properties["tiffslide.vendor"] == LEICA:
+        row_mm, column_mm = (float(file.properties[f"tiffslide.mpp-{axis}"]) / UM_OF_MM for axis in "yx")
+    else:
+        return None
+    height, width = shapes[0]
+    return [(row_mm * height / own_height, column_mm * width / own_width) for own_height, own_width in shapes]
 
 
-def _overview(array: Any, page: tifffile.TiffPage) -> NDArray[Any]:
-    height, width = page.imagelength, page.imagewidth
+def _overview(file: TiffSlide, level: int, shape: tuple[int, int]) -> NDArray[Any]:
+    height, width = shape
     step = max(math.isqrt(height * width // OVERVIEW_PIXELS), 1)
     strips = []
     for first in range(0, height, STRIP_ROWS):
-        strip = _part(array, page, slice(first, min(first + STRIP_ROWS, height)), slice(0, width))
+        strip = _part(file, level, slice(first, min(first + STRIP_ROWS, height)), slice(0, width))
         strips.append(strip[-first % step :: step, ::step].copy())
     return np.concatenate(strips)
 
 
-def _part(array: Any, page: tifffile.TiffPage, rows: slice, columns: slice) -> NDArray[Any]:
-    try:
-        pixels = np.asarray(array[rows, columns])
-    except Exception as error:  # codecs raise many kinds on broken files
-        raise ReadError(f"broken TIFF: {type(error).__name__}: {error}") from error
-    return upright(page, pixels)[0]
+def _page(file: TiffSlide, level: int) -> tifffile.TiffPage:
+    """What says how the pixels of a level are meant."""
+    series = file.ts_tifffile.series[file.properties.get("tiffslide.series-index") or 0]
+    page = series.levels[min(level, len(series.levels) - 1)].keyframe
+    if not isinstance(page, tifffile.TiffPage):
+        raise ReadError("broken TIFF: it has no page that is a picture")
+    return page
+
+
+def _part(file: TiffSlide, level: int, rows: slice, columns: slice) -> NDArray[Any]:
+    """A part of a level, whose place tiffslide takes in px of the largest one and rounds down."""
+    factor = file.level_downsamples[level]
+    x, y = (part.start if level == 0 else math.ceil(part.start * factor + INSIDE) for part in (columns, rows))
+    size = columns.stop - columns.start, rows.stop - rows.start
+    pixels = file.read_region((x, y), level, size, as_array=True, padding=False)
+    if pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    return upright(_page(file, level), pixels)[0]

@@ -1,66 +1,34 @@
-"""A slide tile by tile: tiles overlap, share what an image is prepared by, and an object is cut by no seam.
-
-Memory is that of a tile; maps of the whole are files mapped into memory.
-"""
+"""A slide → labels and objects: what all tiles share, one tile after the other, and what they give put together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msformer.cluster import following_clusterer
-from msformer.config import AUTO_PRESET, MIN_SIDE, Config
-from msformer.errors import ConfigError, ImageShapeError
+from msformer.cluster import FollowingClusterer
+from msformer.config import AUTO_PRESET, Config
+from msformer.errors import ConfigError
 from msformer.focus import find_focus
 from msformer.hypotheses import compare, verdict
 from msformer.image import Image
 from msformer.io.slide import Slide
 from msformer.measure import InstanceRow
 from msformer.pipeline import NO_PRESET, segment_with
-from msformer.prepare import shared_basis
+from msformer.prepare import Basis, shared_basis
+from msformer.slides.kept import NAMES, KeptTiles
+from msformer.slides.tiles import MARGIN, TILE, Tile, tiles_of
 
-TILE = 1024
-"""Sides of a tile in px of the level, about; what overlaps is added."""
-MARGIN = 128
-"""A tile sees so many pixels of its neighbours: objects up to this size are whole in the tile that has their centre."""
 SAMPLED = 16
 """Tiles that the basis of colours is found in."""
 WHITE, WHITE_SHARE = 220, 0.02
 """Values from which ground is white glass, and the share of the slide that it has at least."""
 GLASS = 0.1
 """A tile whose grey values spread less than this share of those of the whole slide shows glass alone."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A part of a slide.
-
-    Attributes:
-        rows: Of the part that it decides on.
-        columns: The same.
-        seen_rows: Of the part that it sees, which is larger.
-        seen_columns: The same.
-    """
-
-    rows: slice
-    columns: slice
-    seen_rows: slice
-    seen_columns: slice
-
-    @property
-    def core(self) -> tuple[slice, slice]:
-        """Where what it decides on lies in what it sees."""
-        top, left = self.seen_rows.start, self.seen_columns.start
-        return (
-            slice(self.rows.start - top, self.rows.stop - top),
-            slice(self.columns.start - left, self.columns.stop - left),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,33 +60,10 @@ class SlideSegmentation:
     config: Config
 
 
-def tiles_of(shape: tuple[int, int], side: int = TILE, margin: int = MARGIN) -> list[Tile]:
-    """Part a level into tiles of about one size, row by row, to and fro, so that each lies beside the one before.
-
-    Raises:
-        ImageShapeError: The level is too small.
-    """
-    if min(shape) < MIN_SIDE:
-        raise ImageShapeError(f"level must be at least {MIN_SIDE} px high and wide; got {shape[0]} × {shape[1]}")
-    row_parts, column_parts = (list(_parts(length, side, margin)) for length in shape)
-    found = []
-    for number, (rows, seen_rows) in enumerate(row_parts):
-        for columns, seen_columns in column_parts[:: -1 if number % 2 else 1]:
-            found.append(Tile(rows, columns, seen_rows, seen_columns))
-    return found
-
-
-def _parts(length: int, side: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    count = max(round(length / side), 1)
-    bounds = [round(index * length / count) for index in range(count + 1)]
-    for first, end in pairwise(bounds):
-        yield slice(first, end), slice(max(first - margin, 0), min(end + margin, length))
-
-
 def segment_slide(
     slide: Slide,
     config: Config,
-    scratch: Path,
+    folder: Path,
     *,
     side: int = TILE,
     margin: int = MARGIN,
@@ -134,7 +79,8 @@ def segment_slide(
     Args:
         slide: Open.
         config: Settings.
-        scratch: Folder for the maps, which live as long as it does.
+        folder: Of the maps, which live as long as it does, and of what is kept of each tile. What an earlier run of the
+            same slide, level and settings left there is not done again.
         side: Of tiles, in px.
         margin: What tiles see of their neighbours, in px.
         on_tile: Called after each tile with how many are done, and of how many.
@@ -143,6 +89,8 @@ def segment_slide(
         ConfigError: There are to be several restarts, or somebody points at something.
         ReadError: A part cannot be read.
         ImageError: As for an image.
+        WeightsError: What was kept of an earlier run is damaged.
+        OSError: The disk is full.
     """
     if config.restarts > 1 or config.hints.point or config.hints.box or config.hints.region:
         raise ConfigError("slides by tile take one restart, and neither point nor box nor region")
@@ -161,38 +109,61 @@ def segment_slide(
     is_many = settings.foreground.objects == "many"
     sampled = shown[:: max(len(shown) // SAMPLED, 1)]
     basis = shared_basis((_image(slide, one, limits) for one in sampled), settings.prepare, len(sampled))
-    cluster = following_clusterer()
-    channels = _map(scratch / "labels", np.uint8, slide.shape)
-    mask = _map(scratch / "mask", np.uint8, slide.shape)
-    instances = _map(scratch / "instances", np.uint32, slide.shape) if is_many else None
-    totals, areas = np.zeros(256), np.zeros(256)
-    objects: list[InstanceRow] = []
+    kept = KeptTiles(folder, slide.shape, has_instances=is_many)
+    cluster = FollowingClusterer()
+    cluster.state = kept.state(settings.network.affinity_shift)
     for number, tile in enumerate(shown, start=1):
-        image = _image(slide, tile, limits)
-        found = segment_with(cluster, image, settings, one_by_one=is_many, basis=basis)
-        if found.stop_reason != "blank":
-            names = np.array([0, *(channel + 1 for channel in found.cluster_channels)], dtype=np.uint8)
-            core = names[found.label_map[tile.core]]
-            channels[tile.rows, tile.columns] = core
-            pixels = image.pixels[tile.core]
-            grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
-            totals += np.bincount(core.ravel(), grey.ravel(), 256)
-            areas += np.bincount(core.ravel(), minlength=256)
-            if instances is None:
-                mask[tile.rows, tile.columns] = found.mask[tile.core]
-            elif found.instances is not None:
-                objects += _place(tile, found.instances, found.objects, instances, mask, len(objects), slide.shape)
+        if number > len(kept.lines):
+            _segment_tile(slide, tile, cluster, settings, basis, limits, kept)
         if on_tile is not None:
             on_tile(number, len(shown))
+    totals, areas = kept.sums()
     present = [name for name in np.flatnonzero(areas) if name]
     order = sorted(present, key=lambda name: (totals[name] / areas[name], name))
-    label_of = np.zeros(256, dtype=np.uint8)
+    label_of = np.zeros(NAMES, dtype=np.uint8)
     label_of[order] = np.arange(1, len(order) + 1)
-    for tile in shown:
-        channels[tile.rows, tile.columns] = label_of[channels[tile.rows, tile.columns]]
     return SlideSegmentation(
-        channels, mask, instances, len(order), tuple(objects), len(every), len(shown), limits, reason, settings
+        kept.renamed(label_of),
+        kept.mask,
+        kept.instances,
+        len(order),
+        kept.objects,
+        len(every),
+        len(shown),
+        limits,
+        reason,
+        settings,
     )
+
+
+def _segment_tile(
+    slide: Slide,
+    tile: Tile,
+    cluster: FollowingClusterer,
+    settings: Config,
+    basis: Basis | None,
+    limits: tuple[float, float] | None,
+    kept: KeptTiles,
+) -> None:
+    image = _image(slide, tile, limits)
+    found = segment_with(cluster, image, settings, one_by_one=kept.instances is not None, basis=basis)
+    totals, areas = np.zeros(NAMES), np.zeros(NAMES)
+    if found.stop_reason == "blank":
+        kept.add(totals, areas, [], None)
+        return
+    names = np.array([0, *(channel + 1 for channel in found.cluster_channels)], dtype=np.uint8)
+    core = names[found.label_map[tile.core]]
+    kept.clusters[tile.rows, tile.columns] = core
+    pixels = image.pixels[tile.core]
+    grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
+    totals += np.bincount(core.ravel(), grey.ravel(), NAMES)
+    areas += np.bincount(core.ravel(), minlength=NAMES)
+    objects: list[InstanceRow] = []
+    if kept.instances is None:
+        kept.mask[tile.rows, tile.columns] = found.mask[tile.core]
+    elif found.instances is not None:
+        objects = _place(tile, found.instances, found.objects, kept.instances, kept.mask, kept.n_objects, slide.shape)
+    kept.add(totals, areas, objects, cluster.state)
 
 
 def _place(
@@ -225,10 +196,6 @@ def _place(
         on_frame = bounds[0] == 0 or bounds[1] == 0 or bounds[2] == shape[0] or bounds[3] == shape[1]
         placed.append(replace(one, label=number, bbox=bounds, centroid=(row, column), touches_frame=on_frame))
     return placed
-
-
-def _map(path: Path, dtype: Any, shape: tuple[int, int]) -> NDArray[Any]:
-    return np.memmap(path, dtype=dtype, mode="w+", shape=shape)
 
 
 def _image(slide: Slide, tile: Tile, limits: tuple[float, float] | None) -> Image:
