@@ -20,13 +20,12 @@ from msformer.io.slide import Slide
 from msformer.measure import InstanceRow
 from msformer.pipeline import NO_PRESET, segment_with
 from msformer.prepare import Basis, shared_basis
+from msformer.slides.glass import BARE, PADDING, Glass, find_glass
 from msformer.slides.kept import NAMES, KeptTiles
 from msformer.slides.tiles import MARGIN, TILE, Tile, tiles_of
 
 SAMPLED = 16
 """Tiles that the basis of colours is found in."""
-WHITE, WHITE_SHARE = 220, 0.02
-"""Values from which ground is white glass, and the share of the slide that it has at least."""
 GLASS = 0.1
 """A tile whose grey values spread less than this share of those of the whole slide shows glass alone."""
 
@@ -95,26 +94,26 @@ def segment_slide(
     if config.restarts > 1 or config.hints.point or config.hints.box or config.hints.region:
         raise ConfigError("slides by tile take one restart, and neither point nor box nor region")
     every = tiles_of(slide.shape, side, margin)
+    glass = find_glass(slide.overview)
     spreads = [_spread(slide, one) for one in every]
-    least = GLASS * _spread(slide, None)
-    shown = [one for one, spread in zip(every, spreads, strict=True) if not spread < least]
+    shown = _showing(slide, every, spreads, glass)
     limits = _limits(slide.overview)
     settings, reason = config, ""
     if config.preset == AUTO_PRESET:
-        first = _image(slide, every[int(np.argmax(spreads))], limits) if shown else None
+        first = _image(slide, every[int(np.argmax(spreads))], limits, glass) if shown else None
         compared = [] if first is None else compare(first, find_focus(first.shape, config.hints), config)
         settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
-    if settings.foreground.polarity in ("either", "minority") and _has_white_glass(slide.overview):
+    if settings.foreground.polarity in ("either", "minority") and glass is not None:
         settings = settings.replace(foreground={"polarity": "darker"})
     is_many = settings.foreground.objects == "many"
     sampled = shown[:: max(len(shown) // SAMPLED, 1)]
-    basis = shared_basis((_image(slide, one, limits) for one in sampled), settings.prepare, len(sampled))
+    basis = shared_basis((_image(slide, one, limits, glass) for one in sampled), settings.prepare, len(sampled))
     kept = KeptTiles(folder, slide.shape, has_instances=is_many)
     cluster = FollowingClusterer()
     cluster.state = kept.state(settings.network.affinity_shift)
     for number, tile in enumerate(shown, start=1):
         if number > len(kept.lines):
-            _segment_tile(slide, tile, cluster, settings, basis, limits, kept)
+            _segment_tile(slide, tile, cluster, settings, basis, limits, glass, kept)
         if on_tile is not None:
             on_tile(number, len(shown))
     totals, areas = kept.sums()
@@ -143,24 +142,27 @@ def _segment_tile(
     settings: Config,
     basis: Basis | None,
     limits: tuple[float, float] | None,
+    glass: Glass | None,
     kept: KeptTiles,
 ) -> None:
-    image = _image(slide, tile, limits)
+    image = _image(slide, tile, limits, glass)
     found = segment_with(cluster, image, settings, one_by_one=kept.instances is not None, basis=basis)
     totals, areas = np.zeros(NAMES), np.zeros(NAMES)
     if found.stop_reason == "blank":
         kept.add(totals, areas, [], None)
         return
     names = np.array([0, *(channel + 1 for channel in found.cluster_channels)], dtype=np.uint8)
-    core = names[found.label_map[tile.core]]
+    bare = np.zeros(image.shape, dtype=bool) if glass is None else (image.pixels == PADDING).all(axis=2)
+    core = np.where(bare[tile.core], np.uint8(0), names[found.label_map[tile.core]])
     kept.clusters[tile.rows, tile.columns] = core
     pixels = image.pixels[tile.core]
     grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
     totals += np.bincount(core.ravel(), grey.ravel(), NAMES)
     areas += np.bincount(core.ravel(), minlength=NAMES)
+    totals[0] = areas[0] = 0
     objects: list[InstanceRow] = []
     if kept.instances is None:
-        kept.mask[tile.rows, tile.columns] = found.mask[tile.core]
+        kept.mask[tile.rows, tile.columns] = found.mask[tile.core] & ~bare[tile.core]
     elif found.instances is not None:
         objects = _place(tile, found.instances, found.objects, kept.instances, kept.mask, kept.n_objects, slide.shape)
     kept.add(totals, areas, objects, cluster.state)
@@ -198,9 +200,22 @@ def _place(
     return placed
 
 
-def _image(slide: Slide, tile: Tile, limits: tuple[float, float] | None) -> Image:
+def _showing(slide: Slide, every: Sequence[Tile], spreads: Sequence[float], glass: Glass | None) -> list[Tile]:
+    """The tiles that show more than glass."""
+    if glass is not None:
+        bare = glass.of(slide.overview)
+        return [one for one in every if bare[_in_overview(slide, one)].mean() < BARE]
+    least = GLASS * _spread(slide, None)
+    return [one for one, spread in zip(every, spreads, strict=True) if not spread < least]
+
+
+def _image(slide: Slide, tile: Tile, limits: tuple[float, float] | None, glass: Glass | None) -> Image:
     pixels = slide.read(tile.seen_rows, tile.seen_columns)
-    return Image.from_array(pixels, spacing_mm=slide.spacing_mm, source=slide.source, limits=limits)
+    padding = None if glass is None else PADDING
+    pixels = pixels if glass is None else glass.without(pixels)
+    return Image.from_array(
+        pixels, spacing_mm=slide.spacing_mm, source=slide.source, limits=limits, padding_value=padding
+    )
 
 
 def _limits(overview: NDArray[Any]) -> tuple[float, float] | None:
@@ -211,24 +226,19 @@ def _limits(overview: NDArray[Any]) -> tuple[float, float] | None:
     return (low, high) if high > low else None
 
 
+def _in_overview(slide: Slide, tile: Tile) -> tuple[slice, slice]:
+    height, width = (side / whole for side, whole in zip(slide.overview.shape[:2], slide.shape, strict=True))
+    return (
+        slice(int(tile.rows.start * height), int(np.ceil(tile.rows.stop * height))),
+        slice(int(tile.columns.start * width), int(np.ceil(tile.columns.stop * width))),
+    )
+
+
 def _grey(slide: Slide, tile: Tile | None) -> NDArray[Any]:
-    small = slide.overview
-    if tile is not None:
-        height, width = (side / whole for side, whole in zip(small.shape[:2], slide.shape, strict=True))
-        small = small[
-            int(tile.rows.start * height) : int(np.ceil(tile.rows.stop * height)),
-            int(tile.columns.start * width) : int(np.ceil(tile.columns.stop * width)),
-        ]
+    small = slide.overview if tile is None else slide.overview[_in_overview(slide, tile)]
     return small if small.ndim == 2 else small.min(axis=2)  # stains are dark in one channel at least
 
 
 def _spread(slide: Slide, tile: Tile | None) -> float:
     low, high = np.percentile(_grey(slide, tile), (0.1, 99.9))
     return float(high - low)
-
-
-def _has_white_glass(overview: NDArray[Any]) -> bool:
-    """Whether a picture in colours of 8 bits has ground that is lit through, near white in all channels."""
-    if overview.ndim != 3 or overview.dtype != np.uint8:
-        return False
-    return float((overview.min(axis=2) >= WHITE).mean()) >= WHITE_SHARE
