@@ -45,8 +45,8 @@ class SetPlan:
 SETS = {
     "dermoscopy_ph2": SetPlan("paper", 257, has_precision_page=True, published="PH2"),
     "lung_ct_kaggle64": SetPlan("paper-lung", None, has_precision_page=False, a_round=2, published="lung CT"),
-    "lung_ct_konya": SetPlan("paper-lung", 129, has_precision_page=True),
-    "lung_ct_lungsegdb": SetPlan("paper-lung", 129, has_precision_page=True),
+    "lung_ct_konya": SetPlan("paper-lung", 257, has_precision_page=True),
+    "lung_ct_lungsegdb": SetPlan("paper-lung", 257, has_precision_page=True),
 }
 
 
