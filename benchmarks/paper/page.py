@@ -262,9 +262,9 @@ def _how(results: Mapping[str, Any], measured: Measured) -> list[str]:
         "",
         "Seconds are the median of MS-Former's fits, each on one core, one beside the other.",
         "The paper works on all 200 images of PH2 and on 700 slices, on 257 px; ours are fewer, since a fit of 257 px",
-        "takes minutes on one core, and what has 64 px is not made larger (what half the side changes stands below). The",
-        "scorer's gate of 6 px is wide on a slice of 64 px, and so is a patch of 32 px: there are 4 of them, and 64 on",
-        "257 px. Protocols: `docs/evaluation.md`; `released` and the two",
+        "takes minutes on one core, and what has 64 px is not made larger (what half the side changes stands below).",
+        "The scorer's gate of 6 px is wide on a slice of 64 px, and so is a patch of 32 px: there are 4 of them, and",
+        "64 on 257 px. Protocols: `docs/evaluation.md`; `released` and the two",
         "oracles pick with the ground truth, `automatic` never sees it. HM is 1 − IoU. Merged clusters have no numbers",
         "of the network's, so none of them is the cluster 0 that the released scorer never picks.",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from msformer.config import Config
 from msformer.errors import ConfigError, ReadError
 from msformer.io.pyramid import write_pyramid
 from msformer.io.slide import open_slide
-from msformer.slides import segment_slide, tiles_of
+from msformer.slides import segment, segment_slide, tiles_of
 
 
 def test_tiles_decide_on_every_pixel_once_and_go_to_and_fro() -> None:
@@ -142,3 +143,23 @@ def test_the_command_tells_what_failed(tmp_path: Path) -> None:
     assert "a.tif: 1 of 1 tiles show more than glass, 8 objects" in told.output
     assert f"failed: {tmp_path / 'b.tif'}" in told.output.replace("\n", "")
     assert CliRunner().invoke(app, [str(tmp_path / "a.tif"), str(tmp_path / "a.tif"), *options]).exit_code == 2
+
+
+def test_most_of_some_tiles_choose_the_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path / "a.tif")
+    asked: list[int] = []
+
+    def compared(*_: object) -> list[SimpleNamespace]:
+        """Nuclei win two tiles of three, where general stands better than they ever do."""
+        asked.append(len(asked))
+        wins = "general" if len(asked) % 3 == 1 else "nuclei"
+        trust = SimpleNamespace(probability=0.5)
+        return [SimpleNamespace(preset=wins, standing=9.0 if wins == "general" else 1.0, trust=trust)]
+
+    monkeypatch.setattr(segment, "compare", compared)
+    with open_slide(tmp_path / "a.tif") as opened:
+        found = segment_slide(opened, Config.from_preset("auto"), tmp_path, side=128, margin=32)
+    assert 3 <= len(asked) <= 7
+    assert found.config.preset == "nuclei"
+    wins = sum(number % 3 != 0 for number in asked)
+    assert found.preset_reason.endswith(f"so in {wins} of {len(asked)} tiles that were asked")

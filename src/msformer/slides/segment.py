@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ from msformer.slides.glass import BARE, PADDING, Glass, find_glass
 from msformer.slides.kept import NAMES, KeptTiles
 from msformer.slides.tiles import MARGIN, TILE, Tile, tiles_of
 
+MODALITY = "SM"
+"""What a slide is, in the words of DICOM; it restricts which presets ``auto`` asks."""
+ASKED = 7
+"""Tiles that are asked which preset fits, at most."""
 SAMPLED = 16
 """Tiles that the basis of colours is found in."""
 GLASS = 0.1
@@ -70,9 +75,9 @@ def segment_slide(
 ) -> SlideSegmentation:
     """Segment a slide.
 
-    The preset that ``auto`` takes is that of the tile with the most contrast; black, white and the basis of colours are
-    those of the whole; where glass is white, and the settings say neither darker nor brighter, objects are darker, or
-    glass between tissue would be one. Clusters start from those of the tile before, so that a label means the same
+    The preset that ``auto`` takes is the one that wins most of some tiles; black, white and the basis of colours are
+    those of the whole; glass that is white is no data, and where the settings say neither darker nor brighter, objects
+    are darker than what is around them. Clusters start from those of the tile before, so that a label means the same
     everywhere.
 
     Args:
@@ -95,14 +100,13 @@ def segment_slide(
         raise ConfigError("slides by tile take one restart, and neither point nor box nor region")
     every = tiles_of(slide.shape, side, margin)
     glass = find_glass(slide.overview)
-    spreads = [_spread(slide, one) for one in every]
-    shown = _showing(slide, every, spreads, glass)
+    shown = _showing(slide, every, glass)
     limits = _limits(slide.overview)
     settings, reason = config, ""
     if config.preset == AUTO_PRESET:
-        first = _image(slide, every[int(np.argmax(spreads))], limits, glass) if shown else None
-        compared = [] if first is None else compare(first, find_focus(first.shape, config.hints), config)
-        settings, reason = config.carried_to(compared[0].preset if compared else NO_PRESET), verdict(compared)
+        asked = shown[:: max(-(-len(shown) // ASKED), 1)]
+        preset, reason = _agreed((_image(slide, one, limits, glass) for one in asked), config)
+        settings = config.carried_to(preset)
     if settings.foreground.polarity in ("either", "minority") and glass is not None:
         settings = settings.replace(foreground={"polarity": "darker"})
     is_many = settings.foreground.objects == "many"
@@ -200,13 +204,25 @@ def _place(
     return placed
 
 
-def _showing(slide: Slide, every: Sequence[Tile], spreads: Sequence[float], glass: Glass | None) -> list[Tile]:
+def _agreed(images: Iterable[Image], config: Config) -> tuple[str, str]:
+    """The preset that wins most of some tiles, of equal ones the one that stands best; and why."""
+    answers = [compare(image, find_focus(image.shape, config.hints), config) for image in images]
+    answers = [compared for compared in answers if compared]
+    if not answers:
+        return NO_PRESET, ""
+    wins = Counter(compared[0].preset for compared in answers)
+    best = max(answers, key=lambda compared: (wins[compared[0].preset], compared[0].standing))
+    count = wins[best[0].preset]
+    return best[0].preset, f"{verdict(best)}; so in {count} of {len(answers)} tiles that were asked"
+
+
+def _showing(slide: Slide, every: Sequence[Tile], glass: Glass | None) -> list[Tile]:
     """The tiles that show more than glass."""
     if glass is not None:
         bare = glass.of(slide.overview)
         return [one for one in every if bare[_in_overview(slide, one)].mean() < BARE]
     least = GLASS * _spread(slide, None)
-    return [one for one, spread in zip(every, spreads, strict=True) if not spread < least]
+    return [one for one in every if not _spread(slide, one) < least]
 
 
 def _image(slide: Slide, tile: Tile, limits: tuple[float, float] | None, glass: Glass | None) -> Image:
@@ -214,7 +230,12 @@ def _image(slide: Slide, tile: Tile, limits: tuple[float, float] | None, glass: 
     padding = None if glass is None else PADDING
     pixels = pixels if glass is None else glass.without(pixels)
     return Image.from_array(
-        pixels, spacing_mm=slide.spacing_mm, source=slide.source, limits=limits, padding_value=padding
+        pixels,
+        spacing_mm=slide.spacing_mm,
+        source=slide.source,
+        modality=MODALITY,
+        limits=limits,
+        padding_value=padding,
     )
 
 
