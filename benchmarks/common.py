@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msformer.io import null_undefined, write_text
-from msformer.processes import limit_threads
+from msformer.processes import end_with_parent, limit_threads
 
 PRESET_OF_SET = {
     "dermoscopy_ph2": "dermoscopy",
@@ -94,6 +94,10 @@ def put(text: str, part: str, markdown: Path | None) -> None:
 
 
 def one_core_each() -> ProcessPoolExecutor:
-    """As many processes as there are cores, each kept to one."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=limit_threads, initargs=(1,))
+    """As many processes as there are cores, each kept to one; they end with this process."""
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+def _begin() -> None:
+    end_with_parent()
+    limit_threads(1)

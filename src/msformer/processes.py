@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ except ImportError:  # Windows
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 CASES_WORTH_PROCESSES = 12
 """A process takes about as long to start as six dermoscopy images take; below this many cases one process does all."""
+LOOK_S = 0.5
+"""Seconds between two looks at whether the parent lives."""
 SPARE_MEMORY = 0.8
 """Share of the free memory that processes may take together."""
 
@@ -125,3 +129,14 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="ascii")
     except (OSError, ValueError):
         return ""
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, however that ends."""
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os._exit(1)

@@ -11,17 +11,13 @@ import os
 import pickle
 import signal
 import sys
-import threading
-import time
 from typing import Any, BinaryIO
 
 from msformer import stopping
-from msformer.processes import limit_memory, limit_threads
+from msformer.processes import end_with_parent, limit_memory, limit_threads
 
 START = "from msformer.executors.worker import main; main()"
 """What Python is told to run."""
-LOOK_S = 0.5
-"""Seconds between two looks at whether the parent lives."""
 
 
 def main() -> None:
@@ -32,7 +28,7 @@ def main() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping.SIGNALS)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever is printed goes to the log and not among the answers
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     limit_threads(int(sys.argv[1]))
     _serve(sys.stdin.buffer, answers)
 
@@ -65,9 +61,3 @@ def _packed(answer: tuple[bool, Any]) -> bytes:
     except Exception:  # any may come out of strangers' classes
         return pickle.dumps((False, RuntimeError(f"an answer that cannot be sent: {answer[1]!r}")))
     return packed
-
-
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(LOOK_S)
-    os._exit(1)
