@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from msformer.config import Config
 from msformer.io.slide import open_slide
+from msformer.measure import measure_instances
+from msformer.pipeline import segment_with
 from msformer.slides import segment_slide
 from msformer.slides.glass import PADDING, find_glass
 
@@ -56,6 +60,32 @@ def test_the_threshold_lies_between_tissue_and_glass(tissue: int, white: int) ->
     shown = glass.without(pixels)
     assert (shown[:90] == PADDING).all()
     np.testing.assert_array_equal(shown[110:190, 60:240], pixels[110:190, 60:240])
+
+
+@pytest.mark.parametrize("preset", ["nuclei", "dermoscopy"])
+def test_nothing_on_glass_is_an_object_whatever_a_tile_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
+    _, tissue = island(tmp_path / "a.tif")
+
+    def all_of_it(cluster: Any, image: Any, settings: Config, **given: Any) -> Any:
+        """The right half of every tile is one object, the left half another."""
+        found = segment_with(cluster, image, settings, **given)
+        halves = np.ones(image.shape, dtype=np.uint16)
+        halves[:, image.shape[1] // 2 :] = 2
+        instances = halves if preset == "nuclei" else None
+        return replace(found, mask=halves > 0, instances=instances, objects=measure_instances(image, halves))
+
+    monkeypatch.setattr("msformer.slides.segment.segment_with", all_of_it)
+    with open_slide(tmp_path / "a.tif") as opened:
+        found = segment_slide(opened, Config.from_preset(preset), tmp_path, side=180, margin=40)
+    mask = np.asarray(found.mask) > 0
+    assert mask.any()
+    corner = mask[:150, :200]
+    assert not corner.any()
+    if preset == "dermoscopy":
+        far = np.hypot(*np.gradient(tissue.astype(float))) == 0
+        assert (mask & ~tissue & far).mean() < 0.01
 
 
 def test_what_has_no_white_has_no_glass() -> None:

@@ -150,13 +150,16 @@ def _segment_tile(
     kept: KeptTiles,
 ) -> None:
     image = _image(slide, tile, limits, glass)
-    found = segment_with(cluster, image, settings, one_by_one=kept.instances is not None, basis=basis)
     totals, areas = np.zeros(NAMES), np.zeros(NAMES)
+    bare = np.zeros(image.shape, dtype=bool) if glass is None else (image.pixels == PADDING).all(axis=2)
+    if bare.mean() >= BARE:  # padding everywhere would count for nothing
+        kept.add(totals, areas, [], None)
+        return
+    found = segment_with(cluster, image, settings, one_by_one=kept.instances is not None, basis=basis)
     if found.stop_reason == "blank":
         kept.add(totals, areas, [], None)
         return
     names = np.array([0, *(channel + 1 for channel in found.cluster_channels)], dtype=np.uint8)
-    bare = np.zeros(image.shape, dtype=bool) if glass is None else (image.pixels == PADDING).all(axis=2)
     core = np.where(bare[tile.core], np.uint8(0), names[found.label_map[tile.core]])
     kept.clusters[tile.rows, tile.columns] = core
     pixels = image.pixels[tile.core]
@@ -168,7 +171,9 @@ def _segment_tile(
     if kept.instances is None:
         kept.mask[tile.rows, tile.columns] = found.mask[tile.core] & ~bare[tile.core]
     elif found.instances is not None:
-        objects = _place(tile, found.instances, found.objects, kept.instances, kept.mask, kept.n_objects, slide.shape)
+        on_glass = np.bincount(found.instances[bare], minlength=len(found.objects) + 1)
+        stained = [one for one in found.objects if 2 * on_glass[one.label] < one.area_px]
+        objects = _place(tile, found.instances, stained, kept.instances, kept.mask, kept.n_objects, slide.shape)
     kept.add(totals, areas, objects, cluster.state)
 
 
