@@ -14,6 +14,13 @@ from msformer.image import Image
 from msformer.measure import measure_instances, measure_mask, measure_regions, measure_volume
 
 
+def test_a_map_of_another_size_is_refused() -> None:
+    image = Image.from_array(np.zeros((40, 50, 3), np.uint8))
+    for shape in ((40, 30), (40, 60), (30, 50)):
+        with pytest.raises(ImageShapeError, match=r"label_map must have the size of the image, \(40, 50\)"):
+            measure_regions(image, np.ones(shape, np.uint8))
+
+
 def test_regions_by_hand() -> None:
     pixels = np.zeros((37, 41, 3), dtype=np.uint8)
     pixels[2:5, 10:12] = (10, 20, 30)

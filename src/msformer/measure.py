@@ -83,7 +83,13 @@ class Region:
 
 
 def measure_regions(image: Image, label_map: NDArray[np.integer]) -> list[Region]:
-    """Measure every label ≥ 1 that occurs in ``label_map``, ``(H, W)`` on the grid of ``image``; by label."""
+    """Measure every label ≥ 1 that occurs in ``label_map``, ``(H, W)`` on the grid of ``image``; by label.
+
+    Raises:
+        ImageShapeError: The map is of another size.
+    """
+    if label_map.shape != image.shape:
+        raise ImageShapeError(f"label_map must have the size of the image, {image.shape}; got {label_map.shape}")
     size = size_of(None, (1, *label_map.shape), image.spacing_mm)
     tally = _tally(label_map[None], image.pixels[None])
     regions = []

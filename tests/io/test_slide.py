@@ -113,6 +113,54 @@ def test_grey_of_16_bits_and_what_is_dark_where_it_is_bright(tmp_path: Path) -> 
         np.testing.assert_array_equal(part, 255 - grey.astype(np.uint8)[10:400, 300:700])
 
 
+def test_bits_and_alpha(tmp_path: Path) -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (300, 400)).astype(bool)
+    tifffile.imwrite(tmp_path / "bits.tif", bits, photometric="minisblack")
+    with open_slide(tmp_path / "bits.tif") as opened:
+        np.testing.assert_array_equal(opened.read(slice(5, 200), slice(9, 300)), bits[5:200, 9:300] * np.uint8(255))
+    grey = np.random.default_rng(1).integers(0, 256, (300, 400, 2)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "la.tif", grey, photometric="minisblack", extrasamples=["unassalpha"], tile=(128, 128))
+    with open_slide(tmp_path / "la.tif") as opened:
+        np.testing.assert_array_equal(opened.read(slice(5, 200), slice(9, 300)), grey[5:200, 9:300, 0])
+        assert opened.overview.ndim == 2
+
+
+@pytest.mark.parametrize("name", ["a::b.tif", "file:y.tif", "http:z.tif"])
+def test_names_that_look_like_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = picture(300, 300)
+    tifffile.imwrite(name, whole, tile=(128, 128), photometric="rgb")
+    with open_slide(Path(name)) as opened:
+        np.testing.assert_array_equal(opened.read(slice(0, 300), slice(0, 300)), whole)
+
+
+@pytest.mark.parametrize(("tag", "value"), [(282, (0, 0)), (296, 0), (270, "\x81".encode("latin-1"))])
+def test_broken_words_about_a_picture_do_not_hide_it(tmp_path: Path, tag: int, value: object) -> None:
+    whole = picture(300, 300)
+    tifffile.imwrite(tmp_path / "a.tif", whole, tile=(128, 128), photometric="rgb", metadata=None, description="abc",
+                     resolution=(1, 1), resolutionunit=2)  # fmt: skip
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        found = file.pages.first.tags[tag]
+        if isinstance(value, bytes):
+            file.filehandle.seek(found.valueoffset)
+            file.filehandle.write(value)
+        elif isinstance(value, tuple):
+            file.filehandle.seek(found.valueoffset)
+            file.filehandle.write(bytes(8))
+        else:
+            file.filehandle.seek(found.valueoffset)
+            file.filehandle.write(bytes(2))
+    with open_slide(tmp_path / "a.tif") as opened:
+        np.testing.assert_array_equal(opened.read(slice(0, 300), slice(0, 300)), whole)
+        assert opened.spacing_mm is None
+
+
+def test_a_long_thin_level_has_an_overview_of_some_width(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((60_000, 100), np.uint8), tile=(128, 128), photometric="minisblack")
+    with open_slide(tmp_path / "a.tif") as opened:
+        assert min(opened.overview.shape) >= 64
+
+
 def test_what_cannot_be_read_by_part_is_told(tmp_path: Path) -> None:
     tifffile.imwrite(
         tmp_path / "a.tif", picture(300, 300).transpose(2, 0, 1), photometric="rgb", planarconfig="separate"

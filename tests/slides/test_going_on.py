@@ -18,6 +18,7 @@ from tests.slides.helpers import MARGIN, SIDE, made
 
 from msformer.batch.slide_case import run_slide
 from msformer.config import Config
+from msformer.errors import ConfigError
 from msformer.io.slide import open_slide
 from msformer.slides import kept, segment_slide
 
@@ -105,6 +106,49 @@ def test_what_is_finished_is_left_and_what_changed_is_not(tmp_path: Path) -> Non
     (out / "slides" / "a.json").write_text("{")
     assert run_slide(tmp_path / "a.tif", config, out, mpp=2.0).is_new
     assert [one.name for one in (out / "slides").iterdir()] == ["a.json"]
+
+
+def test_another_slide_of_the_name_is_no_news_of_this_one(tmp_path: Path) -> None:
+    config, out = Config.from_preset("nuclei"), tmp_path / "out"
+    for folder in ("one", "two"):  # of one size and time
+        (tmp_path / folder).mkdir()
+        made(tmp_path / folder / "a.tif")
+        with (tmp_path / folder / "a.tif").open("ab") as file:
+            file.write(folder.encode())
+        os.utime(tmp_path / folder / "a.tif", ns=(5, 5))
+    run_slide(tmp_path / "one" / "a.tif", config, out, mpp=2.0)
+    with pytest.raises(ConfigError, match=r"another slide of this name, '.*one/a\.tif'"):
+        run_slide(tmp_path / "two" / "a.tif", config, out, mpp=2.0)
+    (tmp_path / "one" / "a.tif").rename(tmp_path / "moved.tif")
+    assert run_slide(tmp_path / "two" / "a.tif", config, out, mpp=2.0).is_new
+    (tmp_path / "moved.tif").rename(tmp_path / "one" / "a.tif")
+    assert run_slide(tmp_path / "one" / "a.tif", config, out, mpp=2.0, is_forced=True).is_new
+
+
+def test_files_of_other_settings_go(tmp_path: Path) -> None:
+    made(tmp_path / "a.tif")
+    out = tmp_path / "out"
+    run_slide(tmp_path / "a.tif", Config.from_preset("nuclei"), out, mpp=2.0)
+    assert (out / "instances" / "a.csv").exists()
+    (out / "masks" / "b.tif").touch()
+    run_slide(tmp_path / "a.tif", Config.from_preset("dermoscopy"), out, mpp=2.0)
+    assert not list((out / "instances").iterdir())
+    assert {one.name for one in (out / "masks").iterdir()} == {"a.tif", "a.geojson", "b.tif"}
+    (out / "slides" / "a.tiles").mkdir()
+    assert not run_slide(tmp_path / "a.tif", Config.from_preset("dermoscopy"), out, mpp=2.0).is_new
+    assert [one.name for one in (out / "slides").iterdir()] == ["a.json"], "of a run that ended between its last steps"
+
+
+def test_a_disk_without_room_for_the_maps_is_an_error(tmp_path: Path) -> None:
+    """A map that only seems to have its place ends the process when it is written to."""
+    code = (
+        "import resource, sys, pathlib; from msformer.slides.kept import KeptTiles;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20));"
+        "KeptTiles(pathlib.Path(sys.argv[1]), (3000, 3000), has_instances=True)"
+    )
+    told = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert "OSError: [Errno 27]" in told.stderr
 
 
 def test_tiles_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:

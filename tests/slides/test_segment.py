@@ -84,8 +84,17 @@ def test_what_cannot_be_done_is_told(tmp_path: Path) -> None:
     (tmp_path / "b.tif").write_bytes(b"II*\0 no more")
     with pytest.raises(ReadError), open_slide(tmp_path / "b.tif"):
         pass
-    with open_slide(tmp_path / "a.tif") as opened, pytest.raises(ConfigError, match="one restart"):
-        segment_slide(opened, Config.from_preset("nuclei").replace(restarts=2), tmp_path)
+    nuclei = Config.from_preset("nuclei")
+    for config, words in (
+        (nuclei.replace(restarts=2), "one restart"),
+        (Config.from_preset("paper"), r"cluster\.merge_to"),
+        (nuclei.replace(network={"embed_dim": 300}), "must be under 256 for slides by tile; got 300"),
+    ):
+        with open_slide(tmp_path / "a.tif") as opened, pytest.raises(ConfigError, match=words):
+            segment_slide(opened, config, tmp_path)
+    for mpp in (float("nan"), 0.0, float("inf")):
+        with pytest.raises(ConfigError, match="mpp must be a positive number"), open_slide(tmp_path / "a.tif", mpp):
+            pass
 
 
 def test_a_pyramid_of_labels_by_another_reader(tmp_path: Path) -> None:

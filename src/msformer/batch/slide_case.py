@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import time
@@ -16,6 +17,7 @@ import numpy as np
 from msformer.batch.fingerprint import settings_print
 from msformer.batch.report.tables import OBJECT_COLUMNS, object_rows
 from msformer.config import Config
+from msformer.errors import ConfigError
 from msformer.image import Image
 from msformer.io import prepare_folder, write_png, write_text
 from msformer.io.medical import named
@@ -31,6 +33,8 @@ from msformer.slides import SlideSegmentation, segment_slide
 
 FOLDER = "slides"
 MADE_FROM = "made-from.json"
+END_BYTES = 1 << 20
+"""Of a slide at each of its ends, which are read to tell it from others."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def run_slide(
         on_tile: Called after each tile with how many are done, and of how many.
 
     Raises:
+        ConfigError: The folder has results of another slide of that name.
         MSFormerError: It cannot be read or segmented.
         OSError: The results cannot be written.
     """
@@ -77,24 +82,19 @@ def run_slide(
     about = out / FOLDER / f"{path.stem}.json"
     kept = out / FOLDER / f"{path.stem}.tiles"
     with named(path):
-        status = path.stat()
-    made_from = {
-        "size": status.st_size,
-        "time_ns": status.st_mtime_ns,
-        "mpp": mpp,
-        "settings": settings_print(config, spacing_mm=None, max_pixels=0, initial_weights=None),
-    }
-    if is_forced:
-        about.unlink(missing_ok=True)
-        shutil.rmtree(kept, ignore_errors=True)
-    elif (finished := _finished(about, made_from, out)) is not None:
-        return SlideRecord(finished, is_new=False)
-    if _said(kept / MADE_FROM) != made_from:
-        shutil.rmtree(kept, ignore_errors=True)
-        write_text(kept / MADE_FROM, json.dumps(made_from) + "\n")
-    record = _record(path, config, out, kept, made_from, on_tile)
+        made_from = _print_of(path) | {
+            "mpp": mpp,
+            "settings": settings_print(config, spacing_mm=None, max_pixels=0, initial_weights=None),
+        }
+    before = _said(about)
+    if not is_forced:
+        if _is_finished(before, made_from, out):
+            _remove(kept)  # what a run left that was ended between its last two steps
+            return SlideRecord(before, is_new=False)
+        _check_name(before, path)
+    record = _record(path, config, out, kept, made_from, before, is_forced, on_tile)
     write_text(about, json.dumps(record, indent=1, allow_nan=False) + "\n")
-    shutil.rmtree(kept, ignore_errors=True)
+    _remove(kept)
     return SlideRecord(record, is_new=True)
 
 
@@ -104,11 +104,17 @@ def _record(
     out: Path,
     kept: Path,
     made_from: Mapping[str, Any],
+    before: Any,
+    is_forced: bool,
     on_tile: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
     start = time.perf_counter()
     with open_slide(path, made_from["mpp"]) as slide:
+        if is_forced or _said(kept / MADE_FROM) != made_from:
+            _remove(kept)
+            write_text(kept / MADE_FROM, json.dumps(made_from) + "\n")
         found = segment_slide(slide, config, kept, on_tile=on_tile)
+        _remove_outputs(before, out, path.stem)
         outputs = _write(slide, found, out)
         return {
             "source": str(path),
@@ -139,17 +145,50 @@ def _said(path: Path) -> Any:
         return None
 
 
-def _finished(about: Path, made_from: Mapping[str, Any], out: Path) -> dict[str, Any] | None:
-    """What an earlier run said of the same slide and settings, if all that it wrote is there."""
-    said = _said(about)
+def _is_finished(said: Any, made_from: Mapping[str, Any], out: Path) -> bool:
+    """Whether an earlier run said the same of slide and settings, and all that it wrote is there."""
     try:
-        if said["made_from"] == made_from and all(
-            (out / name).stat().st_size == size for name, size in said["sizes"].items()
-        ):
-            return dict(said)
-    except (OSError, KeyError, TypeError, AttributeError):
-        pass
-    return None
+        sizes = {name: (out / name).stat().st_size for name in said["sizes"]}
+        return bool(said["made_from"] == made_from and sizes == said["sizes"])
+    except (OSError, KeyError, TypeError):
+        return False
+
+
+def _print_of(path: Path) -> dict[str, Any]:
+    """What tells a slide from others without reading gigabytes: size, time, and both of its ends."""
+    status = path.stat()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        digest.update(file.read(END_BYTES))
+        file.seek(max(status.st_size - END_BYTES, 0))
+        digest.update(file.read(END_BYTES))
+    return {"size": status.st_size, "time_ns": status.st_mtime_ns, "ends": digest.hexdigest()}
+
+
+def _check_name(said: Any, path: Path) -> None:
+    """Refuse to replace the results of another slide, unless that is not there any more.
+
+    Raises:
+        ConfigError: It is.
+    """
+    source = said.get("source") if isinstance(said, dict) else None
+    if isinstance(source, str) and Path(source).is_file() and not Path(source).samefile(path):
+        raise ConfigError(f"out must not have results of another slide of this name, {source!r}; say another --out")
+
+
+def _remove_outputs(said: Any, out: Path, name: str) -> None:
+    """Remove what an earlier run wrote, with what it said first: other settings write other files."""
+    (out / FOLDER / f"{name}.json").unlink(missing_ok=True)
+    outputs = said.get("outputs") if isinstance(said, dict) else None
+    for relative in outputs.values() if isinstance(outputs, dict) else ():
+        path = out / str(relative)
+        if path.stem == name and path.parent.parent == out:
+            path.unlink(missing_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _write(slide: Slide, found: SlideSegmentation, out: Path) -> dict[str, str]:

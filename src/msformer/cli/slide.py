@@ -27,7 +27,7 @@ def slide(
     objects: options.Objects = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is finished.")] = False,
 ) -> None:
-    """Segment slides tile by tile, in memory that does not grow with them.
+    """Segment slides tile by tile, in the memory of a tile and of a row an object.
 
     Tiles overlap; black, white, colours and preset are those of the whole slide, and an object on a seam is one object.
     Writes labels/NAME.tif and masks/NAME.tif, with many objects instances/NAME.tif (OME-TIFF in levels) and a table of
@@ -39,7 +39,7 @@ def slide(
     from msformer.batch.part import Part
     from msformer.batch.slide_case import run_slide
     from msformer.cli.settings import resolve
-    from msformer.errors import MSFormerError, failed_file
+    from msformer.errors import FolderInUseError, MSFormerError, ReadError, failed_file
     from msformer.hints import hint_settings
     from msformer.io import prepare_folder
     from msformer.patience import PatientBar
@@ -52,16 +52,26 @@ def slide(
     settings = resolve(preset, seed, config, assignments or [], hint_settings(polarity=polarity, objects=objects))
     failed = 0
     prepare_folder(out)
-    with locked(out, Part()):
+    with locked(out, Part()) as lock:
+
+        def on_tile(done: int, total: int) -> None:
+            lock.check()
+            bar.reach(done, total)
+
         for path in slides:
             try:
                 with PatientBar("tiles", 1) as bar:
-                    record = run_slide(path, settings, out, mpp=mpp, is_forced=overwrite, on_tile=bar.reach)
-            except (MSFormerError, OSError) as error:
+                    record = run_slide(path, settings, out, mpp=mpp, is_forced=overwrite, on_tile=on_tile)
+            except FolderInUseError:
+                raise
+            except Exception as error:  # a slide that no reader foresaw must not stop the others
                 failed += 1
-                say(failed_file(path, error), err=True)
+                is_told = isinstance(error, (MSFormerError, OSError))
+                say(failed_file(path, error if is_told else ReadError(f"{type(error).__name__}: {error}")), err=True)
                 continue
             about = record.about
+            if about["segmented"] == 0:
+                say(f"{path}: no tile shows more than glass", err=True)
             many = "" if about["n_objects"] is None else f", {about['n_objects']} objects"
             say(
                 f"{path}: {'' if record.is_new else 'finished before: '}{about['segmented']} of {about['tiles']} tiles "

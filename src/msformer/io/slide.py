@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from msformer.errors import ReadError
+from msformer.errors import ConfigError, ReadError
 from msformer.io.medical import named
 from msformer.io.tiff import upright
 from msformer.io.tiff_chain import check_chain
@@ -31,7 +33,9 @@ NEEDS_TIFFSLIDE = "slides by tile need tiffslide: pip install 'msformer[slide]'"
 LEICA = "leica"
 """The one vendor whose size of a pixel tiffslide alone works out: from the sizes of the parts of the glass."""
 INSIDE = 0.25
-"""Added to a place on the largest level, so that the level's own place follows from it whatever is rounded."""
+"""Added at most to a place on the largest level, so that the level's own place follows whatever is rounded."""
+OVERVIEW_SIDE = 64
+"""Of the small copy, at least, where the level has that."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +78,17 @@ def open_slide(path: Path, mpp: float | None = None) -> Iterator[Slide]:
         mpp: Size of a pixel in µm: the level nearest to it is taken, by ratio; the largest one where left out.
 
     Raises:
+        ConfigError: ``mpp`` is no positive number.
         ReadError: It is broken or no TIFF, the size of its pixels is not stated and ``mpp`` is given, its planes are
             stored apart or it is stored turned; or tiffslide is not installed. The message begins with the file.
     """
-    try:
-        from tiffslide import TiffSlide
-    except ImportError:
-        raise ReadError(NEEDS_TIFFSLIDE) from None
-    with named(path):
-        check_chain(path)
-        file = TiffSlide(path)
-    with file:
+    if mpp is not None and not 0 < mpp < math.inf:
+        raise ConfigError(f"mpp must be a positive number of µm; got {mpp}")
+    with ExitStack() as held:
         with named(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it does not read of a vendor's words
+            check_chain(path)
+            file = held.enter_context(_opened(held.enter_context(path.open("rb"))))
             try:
                 shapes = [(height, width) for width, height in file.level_dimensions]
             except NotImplementedError as error:
@@ -109,6 +111,33 @@ def open_slide(path: Path, mpp: float | None = None) -> Iterator[Slide]:
         )
 
 
+def _opened(file: BufferedReader) -> TiffSlide:
+    """The slide in a file; by its name tiffslide might take it for an address on a network."""
+    try:
+        from tiffslide import TiffSlide
+    except ImportError:
+        raise ReadError(NEEDS_TIFFSLIDE) from None
+
+    class Lenient(TiffSlide):  # type: ignore[misc,unused-ignore]
+        """One whose words about itself may be broken, as long as its levels are whole."""
+
+        @cached_property
+        def properties(self) -> dict[str, Any]:
+            try:
+                return dict(super().properties)
+            except (ArithmeticError, AttributeError, LookupError, UnicodeError, ValueError):
+                series = self.ts_tifffile.series[0]
+                told: dict[str, Any] = {"tiffslide.series-axes": series.axes, "tiffslide.series-index": 0}
+                told |= {"tiffslide.vendor": None}
+                for number, level in enumerate(series.levels):
+                    sizes = dict(zip(level.axes, level.shape, strict=True))
+                    told |= {f"tiffslide.level[{number}].width": sizes["X"]}
+                    told |= {f"tiffslide.level[{number}].height": sizes["Y"]}
+                return told
+
+    return Lenient(file)
+
+
 def _spacings(file: TiffSlide, shapes: Sequence[tuple[int, int]]) -> list[tuple[float, float]] | None:
     """Size of a pixel of each level in mm (row, column); None where it is not stated."""
     geometry = stated_geometry(file.ts_tifffile)
@@ -125,7 +154,7 @@ def _spacings(file: TiffSlide, shapes: Sequence[tuple[int, int]]) -> list[tuple[
 
 def _overview(file: TiffSlide, level: int, shape: tuple[int, int]) -> NDArray[Any]:
     height, width = shape
-    step = max(math.isqrt(height * width // OVERVIEW_PIXELS), 1)
+    step = max(min(math.isqrt(height * width // OVERVIEW_PIXELS), min(height, width) // OVERVIEW_SIDE), 1)
     strips = []
     for first in range(0, height, STRIP_ROWS):
         strip = _part(file, level, slice(first, min(first + STRIP_ROWS, height)), slice(0, width))
@@ -145,9 +174,10 @@ def _page(file: TiffSlide, level: int) -> tifffile.TiffPage:
 def _part(file: TiffSlide, level: int, rows: slice, columns: slice) -> NDArray[Any]:
     """A part of a level, whose place tiffslide takes in px of the largest one and rounds down."""
     factor = file.level_downsamples[level]
-    x, y = (part.start if level == 0 else math.ceil(part.start * factor + INSIDE) for part in (columns, rows))
+    inside = min(INSIDE, (factor - 1) / 2)
+    x, y = (part.start if level == 0 else math.ceil(part.start * factor + inside) for part in (columns, rows))
     size = columns.stop - columns.start, rows.stop - rows.start
     pixels = file.read_region((x, y), level, size, as_array=True, padding=False)
-    if pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    return upright(_page(file, level), pixels)[0]
+    pixels = upright(_page(file, level), pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)[0]
+    pixels = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    return pixels.astype(np.uint8) * np.uint8(255) if pixels.dtype == bool else pixels

@@ -18,7 +18,7 @@ from msformer.focus import find_focus
 from msformer.hypotheses import compare, verdict
 from msformer.image import Image
 from msformer.io.slide import Slide
-from msformer.measure import InstanceRow
+from msformer.measure import InstanceRow, measure_instances
 from msformer.pipeline import NO_PRESET, segment_with
 from msformer.prepare import Basis, shared_basis
 from msformer.slides.glass import BARE, PADDING, Glass, find_glass
@@ -90,7 +90,8 @@ def segment_slide(
         on_tile: Called after each tile with how many are done, and of how many.
 
     Raises:
-        ConfigError: There are to be several restarts, or somebody points at something.
+        ConfigError: There are to be several restarts, somebody points at something, clusters are to be merged, or there
+            are more of them than a map of 8 bits can name.
         ReadError: A part cannot be read.
         ImageError: As for an image.
         WeightsError: What was kept of an earlier run is damaged.
@@ -98,8 +99,14 @@ def segment_slide(
     """
     if config.restarts > 1 or config.hints.point or config.hints.box or config.hints.region:
         raise ConfigError("slides by tile take one restart, and neither point nor box nor region")
+    if config.cluster.merge_to is not None:
+        raise ConfigError("slides by tile take no cluster.merge_to, since each tile would merge others")
+    if (most := max(config.network.embed_dim, config.cluster.n_clusters)) >= NAMES:
+        raise ConfigError(
+            f"network.embed_dim and cluster.n_clusters must be under {NAMES} for slides by tile; got {most}"
+        )
     every = tiles_of(slide.shape, side, margin)
-    glass = find_glass(slide.overview)
+    glass = find_glass(slide.overview, slide.shape[0] / slide.overview.shape[0])
     shown = _showing(slide, every, glass)
     limits = _limits(slide.overview)
     settings, reason = config, ""
@@ -116,13 +123,12 @@ def segment_slide(
     cluster = FollowingClusterer()
     cluster.state = kept.state(settings.network.affinity_shift)
     for number, tile in enumerate(shown, start=1):
-        if number > len(kept.lines):
+        if number > kept.n_tiles:
             _segment_tile(slide, tile, cluster, settings, basis, limits, glass, kept)
         if on_tile is not None:
             on_tile(number, len(shown))
-    totals, areas = kept.sums()
-    present = [name for name in np.flatnonzero(areas) if name]
-    order = sorted(present, key=lambda name: (totals[name] / areas[name], name))
+    present = np.flatnonzero(kept.areas)
+    order = sorted(present, key=lambda name: (kept.totals[name] / kept.areas[name], name))
     label_of = np.zeros(NAMES, dtype=np.uint8)
     label_of[order] = np.arange(1, len(order) + 1)
     return SlideSegmentation(
@@ -130,7 +136,7 @@ def segment_slide(
         kept.mask,
         kept.instances,
         len(order),
-        kept.objects,
+        tuple(kept.objects),
         len(every),
         len(shown),
         limits,
@@ -150,62 +156,65 @@ def _segment_tile(
     kept: KeptTiles,
 ) -> None:
     image = _image(slide, tile, limits, glass)
-    totals, areas = np.zeros(NAMES), np.zeros(NAMES)
     bare = np.zeros(image.shape, dtype=bool) if glass is None else (image.pixels == PADDING).all(axis=2)
     if bare.mean() >= BARE:  # padding everywhere would count for nothing
-        kept.add(totals, areas, [], None)
+        kept.add()
         return
     found = segment_with(cluster, image, settings, one_by_one=kept.instances is not None, basis=basis)
     if found.stop_reason == "blank":
-        kept.add(totals, areas, [], None)
+        kept.add()
         return
     names = np.array([0, *(channel + 1 for channel in found.cluster_channels)], dtype=np.uint8)
     core = np.where(bare[tile.core], np.uint8(0), names[found.label_map[tile.core]])
     kept.clusters[tile.rows, tile.columns] = core
     pixels = image.pixels[tile.core]
     grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
-    totals += np.bincount(core.ravel(), grey.ravel(), NAMES)
-    areas += np.bincount(core.ravel(), minlength=NAMES)
-    totals[0] = areas[0] = 0
+    totals, areas = np.bincount(core.ravel(), grey.ravel(), NAMES), np.bincount(core.ravel(), minlength=NAMES)
+    sums = {int(name): (float(totals[name]), int(areas[name])) for name in np.flatnonzero(areas) if name}
     objects: list[InstanceRow] = []
     if kept.instances is None:
         kept.mask[tile.rows, tile.columns] = found.mask[tile.core] & ~bare[tile.core]
     elif found.instances is not None:
-        on_glass = np.bincount(found.instances[bare], minlength=len(found.objects) + 1)
-        stained = [one for one in found.objects if 2 * on_glass[one.label] < one.area_px]
-        objects = _place(tile, found.instances, stained, kept.instances, kept.mask, kept.n_objects, slide.shape)
-    kept.add(totals, areas, objects, cluster.state)
+        objects = _place(tile, image, found.instances, found.objects, bare, kept.instances, kept)
+    kept.add(sums, objects, cluster.state)
 
 
 def _place(
     tile: Tile,
-    found: NDArray[Any],
+    image: Image,
+    instances: NDArray[Any],
     rows: Sequence[InstanceRow],
-    instances: NDArray[np.uint32],
-    mask: NDArray[np.uint8],
-    count: int,
-    shape: tuple[int, int],
+    bare: NDArray[np.bool_],
+    drawn: NDArray[np.uint32],
+    kept: KeptTiles,
 ) -> list[InstanceRow]:
-    """Put the objects whose centre a tile decides on into the whole, beyond its own part too, where nothing is yet."""
+    """Put the objects whose centre a tile decides on into the whole, beyond its own part too, where nothing is yet.
+
+    What lies on glass by half or more is none of them, and what of the others does is not put there.
+    """
     top, left = tile.seen_rows.start, tile.seen_columns.start
-    placed: list[InstanceRow] = []
+    areas = np.bincount(instances.ravel())
+    on_glass = np.bincount(instances[bare], minlength=len(areas))
+    is_own = np.zeros(len(areas), dtype=bool)
     for one in rows:
-        row, column = one.centroid[0] + top, one.centroid[1] + left
-        if not (
-            tile.rows.start <= row + 0.5 < tile.rows.stop and tile.columns.start <= column + 0.5 < tile.columns.stop
-        ):
-            continue
+        row, column = one.centroid[0] + top + 0.5, one.centroid[1] + left + 0.5
+        is_here = tile.rows.start <= row < tile.rows.stop and tile.columns.start <= column < tile.columns.stop
+        is_own[one.label] = is_here and 2 * on_glass[one.label] < areas[one.label]
+    whole, mask = (one[tile.seen_rows, tile.seen_columns] for one in (drawn, kept.mask))
+    own = np.where(is_own[instances] & ~bare & (whole == 0), instances, instances.dtype.type(0))
+    number_of = np.zeros(len(areas), dtype=np.uint32)
+    height, width = kept.mask.shape
+    placed: list[InstanceRow] = []
+    for number, one in enumerate(measure_instances(image, own), start=len(kept.objects) + 1):
+        number_of[one.label] = number
         first_row, first_column, end_row, end_column = one.bbox
-        box = slice(first_row + top, end_row + top), slice(first_column + left, end_column + left)
-        its = (found[first_row:end_row, first_column:end_column] == one.label) & (instances[box] == 0)
-        if not its.any():
-            continue
-        number = count + len(placed) + 1
-        instances[box][its] = number
-        mask[box][its] = 1
-        bounds = (box[0].start, box[1].start, box[0].stop, box[1].stop)
-        on_frame = bounds[0] == 0 or bounds[1] == 0 or bounds[2] == shape[0] or bounds[3] == shape[1]
-        placed.append(replace(one, label=number, bbox=bounds, centroid=(row, column), touches_frame=on_frame))
+        bounds = (first_row + top, first_column + left, end_row + top, end_column + left)
+        on_frame = bounds[0] == 0 or bounds[1] == 0 or bounds[2] == height or bounds[3] == width
+        centroid = (one.centroid[0] + top, one.centroid[1] + left)
+        placed.append(replace(one, label=number, bbox=bounds, centroid=centroid, touches_frame=on_frame))
+    is_drawn = own > 0
+    whole[is_drawn] = number_of[own[is_drawn]]
+    mask[is_drawn] = 1
     return placed
 
 
@@ -223,9 +232,9 @@ def _agreed(images: Iterable[Image], config: Config) -> tuple[str, str]:
 
 def _showing(slide: Slide, every: Sequence[Tile], glass: Glass | None) -> list[Tile]:
     """The tiles that show more than glass."""
-    if glass is not None:
-        bare = glass.of(slide.overview)
-        return [one for one in every if bare[_in_overview(slide, one)].mean() < BARE]
+    if glass is not None:  # without a blur, which would hide in a small copy what is small in the slide
+        bare = glass.of(slide.overview, sigma=0)
+        return [one for one in every if not bare[_in_overview(slide, one)].all()]
     least = GLASS * _spread(slide, None)
     return [one for one in every if not _spread(slide, one) < least]
 
