@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from msformer.image import Mask
 from msformer.morphology import (
     closed_each,
     components,
     convex_hull,
+    depth_of,
     dilated,
     ellipse,
     filled,
@@ -177,3 +179,15 @@ def test_shape_and_type_stay_and_the_input_is_left_alone(operation: Callable[[Ma
     assert result.shape == (13, 17)
     assert result.dtype == np.bool_
     np.testing.assert_array_equal(mask, before)
+
+
+def test_distances_are_those_of_another_library_to_the_last_bit_wherever_memory_lies() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(60):
+        mask = rng.random(tuple(rng.integers(20, 90, 2))) > 0.03
+        held = [np.empty(int(size), np.uint8) for size in rng.integers(1, 4000, 5)]  # moves what is allocated next
+        expected = ndimage.distance_transform_edt(mask).astype(np.float32)
+        np.testing.assert_array_equal(depth_of(mask), expected)
+        del held
+    assert (depth_of(np.ones((9, 9), bool)) > 1e6).all()
+    assert not depth_of(np.zeros((9, 9), bool)).any()

@@ -21,6 +21,18 @@ def dice(first: Mask, second: Mask) -> float:
     return 1.0 if total == 0 else 2 * int(np.count_nonzero(first & second)) / total
 
 
+def depth_of(mask: Mask) -> NDArray[np.float32]:
+    """Distance of each pixel to the nearest one that is not the mask; larger than any other where there is none.
+
+    The last digits of OpenCV's distances depend on where in memory the picture lies, and so on what ran before. Squares
+    of distances between pixels are whole numbers, so they are rounded to those: up to some 1,500 px that is exact.
+    """
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    with np.errstate(over="ignore"):  # of no distance at all
+        squares = np.square(depth)
+    return np.asarray(np.sqrt(np.rint(squares, out=squares), out=squares), dtype=np.float32)
+
+
 def otsu_threshold(values: NDArray[np.floating]) -> float:
     """Otsu's threshold (scikit-image's), in double precision; the mean where the values are too close to be split."""
     from skimage.filters import threshold_otsu

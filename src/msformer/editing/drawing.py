@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msformer.image import Mask
+from msformer.morphology import depth_of
 
 Places = Sequence[tuple[float, float]]
 SHIFT = 4
@@ -24,7 +25,7 @@ def stroke(shape: tuple[int, int], path: Places, radius: float) -> Mask:
     rows, columns = (np.array([place[axis] for place in moved], dtype=np.float64) for axis in (0, 1))
     window = _around(wide, rows, columns, pad) if moved else None
     if window is not None:
-        away = cv2.distanceTransform((~_line(moved, window)).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        away = depth_of(~_line(moved, window))
         # The line has a px of its own already: half of it on either side.
         covered[window] = away <= max(radius - 0.5, 0.0)
     return covered[pad:-pad, pad:-pad]

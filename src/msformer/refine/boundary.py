@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from msformer.config import RefineSettings
 from msformer.image import Mask
-from msformer.morphology import SPECK, filled
+from msformer.morphology import SPECK, depth_of, filled
 from msformer.refine.wall import wall_levels
 
 GAP = 0.5
@@ -52,7 +52,7 @@ def refine_boundary(
         if settings.wall and midline is not None:
             mask = mask & (np.arange(mask.shape[1]) != midline)
         reach = _reach(mask, settings.boundary_reach)
-        away = _distance(~mask)
+        away = depth_of(~mask)
         outer = valid & ~mask & (away > GAP * reach)
         if not mask.any() or not outer.any():
             break
@@ -68,7 +68,7 @@ def refine_boundary(
         if settings.wall and midline is not None:
             level = wall_levels(mask, midline, settings.boundary_level)
         belongs = values > outside + level * (inside - outside)
-        core = _distance(mask) > reach
+        core = depth_of(mask) > reach
         near = away <= reach
         moved = _connected(((belongs & near) | core) & valid, mask)
         if not moved.any():
@@ -87,11 +87,6 @@ def _reach(mask: Mask, share: float | Literal["own"]) -> float:
         return SHORTEST_REACH
     typical = float(np.median(areas[areas >= min(SPECK, areas.max())]))
     return max(float(np.sqrt(typical / np.pi)), SHORTEST_REACH)
-
-
-def _distance(mask: Mask) -> NDArray[np.float32]:
-    """To the nearest pixel that is not the mask; larger than any other where there is none."""
-    return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
 
 
 def _labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from msformer.image import Mask, row_strips
-from msformer.morphology import SPECK
+from msformer.morphology import SPECK, depth_of
 
 Instances: TypeAlias = NDArray[np.uint16 | np.uint32]
 """``(H, W)``; 0 on the ground, 1 to n without gaps, one number an object."""
@@ -91,7 +91,7 @@ def _parts(component: Mask, neck: float) -> NDArray[np.int32]:
     """One component in its window, False around it, as parts 1 to n; 0 outside."""
     step = int(np.ceil(np.sqrt(component.size / WINDOW_PIXELS)))
     coarse = _coarser(component, step)
-    depth = cv2.distanceTransform(coarse.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    depth = depth_of(coarse)
     sigma = max(SMOOTHING * float(depth.max()), LEAST_SMOOTHING)
     blurred = cv2.GaussianBlur(depth, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     smooth = np.where(coarse, blurred, 0).astype(np.float32)
