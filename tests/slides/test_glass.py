@@ -128,7 +128,7 @@ def test_nothing_on_glass_is_an_object_whatever_a_tile_finds(
 
     monkeypatch.setattr("msformer.slides.segment.segment_with", all_of_it)
     with open_slide(tmp_path / "a.tif") as opened:
-        found = segment_slide(opened, Config.from_preset(preset), tmp_path, side=180, margin=40)
+        found = segment_slide(opened, Config.from_preset(preset), tmp_path, side=300, margin=40)
     mask = np.asarray(found.mask) > 0
     assert mask.any()
     corner = mask[:150, :200]

@@ -165,20 +165,21 @@ def test_tiles_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
 
 def test_a_killed_command_loses_one_tile_at_most(tmp_path: Path) -> None:
     made(tmp_path / "a.tif")
-    order = [sys.executable, "-c", "from msformer.slides import tiles, segment; tiles.tiles_of.__defaults__ = (96, 32);"
-             "segment.segment_slide.__kwdefaults__ |= {'side': 96, 'margin': 32};"
+    order = [sys.executable, "-c", "from msformer.slides import tiles, segment;"
+             "tiles.tiles_of.__defaults__ = (180, 32);"
+             "segment.segment_slide.__kwdefaults__ |= {'side': 180, 'margin': 32};"
              "from msformer.__main__ import main; main()",
              "slide", str(tmp_path / "a.tif"), "--preset", "nuclei", "-o"]  # fmt: skip
     lines = tmp_path / "out" / "slides" / "a.tiles" / "tiles.jsonl"
     process = subprocess.Popen([*order, str(tmp_path / "out")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(6000):
-        if process.poll() is not None or (lines.is_file() and lines.read_text().count("\n") >= 5):
+        if process.poll() is not None or (lines.is_file() and lines.read_text().count("\n") >= 3):
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait(60)
     before = lines.read_text().count("\n")
-    assert before >= 5
+    assert before >= 3
     subprocess.run([*order, str(tmp_path / "out")], check=True, capture_output=True, timeout=300)
     subprocess.run([*order, str(tmp_path / "alone")], check=True, capture_output=True, timeout=300)
     for name in ("labels/a.tif", "masks/a.tif", "instances/a.tif", "instances/a.csv", "instances/a.geojson"):
