@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def _reason(case: Case, entry: Entry | None, settings: str, out: Path, redo: Red
             return PASSED
     if _is_changed(case, entry):
         return CHANGED
-    return LOST if entry.status == "done" and not _are_there(entry, out) else None
+    return LOST if entry.status == "done" and not are_there(entry.sizes, out) else None
 
 
 def _is_changed(case: Case, entry: Entry) -> bool:
@@ -109,9 +109,10 @@ def _is_changed(case: Case, entry: Entry) -> bool:
         return True
 
 
-def _are_there(entry: Entry, folder: Path) -> bool:
+def are_there(sizes: Mapping[str, int], folder: Path) -> bool:
+    """Whether files are in a folder, by path below it, each with its number of bytes; of a folder that of all in it."""
     try:
-        for relative, size in entry.sizes.items():
+        for relative, size in sizes.items():
             status = os.stat(f"{folder}/{relative}")  # noqa: PTH116 - a Path takes as long as to look
             if stat.S_ISDIR(status.st_mode):
                 if sum(one.stat().st_size for one in files_below(folder / relative)) != size:

@@ -16,6 +16,7 @@ import numpy as np
 
 from msformer.batch.fingerprint import settings_print
 from msformer.batch.report.tables import OBJECT_COLUMNS, object_rows
+from msformer.batch.resume import are_there
 from msformer.config import Config
 from msformer.errors import ConfigError
 from msformer.image import Image
@@ -87,12 +88,14 @@ def run_slide(
             "settings": settings_print(config, spacing_mm=None, max_pixels=0, initial_weights=None),
         }
     before = _said(about)
-    if not is_forced:
+    if is_forced:
+        _remove(kept)
+    else:
         if _is_finished(before, made_from, out):
             _remove(kept)  # what a run left that was ended between its last two steps
             return SlideRecord(before, is_new=False)
         _check_name(before, path)
-    record = _record(path, config, out, kept, made_from, before, is_forced, on_tile)
+    record = _record(path, config, out, kept, made_from, before, on_tile)
     write_text(about, json.dumps(record, indent=1, allow_nan=False) + "\n")
     _remove(kept)
     return SlideRecord(record, is_new=True)
@@ -105,12 +108,11 @@ def _record(
     kept: Path,
     made_from: Mapping[str, Any],
     before: Any,
-    is_forced: bool,
     on_tile: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
     start = time.perf_counter()
     with open_slide(path, made_from["mpp"]) as slide:
-        if is_forced or _said(kept / MADE_FROM) != made_from:
+        if _said(kept / MADE_FROM) != made_from:
             _remove(kept)
             write_text(kept / MADE_FROM, json.dumps(made_from) + "\n")
         found = segment_slide(slide, config, kept, on_tile=on_tile)
@@ -148,9 +150,8 @@ def _said(path: Path) -> Any:
 def _is_finished(said: Any, made_from: Mapping[str, Any], out: Path) -> bool:
     """Whether an earlier run said the same of slide and settings, and all that it wrote is there."""
     try:
-        sizes = {name: (out / name).stat().st_size for name in said["sizes"]}
-        return bool(said["made_from"] == made_from and sizes == said["sizes"])
-    except (OSError, KeyError, TypeError):
+        return bool(said["made_from"] == made_from and are_there(said["sizes"], out))
+    except (KeyError, TypeError, AttributeError):
         return False
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from msformer.errors import ImageError, ImageShapeError
 from msformer.image import Mask
+from msformer.morphology import depth_of
 
 Click = tuple[int, int, int]
 """Row and column in px, and 1 on the object, -1 beside it."""
@@ -43,8 +44,7 @@ def middle_click(mask: Mask) -> tuple[int, int]:
         raise ImageError("mask must hold an object to click on; got an empty one")
     piece = largest_component(mask)
     top, left, bottom, right = box_of(piece)
-    padded = np.pad(piece[top:bottom, left:right].astype(np.uint8), 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    depth = depth_of(np.pad(piece[top:bottom, left:right], 1))[1:-1, 1:-1]
     deepest = np.argwhere(depth >= depth.max() - 1e-4)
     away = ((deepest - deepest.mean(axis=0)) ** 2).sum(axis=1)
     row, column = deepest[int(away.argmin())]
