@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed --data ../shared/data --out docs
 
-Twenty-five minutes on two idle cores. The numbers are kept by the maker of the processor, and the page shows every
+Fifty minutes on two idle cores. The numbers are kept by the maker of the processor, and the page shows every
 maker of which OUT has some; another one's may be some of the parts (``--only``). Every part runs in a process of its
 own; those that are compared take turns, round by round, so that a busy moment of the machine hits all of them alike.
 """

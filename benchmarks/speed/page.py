@@ -62,10 +62,26 @@ def _spread(values: Sequence[float], digits: int = 2) -> str:
     return f"**{middle:.{digits}f}** ({least:.{digits}f}–{largest:.{digits}f})"
 
 
+def _options(found: Found) -> str:
+    """Rounds of the parts that take turns, and cases of the test for growth, as the numbers themselves have them."""
+    told = []
+    if "steps" in found:
+        told.append(f"rounds of the steps: {len(found['steps']['released-equivalent'])}")
+    if "folders" in found:
+        # The program's own choice is tried once a round.
+        runs = next(iter(found["folders"].values()))
+        told.append(f"of folders: {sum(one['by'] == 'program' for one in runs)}")
+    if "many" in found:
+        told.append(f"cases one after another: {found['many']['resident_mb'][-1][0]}")
+    return f" ({', '.join(told)})" if told else ""
+
+
 def _head(machines: Sequence[Found]) -> list[str]:
     names = "; ".join(
         f"{facts['processor']}, {facts['cores']} cores, {facts['system']}, torch {facts['versions']['torch']}"
-        for facts in (found["machine"] for found in machines)
+        f"{_options(found)}"
+        for found in machines
+        for facts in [found["machine"]]
     )
     return [
         "<!-- written by benchmarks/speed -->",

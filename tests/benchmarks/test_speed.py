@@ -43,6 +43,7 @@ def test_numbers_are_kept_by_maker_and_the_page_shows_all(tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "performance").glob("*.json")) == ["amd.json", "intel.json"]
     assert "**AMD EPYC 9000**; chosen: float32 matrix, bfloat16 matrix." in text
     assert "**Intel(R) Xeon(R) Processor**; chosen" in text
+    assert "Intel(R) Xeon(R) Processor, 2 cores, Linux, torch 2 (rounds of the steps: 1)" in text, "with its options"
     assert "logits 9e-06" in text, "the largest of both"
     assert "| msformer bfloat16 | 1.00 | **8.00** (8.00–8.00) | **4.00** (4.00–4.00) | 10 |" in text
     assert "1.25" not in text, "another run on the same maker takes its place"
