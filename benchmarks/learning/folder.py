@@ -82,7 +82,7 @@ def first_pass(item: tuple[str, Path, Path, int | None]) -> list[str]:
     for record in records:
         if not can_be_learned(record):
             continue
-        job = Job(case_of(record), record, settings_of_record(record, config))
+        job = Job(case_of(record, folder), record, settings_of_record(record, config))
         try:
             read_lesson(places.lesson(job.parts[0]), job.key)
         except ReadError:
@@ -108,7 +108,7 @@ def seen_in(set_name: str, data: Path, out: Path, limit: int | None) -> tuple[Se
     for record in records:
         if (name := record["case_id"]) not in own:
             continue
-        job = Job(case_of(record), record, settings_of_record(record, config))
+        job = Job(case_of(record, folder), record, settings_of_record(record, config))
         lesson = replace(read_lesson(Places(folder).lesson(job.parts[0]), job.key), name=f"{set_name}/{name}")
         found.append(Seen(set_name, job, lesson, truths[name], own[name]))
     return tuple(found)

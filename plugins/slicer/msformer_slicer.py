@@ -39,7 +39,22 @@ class Cases:
     def image(self, name):
         """The file of the image; of a series of DICOM one of its files, from which Slicer takes the others."""
         case = self.cases[name]
-        return Path((case.get("instances") or [case["source"]])[0])
+        # Where the paths are relative, this says from where, as seen from the folder.
+        start = (self.out / case["source_from"]).resolve() if "source_from" in case else Path()
+        path = start / case["source"]
+        return start / self._files(name)[0] if path.is_dir() else path
+
+    def _files(self, name):
+        """The files of a series, of which several may lie in one folder: the journal has them, the report has not."""
+        number, files = -1, []
+        for path in (self.out / "journal").glob("*.jsonl"):
+            for text in path.read_text(encoding="utf-8").splitlines():
+                line = json.loads(text) if text.endswith("}") else {}  # the last one is torn where the power went
+                if line.get("case") == name and line["n"] > number:
+                    number, files = line["n"], line["record"].get("instances", [])
+        if not files:
+            raise SystemExit(f"{self.out / 'journal'} does not say which files {name} was made of")
+        return files
 
     def mask(self, name):
         """The file to begin with: a correction of an earlier day, or the mask that the program made."""

@@ -15,7 +15,14 @@ from msformer.errors import ConfigError
 
 
 def record(name: str, **more: Any) -> dict[str, Any]:
-    return {"case_id": name, "status": "done", "input": {"stat": "s", "content": "c"}, "digests": {}, **more}
+    return {
+        "case_id": name,
+        "source": f"/scans/{name}.png",
+        "status": "done",
+        "input": {"stat": "s", "content": "c"},
+        "digests": {},
+        **more,
+    }
 
 
 def begun(out: Path, settings: str = "first", part: Part = Part()) -> Journal:  # noqa: B008 - frozen

@@ -352,7 +352,7 @@ def test_what_a_person_pointed_at_stays_and_teaches_more(
     np.testing.assert_array_equal(folder.mask("a"), pointed)
     assert decided_on["a"]["learned"]["reason"] == "a person pointed at it"
     assert decided_on["c"]["learned"]["source"] == "region"
-    job = Job(case_of(decided_on["a"]), decided_on["a"], Config.from_mapping(decided_on["a"]["config"]))
+    job = Job(case_of(decided_on["a"], folder.out), decided_on["a"], Config.from_mapping(decided_on["a"]["config"]))
     assert job.is_pointed
     lesson = read_lesson(folder.out / "learned" / "a.npz", job.key)
     assert lesson.confidence >= 0.75
@@ -483,7 +483,7 @@ def test_an_image_that_is_another_one_now_keeps_its_mask(folder: Folder, tmp_pat
 
 def jobs_of(out: Path) -> list[Job]:
     records, config = read_records(out)
-    return [Job(case_of(one), one, config) for one in records if can_be_learned(one)]
+    return [Job(case_of(one, out), one, config) for one in records if can_be_learned(one)]
 
 
 def read_all(jobs: list[Job], folder: Path) -> dict[str, NDArray[np.bool_]]:

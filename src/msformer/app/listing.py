@@ -111,7 +111,7 @@ class Listing:
             if not can_be_learned(record):
                 raise ConfigError(f"{printable(name)!r} failed, and has nothing to correct: {record.get('error', '')}")
             config = Config.from_mapping(self.journal.run.about["config"])
-            return Job(case_of(record), record, settings_of(record, config)), entry.number
+            return Job(case_of(record, self.folder.out), record, settings_of(record, config)), entry.number
 
     def digests(self) -> dict[str, str]:
         """The digest of the mask of each case that is done, to see which change."""

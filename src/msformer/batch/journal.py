@@ -17,7 +17,7 @@ from typing import Any, overload
 
 from msformer.batch.fingerprint import InputPrint
 from msformer.batch.part import Part
-from msformer.batch.record import Record
+from msformer.batch.record import Record, with_start
 from msformer.config import Config
 from msformer.errors import ConfigError
 
@@ -134,6 +134,7 @@ class Journal:
             "error_type": record.get("error_type", ""),
             "sizes": {name: int(size) for name, (_, size) in record.get("digests", {}).items()},
         }
+        record = with_start(record, self.folder.parent)
         line = {"case": record["case_id"], "settings": settings, "about": about, "record": record}
         place = self._append(line)
         self._know(line, self.path, place)

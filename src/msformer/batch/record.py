@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from msformer.batch.fingerprint import InputPrint, files_of, stat_of
@@ -12,6 +15,31 @@ Record = dict[str, Any]
 """What is known of a case after it was tried; ready for JSON. ``status`` is ``done`` or ``failed``."""
 IN_LOG = "error_in_log"
 """Key of what a log may say of a failure; ``error`` is what reports say, without words out of a header."""
+
+FROM = "source_from"
+"""Key of where a relative ``source`` starts, seen from the folder of results: OUT is opened from elsewhere, too, and
+moved together with its inputs."""
+
+
+def with_start(record: Mapping[str, Any], out: Path) -> Record:
+    """The record of a case of this run, with the place where a relative source starts: here."""
+    if FROM in record or Path(record["source"]).is_absolute():
+        return dict(record)
+    here = Path.cwd().resolve()
+    try:
+        start = os.path.relpath(here, out.resolve())
+    except ValueError:  # another drive of Windows
+        start = str(here)
+    return {**record, FROM: start}
+
+
+def start_of(record: Mapping[str, Any], out: Path) -> Path:
+    """The folder that relative paths of a record start from: that of its run, or this one where only here is a file."""
+    if FROM not in record or Path(record["source"]).is_absolute():
+        return Path()
+    start = Path(os.path.normpath(out.resolve() / record[FROM]))
+    is_here = start == Path.cwd().resolve()
+    return Path() if is_here or (not (start / record["source"]).exists() and Path(record["source"]).exists()) else start
 
 
 def beginning(case: Case) -> Record:

@@ -53,7 +53,7 @@ def test_the_schema_is_one() -> None:
 
 
 def test_a_report_of_everything_is_what_the_schema_says(report: Any) -> None:
-    assert report["schema_version"] == "1.0"
+    assert report["schema_version"] == "1.1"
     assert {(one["case_id"], one["status"]) for one in report["cases"]} == {
         ("a", "done"), ("broken", "failed"), ("head", "done"),
     }  # fmt: skip

@@ -113,7 +113,7 @@ def learn(
         WeightsError: The model cannot be used.
     """
     check_readable(config)
-    jobs = [Job(case_of(one), one, settings_of(one, config)) for one in records if can_be_learned(one)]
+    jobs = [Job(case_of(one, out), one, settings_of(one, config)) for one in records if can_be_learned(one)]
     taken = None if model is None else read_model_folder(model)
     named = corrections or out / CORRECTIONS
     given = {} if taken is not None else find_corrections(jobs, named, is_named=corrections is not None)

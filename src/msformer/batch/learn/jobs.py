@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from msformer.batch.files import ALONE
 from msformer.batch.plan import Case
-from msformer.batch.record import Record
+from msformer.batch.record import Record, start_of
 from msformer.batch.remeasure import read_labels
 from msformer.config import Config
 from msformer.errors import ImageError, MSFormerError, ReadError
@@ -118,10 +118,11 @@ def can_be_learned(record: Record) -> bool:
     return is_kept and {"labels", "masks"} <= record["outputs"].keys()
 
 
-def case_of(record: Record) -> Case:
-    """The case of a record."""
-    instances = tuple(Path(one) for one in record.get("instances", ()))
-    return Case(record["case_id"], Path(record["source"]), record["page"], instances)
+def case_of(record: Record, out: Path) -> Case:
+    """The case of a record of a folder of results."""
+    start = start_of(record, out)
+    instances = tuple(start / one for one in record.get("instances", ()))
+    return Case(record["case_id"], start / record["source"], record["page"], instances)
 
 
 def settings_of(record: Record, config: Config) -> Config:

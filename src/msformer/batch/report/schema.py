@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Of ``report.json``: the second number grows with a new field, the first where one goes or means something else."""
 ADDRESS = "https://json-schema.org/draft/2020-12/schema"
 
@@ -62,6 +62,7 @@ class Learned(_Model):
 class _Tried(_Model):
     case_id: str = Field(description="Unique; the path of its results without suffix.")
     source: str = Field(description="The file; of a series its folder.")
+    source_from: str | None = Field(None, description="Where a relative source starts, from the folder of results.")
     page: Count | None = Field(description="Page of a file of several, from 0.")
     input: Input
     elapsed_s: Seconds
@@ -161,7 +162,7 @@ class Skipped(_Model):
 class Report(_Model):
     """``report.json`` of a folder of results."""
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["1.1"]
     program: Literal["msformer"]
     created: str = Field(description="ISO 8601, in UTC.")
     planned: Count
