@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from msformer.baselines import METHODS
 from msformer.batch.report.schema import report_schema
+from msformer.cli import EXAMPLES
 from msformer.config import Config, preset_names
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -44,9 +45,10 @@ def command_line() -> str:
     command = [sys.executable, "-m", "typer", "msformer.cli", "utils", "docs", "--name", "msformer"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     # Escaped for HTML, which Markdown does not need outside of tags.
-    return (
-        "<!-- written by scripts/build_docs.py -->\n\n" + text.replace("&gt;", ">").replace("&lt;", "<").strip() + "\n"
-    )
+    text = text.replace("&gt;", ">").replace("&lt;", "<")
+    for call, purpose in EXAMPLES:  # a terminal keeps the blanks between the two, Markdown does not
+        text = text.replace(f"\n{call}   {purpose}\n", f"\n* `{call}`: {purpose}\n")
+    return f"<!-- written by scripts/build_docs.py -->\n\n{text.strip()}\n"
 
 
 def methods() -> str:

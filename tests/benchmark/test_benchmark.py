@@ -272,11 +272,16 @@ def test_verdict_says_first_where_the_method_loses() -> None:
     assert (verdict.better_than, verdict.worse_than, verdict.undecided) == (("worse",), ("better",), ("same",))
     assert verdict.best == "better"
     text = in_words([verdict], "own")
-    assert text.startswith("`own` does **not** beat the best other method on s (-0.100")
+    assert text.startswith(
+        "`own` does **not** beat the best other method beyond chance on s (beaten by better). There is no"
+    )
     assert in_words([verdict], "msformer").startswith("The program itself (`msformer`) does **not** beat")
-    assert "beaten by better" in text
+    without = [record for record in records if record["method"] != "better"]
+    assert "beyond chance on s. No other method beats it beyond chance. There" in in_words(
+        judge(Table(without), "own"), "own"
+    )
     only_worse = [record for record in records if record["method"] in ("own", "worse")]
-    assert in_words(judge(Table(only_worse), "own"), "own").startswith("It beats every other method on s (+0.200")
+    assert in_words(judge(Table(only_worse), "own"), "own").startswith("It beats every other method on s. The")
 
 
 def test_report_and_markdown(done: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msformer.benchmark.table import Table
-from msformer.evaluation.aggregate import Comparison
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,6 @@ class Verdict:
         worse_than: Others that beat it.
         undecided: The rest.
         best: The best of the others by mean Dice, None if there is none.
-        against_best: Difference own − best of the others.
     """
 
     set_name: str
@@ -30,7 +28,6 @@ class Verdict:
     worse_than: tuple[str, ...]
     undecided: tuple[str, ...]
     best: str | None
-    against_best: Comparison | None
 
 
 def judge(table: Table, own: str) -> list[Verdict]:
@@ -49,29 +46,28 @@ def judge(table: Table, own: str) -> list[Verdict]:
                 worse_than=tuple(name for name, one in differences.items() if one.ci_high < 0),
                 undecided=tuple(name for name, one in differences.items() if not (one.ci_low > 0 or one.ci_high < 0)),
                 best=best,
-                against_best=differences[best] if best is not None else None,
             )
         )
     return verdicts
 
 
 def in_words(verdicts: Sequence[Verdict], own: str) -> str:
-    """One paragraph: first where ``own`` does not beat simpler methods, then where it does."""
-    if all(verdict.best is None for verdict in verdicts):
+    """One paragraph: first where ``own`` does not beat simpler methods, then where it does; tables have the numbers."""
+    compared = [verdict for verdict in verdicts if verdict.best is not None]
+    if not compared:
         return f"{_named(own)} alone was run, so nothing is said of other methods."
-    losing = [verdict for verdict in verdicts if verdict.best is not None and not _wins(verdict)]
-    winning = [verdict for verdict in verdicts if verdict.best is not None and _wins(verdict)]
+    losing, winning = ([one for one in compared if _wins(one) is wins] for wins in (False, True))
     sentences = []
     if losing:
-        parts = [f"{verdict.set_name} ({_against(verdict)}; {_beaten_by(verdict)})" for verdict in losing]
-        where = "; ".join(parts)
-        sentences.append(f"{_named(own)} does **not** beat the best other method on {where}.")
+        where = ", ".join(f"{one.set_name}{_beaten_by(one)}" for one in losing)
+        sentences.append(f"{_named(own)} does **not** beat the best other method beyond chance on {where}.")
+        if not any(one.worse_than for one in losing):
+            sentences.append("No other method beats it beyond chance.")
     if winning:
-        parts = [f"{verdict.set_name} ({_against(verdict)})" for verdict in winning]
-        sentences.append(f"It beats every other method on {'; '.join(parts)}.")
+        sentences.append(f"It beats every other method on {', '.join(one.set_name for one in winning)}.")
     else:
         sentences.append("There is no set on which it beats every other method.")
-    return " ".join(sentences)
+    return " ".join([*sentences, "The last table has the differences."])
 
 
 def _named(own: str) -> str:
@@ -82,14 +78,5 @@ def _wins(verdict: Verdict) -> bool:
     return not verdict.worse_than and not verdict.undecided
 
 
-def _against(verdict: Verdict) -> str:
-    one = verdict.against_best
-    if one is None:
-        return ""
-    return f"{one.mean_difference:+.3f} [{one.ci_low:+.3f}, {one.ci_high:+.3f}] against {verdict.best}"
-
-
 def _beaten_by(verdict: Verdict) -> str:
-    if not verdict.worse_than:
-        return "no other method is better beyond chance"
-    return f"beaten by {', '.join(verdict.worse_than)}"
+    return f" (beaten by {', '.join(verdict.worse_than)})" if verdict.worse_than else ""
