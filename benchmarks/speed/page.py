@@ -62,8 +62,10 @@ def _spread(values: Sequence[float], digits: int = 2) -> str:
     return f"**{middle:.{digits}f}** ({least:.{digits}f}–{largest:.{digits}f})"
 
 
-def _options(found: Found) -> str:
-    """Rounds of the parts that take turns, and cases of the test for growth, as the numbers themselves have them."""
+def _named(found: Found) -> str:
+    """A machine, with its rounds of what takes turns and its cases of the test for growth, told by the numbers."""
+    facts = found["machine"]
+    name = f"{facts['processor']}, {facts['cores']} cores, {facts['system']}, torch {facts['versions']['torch']}"
     told = []
     if "steps" in found:
         told.append(f"rounds of the steps: {len(found['steps']['released-equivalent'])}")
@@ -73,16 +75,11 @@ def _options(found: Found) -> str:
         told.append(f"of folders: {sum(one['by'] == 'program' for one in runs)}")
     if "many" in found:
         told.append(f"cases one after another: {found['many']['resident_mb'][-1][0]}")
-    return f" ({', '.join(told)})" if told else ""
+    return f"{name} ({', '.join(told)})" if told else name
 
 
 def _head(machines: Sequence[Found]) -> list[str]:
-    names = "; ".join(
-        f"{facts['processor']}, {facts['cores']} cores, {facts['system']}, torch {facts['versions']['torch']}"
-        f"{_options(found)}"
-        for found in machines
-        for facts in [found["machine"]]
-    )
+    names = "; ".join(_named(found) for found in machines)
     return [
         "<!-- written by benchmarks/speed -->",
         "",

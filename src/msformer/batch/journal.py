@@ -12,12 +12,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
 from msformer.batch.fingerprint import InputPrint
 from msformer.batch.part import Part
-from msformer.batch.record import Record, with_start
+from msformer.batch.record import FROM, Record, way_here
 from msformer.config import Config
 from msformer.errors import ConfigError
 
@@ -99,6 +100,11 @@ class Journal:
         if self._learned_at < max((entry.number for entry in self.entries.values()), default=0):
             self.learned = None
 
+    @cached_property
+    def _way_here(self) -> str:
+        """Where relative inputs of this run start, asked once and not for each case."""
+        return way_here(self.folder.parent)
+
     def files(self) -> list[Path]:
         """The files of all parts."""
         return sorted(self.folder.glob("*.jsonl"))
@@ -134,7 +140,8 @@ class Journal:
             "error_type": record.get("error_type", ""),
             "sizes": {name: int(size) for name, (_, size) in record.get("digests", {}).items()},
         }
-        record = with_start(record, self.folder.parent)
+        if FROM not in record and not Path(record["source"]).is_absolute():
+            record = {**record, FROM: self._way_here}
         line = {"case": record["case_id"], "settings": settings, "about": about, "record": record}
         place = self._append(line)
         self._know(line, self.path, place)

@@ -21,21 +21,18 @@ FROM = "source_from"
 moved together with its inputs."""
 
 
-def with_start(record: Mapping[str, Any], out: Path) -> Record:
-    """The record of a case of this run, with the place where a relative source starts: here."""
-    if FROM in record or Path(record["source"]).is_absolute():
-        return dict(record)
+def way_here(out: Path) -> str:
+    """The folder that this process is in, seen from the folder of results."""
     here = Path.cwd().resolve()
     try:
-        start = os.path.relpath(here, out.resolve())
+        return os.path.relpath(here, out.resolve())
     except ValueError:  # another drive of Windows
-        start = str(here)
-    return {**record, FROM: start}
+        return str(here)
 
 
 def start_of(record: Mapping[str, Any], out: Path) -> Path:
     """The folder that relative paths of a record start from: that of its run, or this one where only here is a file."""
-    if FROM not in record or Path(record["source"]).is_absolute():
+    if FROM not in record:
         return Path()
     start = Path(os.path.normpath(out.resolve() / record[FROM]))
     is_here = start == Path.cwd().resolve()
